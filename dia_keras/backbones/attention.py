@@ -1,0 +1,110 @@
+"""The `attention=` argument of the backbones: names, cells and layers become one thing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from ..units import SE, DIALSTMLightCell, RecurrentAttention, StandardLSTMCell, stacked_dia_lstm
+
+AttentionFactory = Callable[..., keras.layers.Layer]
+
+# Each takes the channel count first, and its settings as keywords.
+ATTENTIONS: dict[str, AttentionFactory] = {
+    "dia_lstm": stacked_dia_lstm,
+    "dia_lstm_light": DIALSTMLightCell,
+    "lstm": StandardLSTMCell,
+    "se": lambda channels, **settings: SE(**settings),
+}
+
+
+class Attention:
+    """Makes the attention layers of a network.
+
+    Args:
+        attention: `None`, a name in `ATTENTIONS`, a function of the channel count that returns an RNN cell
+            or a layer on feature maps, or such a layer itself (every use is a copy with weights of its own).
+        settings: Keywords for the named or given function.
+        shared: Whether a stage has one layer for all its blocks; by default cells are shared, layers
+            are not.
+        stages: Numbers of the stages that have attention, counted from 1; all by default.
+        num_stages: Number of stages of the network.
+    """
+
+    def __init__(self, attention, settings: dict[str, Any], shared: bool | None, stages, num_stages: int):
+        self._factory = self._resolve(attention)
+        self._settings = settings
+        self._shared = shared
+        self._stages = tuple(range(1, num_stages + 1) if stages is None else stages)
+        unknown = [s for s in self._stages if s not in range(1, num_stages + 1)]
+        if unknown:
+            raise ValueError(
+                f"`attention_stages` must hold numbers from 1 to {num_stages}. Received: attention_stages={stages!r}"
+            )
+        #: Whether the attention carries a state: the pre-activation nets then normalise before it.
+        self.recurrent = self._factory is not None and _is_cell(self._new(64))
+
+    @staticmethod
+    def _resolve(attention) -> AttentionFactory | None:
+        if attention is None:
+            return None
+        if isinstance(attention, str):
+            if attention not in ATTENTIONS:
+                raise ValueError(
+                    f"`attention` must be None, one of {', '.join(map(repr, ATTENTIONS))}, a function of the channel "
+                    f"count, or a layer. Received: attention={attention!r}"
+                )
+            return ATTENTIONS[attention]
+        if isinstance(attention, keras.layers.Layer):
+            if _is_cell(attention) or isinstance(attention, RecurrentAttention):
+                raise ValueError(
+                    "An RNN cell has a fixed width, and every stage has another: pass a function of the channel "
+                    f"count, like `attention=lambda n: DIALSTMCell(n, reduction=8)`. Received: attention={attention!r}"
+                )
+            config = attention.get_config()
+            config.pop("name")
+            return lambda channels, **settings: type(attention).from_config({**config, **settings})
+        if callable(attention):
+            return attention
+        raise ValueError(
+            "`attention` must be None, a name, a function of the channel count, or a layer. "
+            f"Received: attention={attention!r}"
+        )
+
+    def _new(self, channels: int) -> keras.layers.Layer:
+        assert self._factory is not None
+        layer = self._factory(channels, **self._settings)
+        if not isinstance(layer, keras.layers.Layer):
+            raise ValueError(f"`attention` must return a layer or an RNN cell. Received: {layer!r}")
+        return layer
+
+    def stage(self, stage: int, channels: int) -> Callable[[str], keras.layers.Layer | None]:
+        """Returns the function that gives a stage's blocks, each by its name, their attention layers."""
+        if self._factory is None or stage not in self._stages:
+            return lambda block_name: None
+
+        def new(name):
+            layer = self._new(channels)
+            if _is_cell(layer):
+                return RecurrentAttention(layer, name=name)
+            layer.name = name
+            return layer
+
+        shared = self.recurrent if self._shared is None else self._shared
+        if shared:
+            unit = new(f"stage{stage}_attention")
+            return lambda block_name: unit
+        return lambda block_name: new(f"{block_name}_attention")
+
+
+def recalibrate(layer: keras.layers.Layer | None, features, states):
+    """Applies a block's attention; returns the recalibrated features and the states for the next block."""
+    if layer is None:
+        return features, states
+    if isinstance(layer, RecurrentAttention):
+        return layer(features, states)
+    return layer(features), states
+
+
+def _is_cell(layer) -> bool:
+    return hasattr(layer, "state_size")

@@ -1,0 +1,37 @@
+"""The layers that all backbones are made of, with the authors' settings."""
+
+import keras
+
+from ..units.initializers import conv_kernel
+
+
+def channel_axis() -> int:
+    """Returns the axis of the channels in Keras' image data format."""
+    return -1 if keras.config.image_data_format() == "channels_last" else 1
+
+
+def conv(x, filters: int, kernel_size: int, stride: int = 1, groups: int = 1, *, name: str):
+    """Convolution without bias. A strided one is padded alike on all sides, as the authors' framework does."""
+    padding = "same"
+    if stride > 1 and kernel_size > 1:
+        x = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
+        padding = "valid"
+    return keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        stride,
+        padding,
+        groups=groups,
+        use_bias=False,
+        kernel_initializer=conv_kernel(),
+        name=name,
+    )(x)
+
+
+def norm(x, *, name: str):
+    """Batch normalisation, epsilon 1e-5, momentum 0.9."""
+    return keras.layers.BatchNormalization(channel_axis(), momentum=0.9, epsilon=1e-5, name=name)(x)
+
+
+def relu(x, *, name: str):
+    return keras.layers.ReLU(name=name)(x)

@@ -1,0 +1,195 @@
+"""Stem, stages, head: what all backbones share, and the loop that carries the state through a stage."""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypedDict
+
+import keras
+
+from ..units.initializers import linear_bias, linear_kernel
+from .attention import Attention
+from .layers import channel_axis, conv, norm, relu
+
+
+class Stage(NamedTuple):
+    """`blocks` blocks of `filters` output channels, the first with stride `stride`."""
+
+    filters: int
+    stride: int
+    blocks: int
+
+
+class NetworkOptions(TypedDict, total=False):
+    """The keywords that every backbone takes; `network` documents them."""
+
+    attention: Any
+    attention_config: dict[str, Any] | None
+    shared: bool | None
+    attention_stages: tuple[int, ...] | None
+    input_shape: tuple[int | None, int | None, int] | None
+    num_classes: int
+    include_top: bool
+    pooling: Literal["avg", "max"] | None
+    classifier_activation: str | None
+    preprocessing: keras.layers.Layer | None
+    name: str | None
+
+
+def network(
+    *,
+    stem: Callable,
+    stages: list[Stage],
+    block: Callable,
+    pre_activation: bool = False,
+    settings: dict[str, dict[str, Any]],
+    total_stride: int,
+    attention: Any = None,
+    attention_config: dict[str, Any] | None = None,
+    shared: bool | None = None,
+    attention_stages: tuple[int, ...] | None = None,
+    input_shape: tuple[int | None, int | None, int] | None = (32, 32, 3),
+    num_classes: int = 10,
+    include_top: bool = True,
+    pooling: Literal["avg", "max"] | None = None,
+    classifier_activation: str | None = "softmax",
+    preprocessing: keras.layers.Layer | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """Builds a residual network with an attention of choice.
+
+    Args:
+        stem: Function of the input tensor that returns the first stage's input.
+        stages: The stages, first to last.
+        block: Function like `blocks.post_activation_block`.
+        pre_activation: Whether the blocks are of pre-activation form; a last BN-ReLU then ends the stages, and
+            recurrent attention sees normalised features.
+        settings: The backbone's own settings of named attentions.
+        total_stride: Product of all strides, the least height and width of an image.
+        attention: `None`, `"dia_lstm"`, `"dia_lstm_light"`, `"lstm"` or `"se"`; or a function of the channel count that
+            returns an RNN cell or a layer on feature maps; or a layer on feature maps.
+        attention_config: Keywords for the attention, e.g. `{"reduction": 16}` or `{"cells": 3}`.
+        shared: Whether the blocks of a stage share one attention. By default RNN cells are shared and
+            layers without a state are not.
+        attention_stages: Numbers of the stages with attention, counted from 1 (Table 13). Default: all.
+        input_shape: Shape of an image, without the batch; height and width may be `None`.
+        num_classes: Number of classes.
+        include_top: Whether to end in pooling and a dense layer.
+        pooling: `"avg"` or `"max"` pools the features where `include_top` is `False`.
+        classifier_activation: Activation of the dense layer; `None` for logits.
+        preprocessing: Layer applied to the images first, e.g. `keras.layers.Normalization`.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model`. The output of stage k is that of the layer `stage<k>_output`.
+
+    Raises:
+        ValueError: On an argument out of range.
+    """
+    axis = channel_axis()
+    if input_shape is None:
+        input_shape = (None, None, 3) if axis == -1 else (3, None, None)
+    _check_input_shape(input_shape, axis, total_stride)
+    if include_top and (not isinstance(num_classes, int) or num_classes < 1):
+        raise ValueError(f"`num_classes` must be a positive integer. Received: num_classes={num_classes!r}")
+    if pooling not in (None, "avg", "max"):
+        raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
+    own = settings.get(attention, {}) if isinstance(attention, str) else {}
+    layers = Attention(attention, {**own, **(attention_config or {})}, shared, attention_stages, len(stages))
+    options = {"norm_before_attention": layers.recurrent} if pre_activation else {}
+
+    inputs = keras.Input(input_shape, name="images")
+    x = inputs if preprocessing is None else preprocessing(inputs)
+    x = stem(x)
+    for number, stage in enumerate(stages, 1):
+        attention_of = layers.stage(number, stage.filters)
+        output_name = f"stage{number}_output"
+        if pre_activation and number == len(stages):
+            output_name = f"stage{number}_add"
+        states = None
+        for i in range(1, stage.blocks + 1):
+            block_name = f"stage{number}_block{i}"
+            x, states = block(
+                x,
+                states,
+                stage.filters,
+                stage.stride if i == 1 else 1,
+                attention_of(block_name),
+                block_name,
+                output_name if i == stage.blocks else f"{block_name}_output",
+                **options,
+            )
+    if pre_activation:
+        x = relu(norm(x, name="post_bn"), name=f"stage{len(stages)}_output")
+    if include_top:
+        x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+        x = classifier(x, num_classes, classifier_activation)
+    elif pooling:
+        pool = keras.layers.GlobalAveragePooling2D if pooling == "avg" else keras.layers.GlobalMaxPooling2D
+        x = pool(name="pool")(x)
+    return keras.Model(inputs, x, name=name)
+
+
+def classifier(x, num_classes: int, activation: str | None = "softmax"):
+    """The head: a dense layer, always in float32, with the authors' initial values."""
+    return keras.layers.Dense(
+        num_classes,
+        activation,
+        kernel_initializer=linear_kernel(),
+        bias_initializer=linear_bias(x.shape[-1]),
+        dtype="float32",
+        name="classifier",
+    )(x)
+
+
+def stage_outputs(model: keras.Model) -> dict[str, Any]:
+    """Returns the feature endpoints of a backbone: `{"stage1": KerasTensor, ...}`.
+
+    Example:
+
+    >>> backbone = resnet(56, include_top=False)
+    >>> features = keras.Model(backbone.input, stage_outputs(backbone))
+    """
+    endings = [layer for layer in model.layers if layer.name.startswith("stage") and layer.name.endswith("_output")]
+    outputs = {layer.name.removesuffix("_output"): layer.output for layer in endings if "_block" not in layer.name}
+    if not outputs:
+        raise ValueError(f"`model` must be a backbone of dia_keras. Received: model={model!r}, without stages")
+    return outputs
+
+
+def small_stem(filters: int, pre_activation: bool = False) -> Callable:
+    """3x3 convolution, with BN and ReLU but for pre-activation nets: the stem for CIFAR."""
+
+    def stem(x):
+        x = conv(x, filters, 3, name="stem_conv")
+        return x if pre_activation else relu(norm(x, name="stem_bn"), name="stem_relu")
+
+    return stem
+
+
+def large_stem(x):
+    """7x7 convolution of stride 2, BN, ReLU, 3x3 max-pooling of stride 2: the stem for ImageNet."""
+    x = conv(x, 64, 7, 2, name="stem_conv")
+    x = relu(norm(x, name="stem_bn"), name="stem_relu")
+    x = keras.layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
+    return keras.layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+
+
+def blocks_per_stage(depth: int, per_block: int, offset: int) -> int:
+    """Returns n where depth = n * per_block + offset, or raises a `ValueError` that names valid depths."""
+    if not isinstance(depth, int) or depth <= offset or (depth - offset) % per_block:
+        valid = ", ".join(str(n * per_block + offset) for n in (1, 2, 3))
+        raise ValueError(f"`depth` must be {per_block} n + {offset}: {valid}, ... Received: depth={depth!r}")
+    return (depth - offset) // per_block
+
+
+def _check_input_shape(input_shape, axis: int, total_stride: int) -> None:
+    if len(input_shape) != 3 or input_shape[axis] is None:
+        raise ValueError(
+            "`input_shape` must have three entries, a height and a width, which may be None, and the channels. "
+            f"Received: input_shape={input_shape!r}"
+        )
+    sides = input_shape[:2] if axis == -1 else input_shape[1:]
+    if any(side is not None and side < total_stride for side in sides):
+        raise ValueError(
+            f"`input_shape` must be at least {total_stride} pixels high and wide, the net's total stride. "
+            f"Received: input_shape={input_shape!r}"
+        )

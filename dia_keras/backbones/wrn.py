@@ -1,0 +1,42 @@
+"""Wide ResNet for CIFAR."""
+
+from functools import partial
+from typing import Unpack
+
+import keras
+
+from .blocks import pre_activation_block, pre_basic_branch
+from .network import NetworkOptions, Stage, blocks_per_stage, network, small_stem
+
+
+def wrn(depth: int = 52, widen: int = 4, *, dropout: float = 0.3, **options: Unpack[NetworkOptions]) -> keras.Model:
+    """Wide ResNet (Zagoruyko and Komodakis, https://arxiv.org/abs/1605.07146): the paper's is WRN52-4.
+
+    Recurrent attention gets one batch norm more, after the branch's last convolution, as in the authors' code.
+
+    Args:
+        depth: 6 n + 4: 16, 22, 28, 40, 52, ...
+        widen: Factor k of the stages' widths 16 k, 32 k, 64 k.
+        dropout: Rate of dropout between a block's two convolutions, in training.
+        **options: Attention, input and head: see `dia_keras.backbones.network.network`.
+
+    Returns:
+        A functional `keras.Model` from images, `(batch, height, width, channels)`, to `(batch, num_classes)`.
+
+    Raises:
+        ValueError: On an argument out of range.
+    """
+    if not isinstance(widen, int) or widen < 1:
+        raise ValueError(f"`widen` must be a positive integer. Received: widen={widen!r}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout!r}")
+    n = blocks_per_stage(depth, 6, 4)
+    return network(
+        stem=small_stem(16, pre_activation=True),
+        stages=[Stage(16 * widen, 1, n), Stage(32 * widen, 2, n), Stage(64 * widen, 2, n)],
+        block=partial(pre_activation_block, branch=partial(pre_basic_branch, dropout=dropout)),
+        pre_activation=True,
+        settings={"se": {"ratio": 4}},
+        total_stride=4,
+        **options,
+    )

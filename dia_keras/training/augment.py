@@ -1,0 +1,150 @@
+"""Augmentation on the device.
+
+The random numbers are drawn on the host, from a generator seeded by (seed, epoch): a few integers an image.
+The pixels never leave the device. So every backend sees the same augmented images, and a resumed run sees
+those that the uncut run would have seen.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+from keras import ops
+
+from .recipe import Recipe
+
+
+@dataclasses.dataclass
+class Draws:
+    """The random numbers of one batch, NumPy arrays of length `batch` but for the scalars.
+
+    Attributes:
+        indices: Which images, int32.
+        top, left: Offsets of the crop in the padded image, int32, from 0 to 2 * pad.
+        flip: Whether to flip left to right, bool.
+        partner: Which image of the batch to mix with, int32.
+        weight: Weight of the image itself in its mix (scalar float32, 1 without mixing).
+        box: Rows and columns `(top, bottom, left, right)` that CutMix takes from the partner, int32 `(4,)`.
+        cut: Whether the mix is CutMix's (bool scalar) or MixUp's.
+    """
+
+    indices: np.ndarray
+    top: np.ndarray
+    left: np.ndarray
+    flip: np.ndarray
+    partner: np.ndarray
+    weight: np.ndarray
+    box: np.ndarray
+    cut: np.ndarray
+
+
+def draw_epoch(recipe: Recipe, epoch: int, num_images: int, image_size: tuple[int, int]) -> Iterator[Draws]:
+    """Yields the draws of every batch of one epoch (counted from 0), in order."""
+    rng = np.random.default_rng((recipe.seed, epoch))
+    order = rng.permutation(num_images).astype(np.int32)
+    batch = recipe.batch_size
+    height, width = image_size
+    for start in range(0, num_images - batch + 1, batch):
+        mix = recipe.cutmix > 0 or recipe.mixup > 0
+        cut = recipe.cutmix > 0 and (recipe.mixup == 0 or rng.random() < 0.5)
+        weight, box = 1.0, np.zeros(4, np.int32)
+        if mix:
+            weight = rng.beta(*[recipe.cutmix if cut else recipe.mixup] * 2)
+        if cut:
+            box = cutmix_box(weight, rng.integers(height), rng.integers(width), height, width)
+            weight = 1 - (box[1] - box[0]) * (box[3] - box[2]) / (height * width)
+        yield Draws(
+            indices=order[start : start + batch],
+            top=rng.integers(2 * recipe.pad + 1, size=batch, dtype=np.int32),
+            left=rng.integers(2 * recipe.pad + 1, size=batch, dtype=np.int32),
+            flip=rng.random(batch) < (0.5 if recipe.flip else 0.0),
+            partner=rng.permutation(batch).astype(np.int32),
+            weight=np.float32(weight),
+            box=box,
+            cut=np.bool_(cut),
+        )
+
+
+def cutmix_box(weight: float, row: int, column: int, height: int, width: int) -> np.ndarray:
+    """Returns CutMix's box around a centre, clipped to the image: (top, bottom, left, right).
+
+    Before clipping it covers `1 - weight` of the image (Yun et al., https://arxiv.org/abs/1905.04899).
+    """
+    side = np.sqrt(1 - weight)
+    half_height, half_width = int(height * side) // 2, int(width * side) // 2
+    rows = np.clip([row - half_height, row + half_height], 0, height)
+    columns = np.clip([column - half_width, column + half_width], 0, width)
+    return np.concatenate([rows, columns]).astype(np.int32)
+
+
+def pad_crop_flip(images, top, left, flip, pad: int):
+    """Zero-pads `(batch, height, width, channels)` images, crops each at its own offset, flips some.
+
+    Rows and columns outside the image read as zero, so nothing is padded in memory.
+    """
+    images = _shift(images, top, pad, axis=1)
+    images = _shift(images, left, pad, axis=2)
+    return ops.where(ops.reshape(flip, (-1, 1, 1, 1)), ops.flip(images, axis=2), images)
+
+
+def _shift(images, offset, pad: int, axis: int):
+    """Shifts each image along an axis by `offset - pad` pixels, zeros coming in."""
+    size = images.shape[axis]
+    source = ops.expand_dims(ops.arange(size, dtype="int32"), 0) + ops.expand_dims(offset, 1) - pad
+    shape = (-1, size, 1, 1) if axis == 1 else (-1, 1, size, 1)
+    inside = ops.reshape(ops.logical_and(source >= 0, source < size), shape)
+    source = ops.reshape(ops.clip(source, 0, size - 1), shape)
+    return ops.where(inside, ops.take_along_axis(images, source, axis=axis), ops.zeros_like(images))
+
+
+def mix(images, targets, partner, weight, box, cut):
+    """Mixes every image with its partner, by MixUp or CutMix, and their targets by `weight`."""
+    other = ops.take(images, partner, axis=0)
+    rows = ops.reshape(ops.arange(images.shape[1], dtype="int32"), (1, -1, 1, 1))
+    columns = ops.reshape(ops.arange(images.shape[2], dtype="int32"), (1, 1, -1, 1))
+    in_rows = ops.logical_and(rows >= box[0], rows < box[1])
+    in_columns = ops.logical_and(columns >= box[2], columns < box[3])
+    cut_mixed = ops.where(ops.logical_and(in_rows, in_columns), other, images)
+    mixed = ops.where(cut, cut_mixed, weight * images + (1 - weight) * other)
+    return mixed, weight * targets + (1 - weight) * ops.take(targets, partner, axis=0)
+
+
+def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: Recipe) -> Callable:
+    """Puts a data set on the device and returns the function from `Draws` to `(images, one-hot targets)`.
+
+    Args:
+        images: uint8, `(n, height, width, channels)`.
+        labels: Integers, `(n,)`.
+        num_classes: Number of classes.
+        recipe: The recipe.
+    """
+    device_images = ops.convert_to_tensor(images)
+    device_labels = ops.convert_to_tensor(labels.astype("int32"))
+    mixing = recipe.mixup > 0 or recipe.cutmix > 0
+
+    def augment(data, classes, indices, top, left, flip, partner, weight, box, cut):
+        batch = ops.cast(ops.take(data, indices, axis=0), "float32")
+        targets = ops.one_hot(ops.take(classes, indices, axis=0), num_classes, dtype="float32")
+        if recipe.pad or recipe.flip:
+            batch = pad_crop_flip(batch, top, left, flip, recipe.pad)
+        if mixing:
+            batch, targets = mix(batch, targets, partner, weight, box, cut)
+        return batch, targets
+
+    compiled = _compile(augment)
+
+    def apply(draws: Draws):
+        arrays = [ops.convert_to_tensor(getattr(draws, field.name)) for field in dataclasses.fields(draws)]
+        return compiled(device_images, device_labels, *arrays)
+
+    return apply
+
+
+def _compile(function: Callable) -> Callable:
+    """Compiles a function of tensors on JAX; elsewhere its few ops run one by one."""
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
+
+    return jax.jit(function)

@@ -1,0 +1,103 @@
+"""A training recipe: everything that decides the weights, and nothing else."""
+
+import dataclasses
+from typing import Literal
+
+import keras
+
+from .optimizer import SGDL2
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a zoo entry is trained.
+
+    Args:
+        entry: Name of the zoo entry, e.g. `"dia_resnet20_cifar100"`.
+        epochs: Number of epochs.
+        batch_size: Images a step; the last, smaller batch of an epoch is dropped.
+        learning_rate: Peak learning rate.
+        schedule: `"steps"`, which multiplies the rate by `factor` at `milestones`, or `"one_cycle"`: linear
+            warm-up from zero, then a cosine to zero.
+        milestones: Epochs at which `"steps"` lowers the rate.
+        factor: Factor of `"steps"`.
+        warmup: Fraction of the training that `"one_cycle"` spends warming up.
+        momentum: Momentum of SGD.
+        nesterov: Whether the momentum is Nesterov's.
+        weight_decay: L2 coefficient, added to the gradient.
+        decay_all: Whether norms and biases decay too (the paper: yes).
+        label_smoothing: Label smoothing.
+        ema: Momentum a step of the exponential moving average of the weights, or `None`.
+        pad: Zero-padding in pixels before the random crop.
+        flip: Whether images are flipped left to right at random.
+        mixup: Parameter of MixUp's beta distribution; 0 is off.
+        cutmix: Parameter of CutMix's beta distribution; 0 is off.
+        held_out: Number of training images held out (0 for the final run, which trains on all).
+        precision: `"float32"` or `"mixed_bfloat16"`.
+        seed: Seed of initial values, order and augmentation.
+    """
+
+    entry: str
+    epochs: int
+    batch_size: int = 128
+    learning_rate: float = 0.1
+    schedule: Literal["steps", "one_cycle"] = "one_cycle"
+    milestones: tuple[int, ...] = ()
+    factor: float = 0.1
+    warmup: float = 0.25
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    decay_all: bool = True
+    label_smoothing: float = 0.0
+    ema: float | None = None
+    pad: int = 4
+    flip: bool = True
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    held_out: int = 0
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    seed: int = 0
+
+    def __post_init__(self):
+        for field in ("epochs", "batch_size"):
+            if not isinstance(getattr(self, field), int) or getattr(self, field) < 1:
+                raise ValueError(f"`{field}` must be a positive integer. Received: {field}={getattr(self, field)!r}")
+        if self.schedule not in ("steps", "one_cycle"):
+            raise ValueError(f"`schedule` must be 'steps' or 'one_cycle'. Received: schedule={self.schedule!r}")
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"`warmup` must be in [0, 1). Received: warmup={self.warmup!r}")
+
+    def replace(self, **changes) -> "Recipe":
+        """Returns a copy with other values."""
+        return dataclasses.replace(self, **changes)
+
+    def learning_rate_schedule(self, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
+        """Returns the learning rate as a function of the step."""
+        if self.schedule == "steps":
+            boundaries = [epoch * steps_per_epoch for epoch in self.milestones]
+            values = [self.learning_rate * self.factor**i for i in range(len(boundaries) + 1)]
+            return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+        total = self.epochs * steps_per_epoch
+        warmup = round(self.warmup * total)
+        if warmup == 0:
+            return keras.optimizers.schedules.CosineDecay(self.learning_rate, total)
+        return keras.optimizers.schedules.CosineDecay(
+            0.0, total - warmup, warmup_target=self.learning_rate, warmup_steps=warmup
+        )
+
+    def optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+        """Returns the optimizer of the whole training."""
+        return SGDL2(
+            self.learning_rate_schedule(steps_per_epoch),
+            l2=self.weight_decay,
+            decay_all=self.decay_all,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            use_ema=self.ema is not None,
+            ema_momentum=self.ema if self.ema is not None else 0.99,
+        )
+
+    def loss(self) -> keras.losses.Loss:
+        """Returns the loss on logits and one-hot targets."""
+        return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=self.label_smoothing)

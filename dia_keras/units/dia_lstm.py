@@ -1,0 +1,64 @@
+"""DIA-LSTM, the paper's unit (Fig. 5, middle)."""
+
+import keras
+from keras import ops
+
+from .lstm_base import LSTMCellBase
+
+
+@keras.saving.register_keras_serializable(package="dia_keras")
+class DIALSTMCell(LSTMCellBase):
+    """LSTM cell with a reduced input and hidden path and a sigmoid output.
+
+        z = E_y ReLU(R_y y + b) + b  +  E_h ReLU(R_h h + b) + b,    gates i, f, g, o = split(z)
+        c' = sigmoid(f) c + sigmoid(i) tanh(g),    h' = sigmoid(o) sigmoid(c')
+
+    R maps N to floor(N/r), E maps floor(N/r) to 4N. With r dividing N it has 10 N^2/r + 2 N/r + 8 N
+    parameters. Source: section 4.2.2 and Fig. 5 (middle) of "Layer-wise shared attention network on
+    dynamical system perspective"; gate order and initial values are those of the authors' code.
+
+    Args:
+        units: Integer, N: width of input, output and both states.
+        reduction: Integer r from 1 to N (4 in the paper; Table 10 compares 1, 4, 8 and 16).
+        output_activation: `"sigmoid"` (the paper's), `"tanh"` or `"relu"` (Table 12).
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor of shape `(batch, units)`: the pooled features.
+        states: `[h, c]`, two tensors of shape `(batch, units)`, or `None` for the zero state.
+
+    Returns:
+        `(h', [h', c'])`, all of shape `(batch, units)`; h' is the attention.
+
+    Example:
+
+    >>> cell = DIALSTMCell(64)
+    >>> attention, states = cell(np.ones((8, 64), "float32"))
+    >>> attention, states = cell(np.ones((8, 64), "float32"), states)
+    """
+
+    def __init__(self, units: int, reduction: int = 4, output_activation: str = "sigmoid", **kwargs):
+        super().__init__(units, output_activation, **kwargs)
+        if not isinstance(reduction, int) or not 1 <= reduction <= units:
+            raise ValueError(f"`reduction` must be an integer from 1 to units={units}. Received: reduction={reduction!r}")
+        self.reduction = reduction
+
+    def add_gate_weights(self):
+        n, reduced = self.units, self.units // self.reduction
+        self.input_reduce_kernel, self.input_reduce_bias = self.add_linear("input_reduce", n, reduced)
+        self.input_expand_kernel, self.input_expand_bias = self.add_linear("input_expand", reduced, 4 * n)
+        self.hidden_reduce_kernel, self.hidden_reduce_bias = self.add_linear("hidden_reduce", n, reduced)
+        self.hidden_expand_kernel, self.hidden_expand_bias = self.add_linear("hidden_expand", reduced, 4 * n)
+
+    def gates(self, inputs, hidden, training):
+        y = ops.relu(ops.matmul(inputs, self.input_reduce_kernel) + self.input_reduce_bias)
+        if hidden is None:
+            h = ops.relu(ops.expand_dims(self.hidden_reduce_bias, 0))
+        else:
+            h = ops.relu(ops.matmul(hidden, self.hidden_reduce_kernel) + self.hidden_reduce_bias)
+        z = ops.matmul(y, self.input_expand_kernel) + self.input_expand_bias
+        z = z + ops.matmul(h, self.hidden_expand_kernel) + self.hidden_expand_bias
+        return ops.split(z, 4, axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "reduction": self.reduction}

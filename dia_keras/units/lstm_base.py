@@ -1,0 +1,95 @@
+"""What the LSTM-like cells of DIA units have in common."""
+
+import keras
+from keras import ops
+
+from .initializers import linear_bias, linear_kernel
+
+OUTPUT_ACTIVATIONS = ("sigmoid", "tanh", "relu")
+
+
+class LSTMCellBase(keras.layers.Layer):
+    """A cell with a hidden and a cell state, both of `units` numbers.
+
+    Subclasses compute the four gates' pre-activations in `gates`; this class does the rest:
+
+        c' = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        h' = sigmoid(o) * output_activation(c')
+
+    It follows Keras' RNN-cell protocol, so `keras.layers.RNN` drives it too.
+
+    Args:
+        units: Integer, N: width of input, output and both states.
+        output_activation: `"sigmoid"`, `"tanh"` or `"relu"` (Table 12 of the paper).
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor of shape `(batch, units)`.
+        states: `[h, c]`, two tensors of shape `(batch, units)`, or `None` for the zero state, which
+            lets compilers fold the hidden path into constants.
+
+    Returns:
+        `(h', [h', c'])`, all of shape `(batch, units)`.
+
+    Raises:
+        ValueError: On an unknown activation, or inputs whose width is not `units`.
+    """
+
+    def __init__(self, units: int, output_activation: str = "sigmoid", **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(units, int) or units < 1:
+            raise ValueError(f"`units` must be a positive integer. Received: units={units!r}")
+        if output_activation not in OUTPUT_ACTIVATIONS:
+            raise ValueError(
+                f"`output_activation` must be one of {OUTPUT_ACTIVATIONS}. "
+                f"Received: output_activation={output_activation!r}"
+            )
+        self.units = units
+        self.output_activation = output_activation
+        self.state_size = [units, units]
+        self.output_size = units
+
+    def build(self, input_shape):
+        if input_shape[-1] != self.units:
+            raise ValueError(
+                f"`{type(self).__name__}(units={self.units})` takes inputs of width {self.units}. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        self.add_gate_weights()
+        self.built = True
+
+    def add_gate_weights(self) -> None:
+        """Creates the weights that `gates` uses."""
+        raise NotImplementedError
+
+    def gates(self, inputs, hidden, training):
+        """Returns the pre-activations of i, f, g, o, each `(batch, units)`; `hidden` may be `None`."""
+        raise NotImplementedError
+
+    def call(self, inputs, states=None, training=False):
+        hidden, cell = (None, None) if states is None else states
+        i, f, g, o = self.gates(inputs, hidden, training)
+        new = ops.sigmoid(i) * ops.tanh(g)
+        cell = new if cell is None else ops.sigmoid(f) * cell + new
+        activation = keras.activations.get(self.output_activation)
+        hidden = ops.sigmoid(o) * activation(cell)
+        return hidden, [hidden, cell]
+
+    def compute_output_spec(self, inputs, states=None, training=False):
+        def spec():
+            return keras.KerasTensor(inputs.shape, self.compute_dtype)
+
+        return spec(), [spec(), spec()]
+
+    def get_initial_state(self, batch_size=None):
+        return [ops.zeros((batch_size, n), self.compute_dtype) for n in self.state_size]
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "output_activation": self.output_activation}
+
+    def add_linear(self, name: str, fan_in: int, fan_out: int, bias: bool = True):
+        """Returns kernel `(fan_in, fan_out)` and bias `(fan_out,)` of a linear map, as the authors start them."""
+        kernel = self.add_weight((fan_in, fan_out), linear_kernel(), name=f"{name}_kernel")
+        if not bias:
+            return kernel
+        return kernel, self.add_weight((fan_out,), linear_bias(fan_in), name=f"{name}_bias")
