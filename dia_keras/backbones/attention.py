@@ -1,6 +1,7 @@
 """The `attention=` argument of the backbones: names, cells and layers become one thing."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -32,7 +33,7 @@ class Attention:
     """
 
     def __init__(self, attention, settings: dict[str, Any], shared: bool | None, stages, num_stages: int):
-        self._factory = self._resolve(attention)
+        self._factory = _factory(attention)
         self._settings = settings
         self._shared = shared
         self._stages = tuple(range(1, num_stages + 1) if stages is None else stages)
@@ -41,60 +42,24 @@ class Attention:
             raise ValueError(
                 f"`attention_stages` must hold numbers from 1 to {num_stages}. Received: attention_stages={stages!r}"
             )
-        #: Whether the attention carries a state: the pre-activation nets then normalise before it.
-        self.recurrent = self._factory is not None and _is_cell(self._new(64))
-
-    @staticmethod
-    def _resolve(attention) -> AttentionFactory | None:
-        if attention is None:
-            return None
-        if isinstance(attention, str):
-            if attention not in ATTENTIONS:
-                raise ValueError(
-                    f"`attention` must be None, one of {', '.join(map(repr, ATTENTIONS))}, a function of the channel "
-                    f"count, or a layer. Received: attention={attention!r}"
-                )
-            return ATTENTIONS[attention]
-        if isinstance(attention, keras.layers.Layer):
-            if _is_cell(attention) or isinstance(attention, RecurrentAttention):
-                raise ValueError(
-                    "An RNN cell has a fixed width, and every stage has another: pass a function of the channel "
-                    f"count, like `attention=lambda n: DIALSTMCell(n, reduction=8)`. Received: attention={attention!r}"
-                )
-            config = attention.get_config()
-            config.pop("name")
-            return lambda channels, **settings: type(attention).from_config({**config, **settings})
-        if callable(attention):
-            return attention
-        raise ValueError(
-            "`attention` must be None, a name, a function of the channel count, or a layer. "
-            f"Received: attention={attention!r}"
-        )
-
-    def _new(self, channels: int) -> keras.layers.Layer:
-        assert self._factory is not None
-        layer = self._factory(channels, **self._settings)
-        if not isinstance(layer, keras.layers.Layer):
-            raise ValueError(f"`attention` must return a layer or an RNN cell. Received: {layer!r}")
-        return layer
 
     def stage(self, stage: int, channels: int) -> Callable[[str], keras.layers.Layer | None]:
         """Returns the function that gives a stage's blocks, each by its name, their attention layers."""
         if self._factory is None or stage not in self._stages:
             return lambda block_name: None
+        make = partial(self._factory, channels, **self._settings)
+        unit = _layer(make())
+        shared = isinstance(unit, RecurrentAttention) if self._shared is None else self._shared
+        if shared:
+            unit.name = f"stage{stage}_attention"
+            return lambda block_name: unit
 
-        def new(name):
-            layer = self._new(channels)
-            if _is_cell(layer):
-                return RecurrentAttention(layer, name=name)
-            layer.name = name
+        def per_block(block_name):
+            layer = _layer(make())
+            layer.name = f"{block_name}_attention"
             return layer
 
-        shared = self.recurrent if self._shared is None else self._shared
-        if shared:
-            unit = new(f"stage{stage}_attention")
-            return lambda block_name: unit
-        return lambda block_name: new(f"{block_name}_attention")
+        return per_block
 
 
 def recalibrate(layer: keras.layers.Layer | None, features, states):
@@ -104,6 +69,44 @@ def recalibrate(layer: keras.layers.Layer | None, features, states):
     if isinstance(layer, RecurrentAttention):
         return layer(features, states)
     return layer(features), states
+
+
+def _factory(attention) -> AttentionFactory | None:
+    """Returns the function of the channel count that makes the `attention=` of a backbone."""
+    if attention is None:
+        return None
+    if isinstance(attention, str):
+        if attention not in ATTENTIONS:
+            raise ValueError(
+                f"`attention` must be None, one of {', '.join(map(repr, ATTENTIONS))}, a function of the channel "
+                f"count, or a layer. Received: attention={attention!r}"
+            )
+        return ATTENTIONS[attention]
+    if isinstance(attention, keras.layers.Layer):
+        if _is_cell(attention) or isinstance(attention, RecurrentAttention):
+            raise ValueError(
+                "An RNN cell has a fixed width, and every stage has another: pass a function of the channel "
+                f"count, like `attention=lambda n: DIALSTMCell(n, reduction=8)`. Received: attention={attention!r}"
+            )
+        config = attention.get_config()
+        config.pop("name")
+        return lambda channels, **settings: type(attention).from_config({**config, **settings})
+    if callable(attention):
+        return attention
+    raise ValueError(
+        "`attention` must be None, a name, a function of the channel count, or a layer. "
+        f"Received: attention={attention!r}"
+    )
+
+
+def _layer(made) -> keras.layers.Layer:
+    """Returns what a function given as `attention=` has made as a layer on feature maps."""
+    if not isinstance(made, keras.layers.Layer):
+        raise ValueError(
+            "`attention` must be a function that returns a layer or an RNN cell. "
+            f"Received: a function that returns {made!r}"
+        )
+    return RecurrentAttention(made) if _is_cell(made) else made
 
 
 def _is_cell(layer) -> bool:

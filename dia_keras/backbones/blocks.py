@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from ..units import RecurrentAttention
 from .attention import recalibrate
 from .layers import channel_axis, conv, norm, relu
 
@@ -83,15 +84,17 @@ def pre_activation_block(
     *,
     branch: Branch,
     skip: bool = True,
-    norm_before_attention: bool = False,
 ):
-    """shortcut + attention(branch(ReLU(BN(x)))); a projected shortcut starts from the activated features too."""
+    """shortcut + attention(branch(ReLU(BN(x)))); a projected shortcut starts from the activated features too.
+
+    Recurrent attention sees normalised features: it gets a batch norm more, as in the authors' code.
+    """
     activated = relu(norm(x, name=f"{name}_bn1"), name=f"{name}_relu1")
     shortcut = x
     if skip and (stride > 1 or x.shape[channel_axis()] != filters):
         shortcut = conv(activated, filters, 1, stride, name=f"{name}_shortcut_conv")
     x = branch(activated, filters, stride, name)
-    if norm_before_attention and attention is not None:
+    if isinstance(attention, RecurrentAttention):
         x = norm(x, name=f"{name}_attention_bn")
     x, states = recalibrate(attention, x, states)
     if skip:

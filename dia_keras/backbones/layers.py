@@ -2,12 +2,13 @@
 
 import keras
 
+from ..units.image_axes import image_axes
 from ..units.initializers import conv_kernel
 
 
 def channel_axis() -> int:
     """Returns the axis of the channels in Keras' image data format."""
-    return -1 if keras.config.image_data_format() == "channels_last" else 1
+    return image_axes()[1]
 
 
 def conv(x, filters: int, kernel_size: int, stride: int = 1, groups: int = 1, *, name: str):

@@ -25,7 +25,7 @@ class NetworkOptions(TypedDict, total=False):
     attention_config: dict[str, Any] | None
     shared: bool | None
     attention_stages: tuple[int, ...] | None
-    input_shape: tuple[int | None, int | None, int] | None
+    input_shape: tuple[int | None, int | None, int | None] | None
     num_classes: int
     include_top: bool
     pooling: Literal["avg", "max"] | None
@@ -46,7 +46,7 @@ def network(
     attention_config: dict[str, Any] | None = None,
     shared: bool | None = None,
     attention_stages: tuple[int, ...] | None = None,
-    input_shape: tuple[int | None, int | None, int] | None = (32, 32, 3),
+    input_shape: tuple[int | None, int | None, int | None] | None = (32, 32, 3),
     num_classes: int = 10,
     include_top: bool = True,
     pooling: Literal["avg", "max"] | None = None,
@@ -60,8 +60,7 @@ def network(
         stem: Function of the input tensor that returns the first stage's input.
         stages: The stages, first to last.
         block: Function like `blocks.post_activation_block`.
-        pre_activation: Whether the blocks are of pre-activation form; a last BN-ReLU then ends the stages, and
-            recurrent attention sees normalised features.
+        pre_activation: Whether the blocks are of pre-activation form; a last BN-ReLU then ends the stages.
         settings: The backbone's own settings of named attentions.
         total_stride: Product of all strides, the least height and width of an image.
         attention: `None`, `"dia_lstm"`, `"dia_lstm_light"`, `"lstm"` or `"se"`; or a function of the channel count that
@@ -94,7 +93,6 @@ def network(
         raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
     own = settings.get(attention, {}) if isinstance(attention, str) else {}
     layers = Attention(attention, {**own, **(attention_config or {})}, shared, attention_stages, len(stages))
-    options = {"norm_before_attention": layers.recurrent} if pre_activation else {}
 
     inputs = keras.Input(input_shape, name="images")
     x = inputs if preprocessing is None else preprocessing(inputs)
@@ -115,7 +113,6 @@ def network(
                 attention_of(block_name),
                 block_name,
                 output_name if i == stage.blocks else f"{block_name}_output",
-                **options,
             )
     if pre_activation:
         x = relu(norm(x, name="post_bn"), name=f"stage{len(stages)}_output")

@@ -40,7 +40,9 @@ class DIALSTMCell(LSTMCellBase):
     def __init__(self, units: int, reduction: int = 4, output_activation: str = "sigmoid", **kwargs):
         super().__init__(units, output_activation, **kwargs)
         if not isinstance(reduction, int) or not 1 <= reduction <= units:
-            raise ValueError(f"`reduction` must be an integer from 1 to units={units}. Received: reduction={reduction!r}")
+            raise ValueError(
+                f"`reduction` must be an integer from 1 to units={units}. Received: reduction={reduction!r}"
+            )
         self.reduction = reduction
 
     def add_gate_weights(self):
@@ -50,12 +52,15 @@ class DIALSTMCell(LSTMCellBase):
         self.hidden_reduce_kernel, self.hidden_reduce_bias = self.add_linear("hidden_reduce", n, reduced)
         self.hidden_expand_kernel, self.hidden_expand_bias = self.add_linear("hidden_expand", reduced, 4 * n)
 
-    def gates(self, inputs, hidden, training):
+    def reduce(self, inputs, hidden):
+        """Returns ReLU(R_y y + b) and ReLU(R_h h + b); where `hidden` is `None`, the latter has a batch of 1."""
         y = ops.relu(ops.matmul(inputs, self.input_reduce_kernel) + self.input_reduce_bias)
         if hidden is None:
-            h = ops.relu(ops.expand_dims(self.hidden_reduce_bias, 0))
-        else:
-            h = ops.relu(ops.matmul(hidden, self.hidden_reduce_kernel) + self.hidden_reduce_bias)
+            return y, ops.relu(ops.expand_dims(self.hidden_reduce_bias, 0))
+        return y, ops.relu(ops.matmul(hidden, self.hidden_reduce_kernel) + self.hidden_reduce_bias)
+
+    def gates(self, inputs, hidden, training):
+        y, h = self.reduce(inputs, hidden)
         z = ops.matmul(y, self.input_expand_kernel) + self.input_expand_bias
         z = z + ops.matmul(h, self.hidden_expand_kernel) + self.hidden_expand_bias
         return ops.split(z, 4, axis=-1)

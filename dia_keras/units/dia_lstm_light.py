@@ -3,12 +3,12 @@
 import keras
 from keras import ops
 
+from .dia_lstm import DIALSTMCell
 from .initializers import linear_kernel
-from .lstm_base import LSTMCellBase
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
-class DIALSTMLightCell(LSTMCellBase):
+class DIALSTMLightCell(DIALSTMCell):
     """DIA-LSTM whose input, forget and output gates are element-wise maps.
 
         z_g = E_y ReLU(R_y y + b) + E_h ReLU(R_h h + b) + b_g
@@ -34,10 +34,7 @@ class DIALSTMLightCell(LSTMCellBase):
     """
 
     def __init__(self, units: int, reduction: int = 16, output_activation: str = "sigmoid", **kwargs):
-        super().__init__(units, output_activation, **kwargs)
-        if not isinstance(reduction, int) or not 1 <= reduction <= units:
-            raise ValueError(f"`reduction` must be an integer from 1 to units={units}. Received: reduction={reduction!r}")
-        self.reduction = reduction
+        super().__init__(units, reduction, output_activation, **kwargs)
 
     def add_gate_weights(self):
         n, reduced = self.units, self.units // self.reduction
@@ -54,16 +51,9 @@ class DIALSTMLightCell(LSTMCellBase):
         self.hidden_shift = self.add_weight((3, n), "zeros", name="hidden_shift")
 
     def gates(self, inputs, hidden, training):
-        y = ops.relu(ops.matmul(inputs, self.input_reduce_kernel) + self.input_reduce_bias)
-        if hidden is None:
-            h = ops.relu(ops.expand_dims(self.hidden_reduce_bias, 0))
-        else:
-            h = ops.relu(ops.matmul(hidden, self.hidden_reduce_kernel) + self.hidden_reduce_bias)
+        y, h = self.reduce(inputs, hidden)
         g = ops.matmul(y, self.input_expand_kernel) + ops.matmul(h, self.hidden_expand_kernel) + self.candidate_bias
         z = ops.expand_dims(inputs, 1) * self.input_scale + (self.input_shift + self.hidden_shift)
         if hidden is not None:
             z = z + ops.expand_dims(hidden, 1) * self.hidden_scale
         return z[:, 0], z[:, 1], g, z[:, 2]
-
-    def get_config(self):
-        return {**super().get_config(), "reduction": self.reduction}

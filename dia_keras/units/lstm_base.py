@@ -87,9 +87,7 @@ class LSTMCellBase(keras.layers.Layer):
     def get_config(self):
         return {**super().get_config(), "units": self.units, "output_activation": self.output_activation}
 
-    def add_linear(self, name: str, fan_in: int, fan_out: int, bias: bool = True):
+    def add_linear(self, name: str, fan_in: int, fan_out: int):
         """Returns kernel `(fan_in, fan_out)` and bias `(fan_out,)` of a linear map, as the authors start them."""
         kernel = self.add_weight((fan_in, fan_out), linear_kernel(), name=f"{name}_kernel")
-        if not bias:
-            return kernel
         return kernel, self.add_weight((fan_out,), linear_bias(fan_in), name=f"{name}_bias")

@@ -5,6 +5,8 @@ import inspect
 import keras
 from keras import ops, tree
 
+from .image_axes import image_axes
+
 
 @keras.saving.register_keras_serializable(package="dia_keras")
 class RecurrentAttention(keras.layers.Layer):
@@ -49,29 +51,31 @@ class RecurrentAttention(keras.layers.Layer):
                 f"Received: cell={cell!r}, without {', '.join(f'`{name}`' for name in missing)}"
             )
         self.cell = cell
-        self.data_format = data_format or keras.config.image_data_format()
+        self.data_format, self.channel_axis, self.spatial_axes = image_axes(data_format)
         parameters = inspect.signature(cell.call).parameters
-        self._takes_no_states = parameters["states"].default is None
+        self._takes_no_states = list(parameters.values())[1].default is None
         self._takes_training = "training" in parameters
 
     def build(self, input_shape):
-        channels = input_shape[self._channel_axis]
+        channels = input_shape[self.channel_axis]
         output_size = getattr(self.cell, "output_size", None) or tree.flatten(self.cell.state_size)[0]
         if output_size != channels:
             raise ValueError(
                 f"The output of `cell` must be as wide as the features have channels. "
                 f"Received: cell={self.cell!r} of width {output_size}, features of shape {tuple(input_shape)}"
             )
-        self.cell.build((input_shape[0], channels))
+        if not self.cell.built:
+            self.cell.build((input_shape[0], channels))
         self.built = True
 
     def call(self, inputs, states=None, training=False):
-        pooled = ops.mean(inputs, axis=self._spatial_axes)
+        pooled = ops.mean(inputs, axis=self.spatial_axes)
         if states is None and not self._takes_no_states:
             states = self.cell.get_initial_state(batch_size=ops.shape(pooled)[0])
         kwargs = {"training": training} if self._takes_training else {}
         attention, states = self.cell(pooled, states, **kwargs)
-        return inputs * ops.expand_dims(attention, self._spatial_axes), states
+        _reset_dropout_masks(self.cell)
+        return inputs * ops.expand_dims(attention, self.spatial_axes), states
 
     def compute_output_spec(self, inputs, states=None, training=False):
         def spec(size):
@@ -92,10 +96,10 @@ class RecurrentAttention(keras.layers.Layer):
     def from_config(cls, config):
         return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
 
-    @property
-    def _channel_axis(self):
-        return -1 if self.data_format == "channels_last" else 1
 
-    @property
-    def _spatial_axes(self):
-        return (1, 2) if self.data_format == "channels_last" else (2, 3)
+def _reset_dropout_masks(cell) -> None:
+    """Makes Keras' own cells draw new masks, as `keras.layers.RNN` does: they keep them until told so."""
+    for each in getattr(cell, "cells", [cell]):
+        if hasattr(each, "reset_dropout_mask"):
+            each.reset_dropout_mask()
+            each.reset_recurrent_dropout_mask()

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from .image_axes import image_axes
 from .initializers import linear_bias, linear_kernel
 
 
@@ -32,11 +33,10 @@ class SE(keras.layers.Layer):
             raise ValueError(f"`ratio` must be a positive integer. Received: ratio={ratio!r}")
         self.ratio = ratio
         self.use_bias = use_bias
-        self.data_format = data_format or keras.config.image_data_format()
-        self.spatial_axes = (1, 2) if self.data_format == "channels_last" else (2, 3)
+        self.data_format, self.channel_axis, self.spatial_axes = image_axes(data_format)
 
     def build(self, input_shape):
-        channels = input_shape[-1 if self.data_format == "channels_last" else 1]
+        channels = input_shape[self.channel_axis]
         hidden = max(1, channels // self.ratio)
         self.squeeze = self._dense(hidden, "relu", channels, "squeeze")
         self.excite = self._dense(channels, "sigmoid", hidden, "excite")
