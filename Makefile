@@ -1,0 +1,35 @@
+# `make demo` and `make test` each make their own environment, in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=3
+
+.PHONY: demo test check environment tables clean
+
+demo: environment  ## Classify the sample images with embedded weights, export to three formats, compare.
+	$(RUN) $(BIN)/python demo.py
+
+test: environment check  ## Linters, types, and the tests on three backends.
+	$(RUN) $(BIN)/python -m pytest
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not counts and not tensorflow"
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "not counts and not tensorflow" tests/units tests/training
+
+check: environment
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+tables: environment  ## Write the generated tables into README.md and zoo/RESULTS.md.
+	$(RUN) $(BIN)/python zoo/tables.py
+
+environment: .venv/.made
+
+# Torch comes first and pinned, so that pip does not take a build with CUDA.
+.venv/.made: pyproject.toml requirements-test.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
+	$(BIN)/python -m pip install --quiet -r requirements-test.txt
+	$(BIN)/python -m pip install --quiet -c requirements-test.txt -e ".[tensorflow-cpu,jax,torch,data,export,dev]"
+	touch $@
+
+clean:
+	rm -rf .venv demo_output build *.egg-info

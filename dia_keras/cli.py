@@ -1,0 +1,276 @@
+"""The command line, `dia-keras`."""
+
+import functools
+import pathlib
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+
+# The library is imported within the commands, so that `--help` answers at once.
+
+
+def without_traceback(command):
+    """Shows the errors that bad input causes as one line."""
+
+    @functools.wraps(command)
+    def wrapped(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, OSError, ImportError, RuntimeError) as error:
+            raise click.ClickException(str(error)) from error
+
+    return wrapped
+
+
+def _example(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dia-keras")
+def main() -> None:
+    """DIA networks for Keras: pretrained models, training, export."""
+
+
+@main.command("list", epilog=_example("dia-keras list 'dia_*_cifar100'", "dia-keras list --pretrained"))
+@click.argument("pattern", default="*")
+@click.option("--pretrained", is_flag=True, help="Only entries with weights.")
+@without_traceback
+def list_command(pattern: str, pretrained: bool) -> None:
+    """List the zoo's entries whose names match PATTERN."""
+    from . import zoo
+
+    names = zoo.list_models(pattern, pretrained=pretrained)
+    if not names:
+        raise click.ClickException(f"No entry matches {pattern!r}" + (" and has weights." if pretrained else "."))
+    table = Table("name", "data set", "weights", "top-1 (%)", "top-5 (%)")
+    for name in names:
+        card = zoo.card(name)
+        size = f"{card.weights.size / 1e6:.2f} MB" if card.weights else "not trained yet"
+        metrics = [f"{100 * value:.2f}" for value in (card.metrics.top1, card.metrics.top5)] if card.metrics else ["", ""]
+        table.add_row(name, card.dataset.title, size, *metrics)
+    console.print(table)
+
+
+@main.command(epilog=_example("dia-keras card dia_resnet20_cifar100"))
+@click.argument("name")
+@without_traceback
+def card(name: str) -> None:
+    """Show the card of the entry NAME: architecture, data, recipe, figures, licence."""
+    from . import zoo
+
+    entry = zoo.card(name)
+    table = Table(show_header=False, title=name)
+    for key, value in _flatten(entry):
+        table.add_row(key, value)
+    console.print(table)
+
+
+def _flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Returns the fields of nested dataclasses and dicts as dotted names and texts."""
+    import dataclasses
+
+    if dataclasses.is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return [row for key, item in value.items() for row in _flatten(item, f"{prefix}.{key}" if prefix else str(key))]
+    if isinstance(value, (tuple, list)):
+        text = ", ".join(map(str, value))
+        return [(prefix, text if len(value) <= 12 else f"{len(value)}: {', '.join(map(str, value[:6]))}, ...")]
+    return [] if value is None else [(prefix, str(value))]
+
+
+@main.command(
+    epilog=_example(
+        "dia-keras predict apple.png tiger.png",
+        "dia-keras predict --model dia_resnet20_cifar10 --picture answer.png horse.png",
+    )
+)
+@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path))
+@click.option("--model", "name", default="dia_resnet20_cifar100", show_default=True, help="Zoo entry.")
+@click.option("--top", default=3, show_default=True, help="Classes to show.")
+@click.option(
+    "--picture", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write images and answers to a PNG."
+)
+@without_traceback
+def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: pathlib.Path | None) -> None:
+    """Classify IMAGES, of any size and format that Pillow reads."""
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    from . import zoo
+
+    height, width, _ = zoo.card(name).dataset.image_shape
+    pixels = []
+    for path in images:
+        try:
+            with Image.open(path) as file:
+                resized = file.convert("RGB").resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+                pixels.append(np.asarray(resized))
+        except UnidentifiedImageError as error:
+            raise click.ClickException(f"{path} is not an image that Pillow can read.") from error
+    batch = np.stack(pixels)
+    answers = zoo.decode_predictions(zoo.load(name).predict(batch, verbose=0), name, top=top)
+    table = Table("image", *(f"{i + 1}." for i in range(len(answers[0]))))
+    for path, answer in zip(images, answers, strict=True):
+        table.add_row(path.name, *(f"{label} {probability:.1%}" for label, probability in answer))
+    console.print(table)
+    if picture:
+        _picture(batch, answers, picture)
+        console.print(f"Wrote {picture}")
+
+
+def _picture(batch, answers, path: pathlib.Path) -> None:
+    """Writes images, each with its answers as bars, to a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 1.5 * len(batch)), layout="constrained")
+    for row, (image, answer) in zip(
+        figure.subplots(len(batch), 2, squeeze=False, width_ratios=(1, 3)), zip(batch, answers, strict=True), strict=True
+    ):
+        row[0].imshow(image)
+        row[0].axis("off")
+        row[1].barh([label for label, _ in answer], [probability for _, probability in answer])
+        row[1].set_xlim(0, 1)
+        row[1].invert_yaxis()
+    figure.savefig(path, dpi=110)
+
+
+def _data_options(command):
+    command = click.option(
+        "--data", "source", help="An .npz file or a folder of images; default: the entry's data set, from TFDS."
+    )(command)
+    return click.option("--data-dir", help="Folder of the TFDS data sets.")(command)
+
+
+@main.command(epilog=_example("dia-keras evaluate dia_resnet20_cifar100 --data-dir ~/tensorflow_datasets"))
+@click.argument("name")
+@click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
+@click.option("--per-class/--no-per-class", default=True, show_default=True, help="Show the accuracy of every class.")
+@_data_options
+@without_traceback
+def evaluate(name: str, weights: str, per_class: bool, source: str | None, data_dir: str | None) -> None:
+    """Measure the entry NAME on its whole test set."""
+    show_evaluation(name, measure(name, weights, source, data_dir), per_class)
+
+
+def measure(name: str, weights: str = "pretrained", source: str | None = None, data_dir: str | None = None):
+    """Returns the `Evaluation` of a zoo entry, loaded as a user loads it, on its whole test set."""
+    from . import data, zoo
+    from .training import evaluate as evaluate_model
+
+    model = zoo.load(name, weights=weights)
+    dataset = data.load(source or zoo.card(name).dataset.name, data_dir=data_dir)
+    return evaluate_model(model, dataset.test, dataset.class_names)
+
+
+def show_evaluation(name: str, result, per_class: bool) -> None:
+    """Prints an `Evaluation` as tables."""
+    if per_class:
+        ranked = sorted(result.per_class.items(), key=lambda item: item[1])
+        columns = 4 if len(ranked) > 20 else 1
+        rows = -(-len(ranked) // columns)
+        table = Table(*["class", "top-1 (%)"] * columns, title=f"{name}: classes, worst first")
+        for i in range(rows):
+            cells = [ranked[j] for j in range(i, len(ranked), rows)]
+            table.add_row(*(text for label, top1 in cells for text in (label, f"{100 * top1:.1f}")))
+        console.print(table)
+    table = Table("entry", "images", "top-1 (%)", "top-5 (%)")
+    table.add_row(name, str(result.images), f"{100 * result.top1:.2f}", f"{100 * result.top5:.2f}")
+    console.print(table)
+
+
+@main.command(
+    epilog=_example(
+        "dia-keras train zoo/recipes/one_cycle_cpu.py --entry dia_resnet20_cifar10",
+        "dia-keras train zoo/recipes/one_cycle_gpu.py --minutes 28 --fit",
+        "dia-keras train zoo/recipes/paper_resnet.py --set epochs=10 --set milestones='(5, 8)' --smoke",
+    )
+)
+@click.argument("recipe", type=click.Path(dir_okay=False, path_type=pathlib.Path))
+@click.option("--entry", help="Zoo entry to train, in place of the recipe's own.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=pathlib.Path), help="Folder of the run; default: runs/<entry>."
+)
+@click.option("--minutes", type=float, help="Stop, with a checkpoint, before this wall-clock budget is spent.")
+@click.option("--fit", "fit_to_minutes", is_flag=True, help="Lower the number of epochs to what --minutes allows.")
+@click.option("--smoke", is_flag=True, help="Two short epochs on a few images, to see that the recipe runs.")
+@click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe.")
+@_data_options
+@without_traceback
+def train(
+    recipe: pathlib.Path,
+    entry: str | None,
+    out: pathlib.Path | None,
+    minutes: float | None,
+    fit_to_minutes: bool,
+    smoke: bool,
+    changes: tuple[str, ...],
+    source: str | None,
+    data_dir: str | None,
+) -> None:
+    """Train a zoo entry by the file RECIPE; called again, go on where the run stopped."""
+    from .training import load_recipe
+    from .training import train as train_entry
+
+    values = dict(_parse_change(change) for change in changes)
+    if entry:
+        values["entry"] = entry
+    loaded = load_recipe(recipe, **values)
+    directory = out or pathlib.Path("runs") / (loaded.entry + ("_smoke" if smoke else ""))
+    weights = train_entry(
+        loaded,
+        directory,
+        source=source,
+        data_dir=data_dir,
+        minutes=minutes,
+        fit_to_minutes=fit_to_minutes,
+        is_smoke=smoke,
+    )
+    if weights:
+        console.print(f"Training is complete: {weights}; curves in {directory / 'curves.png'}")
+    else:
+        console.print("The budget is spent. Run the same command again to go on.")
+
+
+def _parse_change(change: str) -> tuple[str, Any]:
+    """Returns field and value of `FIELD=VALUE`; the value is a Python literal, or else a text."""
+    import ast
+
+    field, separator, text = change.partition("=")
+    if not separator:
+        raise ValueError(f"`--set` takes FIELD=VALUE. Received: {change!r}")
+    try:
+        return field, ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return field, text
+
+
+@main.command(
+    epilog=_example(
+        "dia-keras export dia_resnet20_cifar100 model.tflite",
+        "dia-keras export dia_resnet20_cifar100 model.onnx",
+        "dia-keras export dia_resnet20_cifar100 saved_model_folder",
+    )
+)
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=pathlib.Path))
+@click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
+@without_traceback
+def export(name: str, path: pathlib.Path, weights: str) -> None:
+    """Export the entry NAME to PATH: .tflite, .onnx, or a SavedModel folder. The file is run and compared first."""
+    from . import export as exporters
+    from . import zoo
+
+    exporter = {".tflite": exporters.to_tflite, ".onnx": exporters.to_onnx, "": exporters.to_saved_model}.get(path.suffix)
+    if exporter is None:
+        raise ValueError(f"`path` must end in .tflite or .onnx, or have no ending. Received: path={str(path)!r}")
+    report = exporter(zoo.load(name, weights=weights), path)
+    console.print(
+        f"Wrote {report.path}: {report.size_bytes / 1e6:.2f} MB in {report.seconds:.1f} s, "
+        f"largest difference to Keras {report.max_difference:.1e}"
+    )

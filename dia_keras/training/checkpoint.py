@@ -1,0 +1,60 @@
+"""Checkpoints from which a run goes on exactly."""
+
+import pathlib
+import re
+
+import h5py
+import keras
+import numpy as np
+
+NAME = re.compile(r"epoch_(\d+)\.weights\.h5")
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves weights, optimizer state and seeds after every epoch; keeps the newest.
+
+    Args:
+        directory: Folder of the checkpoints, `epoch_<epochs done>.weights.h5`.
+    """
+
+    def __init__(self, directory: pathlib.Path):
+        super().__init__()
+        self.directory = directory
+
+    def on_epoch_end(self, epoch, logs=None):
+        path = self.directory / f"epoch_{epoch + 1}.weights.h5"
+        temporary = self.directory / "partial.weights.h5"
+        self.model.save_weights(temporary)
+        with h5py.File(temporary, "a") as file:
+            for i, seed in enumerate(_seeds(self.model)):
+                file[f"seeds/{i}"] = keras.ops.convert_to_numpy(seed)
+        temporary.rename(path)
+        for done, old in checkpoints(self.directory):
+            if done != epoch + 1:
+                old.unlink()
+
+
+def checkpoints(directory: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
+    """Returns the checkpoints in a folder as (epochs done, path), oldest first."""
+    found = [(NAME.fullmatch(path.name), path) for path in directory.glob("epoch_*.weights.h5")]
+    return sorted((int(match[1]), path) for match, path in found if match)
+
+
+def resume(model: keras.Model, directory: pathlib.Path) -> int:
+    """Loads the newest checkpoint into a compiled model; returns the number of epochs done, 0 if there is none."""
+    found = checkpoints(directory)
+    if not found:
+        return 0
+    done, path = found[-1]
+    # The file holds the optimizer's state, which loads only into variables that exist.
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(path)
+    with h5py.File(path) as file:
+        for i, seed in enumerate(_seeds(model)):
+            seed.assign(np.asarray(file[f"seeds/{i}"]))
+    return done
+
+
+def _seeds(model: keras.Model) -> list[keras.Variable]:
+    """Returns the states of dropout's random generators, which Keras' weight files leave out."""
+    return [v for v in model.non_trainable_variables if v.path.endswith("seed_generator_state")]

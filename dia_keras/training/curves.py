@@ -1,0 +1,32 @@
+"""The picture of a run."""
+
+import csv
+import pathlib
+
+
+def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
+    """Plots loss and accuracy over the epochs of a `log.csv` into a PNG.
+
+    Args:
+        log: CSV with the columns `epoch`, `loss`, `accuracy` and, where images were held out, `val_loss` and
+            `val_accuracy`.
+        picture: Path of the PNG.
+        title: Title of the plot.
+    """
+    from matplotlib.figure import Figure
+
+    with log.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    epochs = [int(row["epoch"]) + 1 for row in rows]
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure.suptitle(title)
+    for axes, key, label, scale in zip(
+        figure.subplots(1, 2), ("loss", "accuracy"), ("loss", "accuracy (%)"), (1, 100), strict=True
+    ):
+        for prefix, name in (("", "training, augmented"), ("val_", "held out")):
+            if rows and prefix + key in rows[0]:
+                axes.plot(epochs, [scale * float(row[prefix + key]) for row in rows], label=name, marker=".")
+        axes.set(xlabel="epoch", ylabel=label)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(picture, dpi=120)

@@ -1,0 +1,103 @@
+"""Training by `model.fit`, from a recipe and arrays to weights, resumable to the bit."""
+
+import csv
+import itertools
+import pathlib
+import sys
+
+import keras
+
+from ..data import Split
+from .augment import augmenter, draw_epoch
+from .budget import WallClockBudget
+from .checkpoint import Checkpoint, resume
+from .recipe import Recipe
+
+
+def fit(
+    model: keras.Model,
+    recipe: Recipe,
+    train: Split,
+    directory: pathlib.Path,
+    *,
+    num_classes: int,
+    held_out: Split | None = None,
+    budget: WallClockBudget | None = None,
+) -> bool:
+    """Trains a model in place, going on from the newest checkpoint in `directory`.
+
+    Writes `log.csv` (one row an epoch) and a checkpoint after every epoch. A run that was cut after any epoch and
+    goes on ends in the same weights as one that was not.
+
+    Args:
+        model: Model from raw images to logits, not compiled.
+        recipe: The recipe.
+        train: Training images and labels.
+        directory: Existing folder for log and checkpoints.
+        num_classes: Number of classes.
+        held_out: Images to evaluate on after every epoch.
+        budget: Stops the run early.
+
+    Returns:
+        Whether the training is complete.
+
+    Raises:
+        ValueError: Where there are fewer images than a batch has.
+    """
+    steps = len(train.labels) // recipe.batch_size
+    if steps == 0:
+        raise ValueError(f"`train` must have at least {recipe.batch_size} images. Received: {len(train.labels)}")
+    compile_for(model, recipe, steps)
+    done = resume(model, directory)
+    if done >= recipe.epochs:
+        return True
+    log = directory / "log.csv"
+    _keep_epochs(log, done)
+
+    augment = augmenter(train.images, train.labels, num_classes, recipe)
+    size = train.images.shape[1], train.images.shape[2]
+
+    def batches():
+        for epoch in itertools.count(done):
+            for draws in draw_epoch(recipe, epoch, len(train.labels), size):
+                yield augment(draws)
+
+    budget = budget or WallClockBudget(None)
+    validation = None
+    if held_out is not None and len(held_out.labels):
+        validation = held_out.images, keras.utils.to_categorical(held_out.labels, num_classes)
+    model.fit(
+        batches(),
+        steps_per_epoch=steps,
+        epochs=recipe.epochs,
+        initial_epoch=done,
+        validation_data=validation,
+        validation_batch_size=250,
+        verbose=1 if sys.stdout.isatty() else 2,
+        callbacks=[keras.callbacks.CSVLogger(log, append=done > 0), Checkpoint(directory), budget],
+    )
+    return not budget.stopped
+
+
+def compile_for(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
+    """Compiles a model for training by a recipe: by XLA on JAX and on GPUs, where it pays."""
+    backend = keras.backend.backend()
+    xla = backend == "jax" or (backend == "tensorflow" and bool(keras.distribution.list_devices("gpu")))
+    model.compile(
+        recipe.optimizer(steps_per_epoch),
+        recipe.loss(),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=xla,
+    )
+
+
+def _keep_epochs(log: pathlib.Path, done: int) -> None:
+    """Drops the rows of epochs that are not in the checkpoint: the run was cut between log and checkpoint."""
+    if not log.exists():
+        return
+    with log.open(newline="") as file:
+        rows = list(csv.reader(file))
+    temporary = log.with_suffix(".partial")
+    with temporary.open("w", newline="") as file:
+        csv.writer(file).writerows(rows[: done + 1])
+    temporary.rename(log)

@@ -1,0 +1,207 @@
+"""A run: a recipe, its data, its folder. What `zoo/train.py` and `dia-keras train` do."""
+
+import dataclasses
+import importlib.util
+import json
+import os
+import pathlib
+import platform
+import shlex
+import sys
+import time
+
+import keras
+
+from .. import data as data_module
+from .. import zoo
+from .budget import WallClockBudget
+from .curves import plot_curves
+from .fit import compile_for, fit
+from .recipe import Recipe
+
+
+def load_recipe(path: str | os.PathLike, **changes) -> Recipe:
+    """Returns the `RECIPE` that a Python file defines, with other values where given.
+
+    Raises:
+        ValueError: Where the file defines none, or a change names no field of `Recipe`.
+        FileNotFoundError: Where there is no such file.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"`path` must be a recipe file. Received: path={str(path)!r}, which does not exist")
+    spec = importlib.util.spec_from_file_location("recipe", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"`path` must be a Python file that defines RECIPE. Received: path={str(path)!r}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    recipe = getattr(module, "RECIPE", None)
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"`path` must be a Python file that defines RECIPE, a Recipe. Received: path={str(path)!r}")
+    unknown = set(changes) - {field.name for field in dataclasses.fields(Recipe)}
+    if unknown:
+        raise ValueError(f"Unknown fields of a recipe: {', '.join(sorted(unknown))}")
+    return recipe.replace(**changes)
+
+
+def smoke(recipe: Recipe) -> Recipe:
+    """Returns a recipe of two short epochs, which shows in under a minute that the real one runs."""
+    return recipe.replace(epochs=2, batch_size=8, milestones=(1,) if recipe.milestones else (), held_out=0)
+
+
+SMOKE_IMAGES = 24
+
+
+def train(
+    recipe: Recipe,
+    directory: str | os.PathLike,
+    *,
+    source: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
+    minutes: float | None = None,
+    fit_to_minutes: bool = False,
+    is_smoke: bool = False,
+) -> pathlib.Path | None:
+    """Trains a zoo entry, or goes on training it, in a folder of its own.
+
+    The folder gets `recipe.json`, `log.csv`, `curves.png`, checkpoints and, when the training is complete,
+    `final.weights.h5` (float16) and `run.json` (host, versions, seed, command, minutes).
+
+    Args:
+        recipe: The recipe.
+        directory: The run's folder; made if missing. One that holds a run of another recipe is an error.
+        source: Where the data are: see `dia_keras.data.load`. Default: the entry's data set, from TFDS.
+        data_dir: TFDS' folder.
+        minutes: Wall-clock budget; the run checkpoints and stops before it is spent.
+        fit_to_minutes: Measure the time an epoch first, and lower the number of epochs to what fits.
+        is_smoke: Train two short epochs on a few images.
+
+    Returns:
+        The path of the final weights, or `None` where the budget ended the run before the last epoch.
+    """
+    started = time.monotonic()
+    directory = pathlib.Path(directory)
+    recipe = smoke(recipe) if is_smoke else recipe
+    card = zoo.card(recipe.entry)
+    data = data_module.load(source or card.dataset.name, data_dir=data_dir, held_out=recipe.held_out)
+    num_classes = len(data.class_names)
+    if num_classes != len(card.labels):
+        raise ValueError(
+            f"`source` must have the {len(card.labels)} classes of {recipe.entry}. Received: {num_classes} classes"
+        )
+    training = data.train
+    if is_smoke:
+        training = data_module.Split(training.images[:SMOKE_IMAGES], training.labels[:SMOKE_IMAGES])
+
+    def build() -> keras.Model:
+        keras.config.set_dtype_policy(recipe.precision)
+        keras.utils.set_random_seed(recipe.seed)
+        try:
+            return zoo.load(recipe.entry, weights=None, classifier_activation=None)
+        finally:
+            keras.config.set_dtype_policy("float32")
+
+    record = directory / "recipe.json"
+    if fit_to_minutes and not record.exists():
+        if minutes is None:
+            raise ValueError("`fit_to_minutes` needs `minutes`. Received: minutes=None")
+        recipe = _fit_epochs(recipe, build(), training, num_classes, 60 * minutes - (time.monotonic() - started))
+    elif fit_to_minutes:
+        recipe = recipe.replace(epochs=json.loads(record.read_text())["epochs"])
+    _check_same_recipe(recipe, record)
+
+    model = build()
+    complete = fit(
+        model,
+        recipe,
+        training,
+        directory,
+        num_classes=num_classes,
+        held_out=data.held_out,
+        budget=WallClockBudget(minutes, started),
+    )
+    plot_curves(directory / "log.csv", directory / "curves.png", title=recipe.entry)
+    _write_json(directory / "run.json", _add_minutes(directory / "run.json", (time.monotonic() - started) / 60))
+    if not complete:
+        return None
+    weights = directory / "final.weights.h5"
+    zoo.save_weights(model, weights)
+    return weights
+
+
+def _fit_epochs(recipe: Recipe, model: keras.Model, training, num_classes: int, seconds: float) -> Recipe:
+    """Returns the recipe with as many epochs as fit into the seconds, milestones moved alike."""
+    from .augment import augmenter, draw_epoch
+
+    steps = len(training.labels) // recipe.batch_size
+    compile_for(model, recipe, steps)
+    augment = augmenter(training.images, training.labels, num_classes, recipe)
+    draws = draw_epoch(recipe, 0, len(training.labels), training.images.shape[1:3])
+    times = [time.monotonic()]
+    for _, batch in zip(range(min(23, steps)), draws, strict=False):
+        model.train_on_batch(*augment(batch))
+        times.append(time.monotonic())
+    first = times[1] - times[0]
+    # The first steps compile and warm up; the real run compiles once more.
+    warm = times[3:] if len(times) > 6 else times
+    per_epoch = (warm[-1] - warm[0]) / (len(warm) - 1) * steps
+    left = seconds - (times[-1] - times[0]) - first
+    epochs = max(1, min(recipe.epochs, int(left / (1.05 * per_epoch))))
+    print(f"{per_epoch:.1f} s an epoch, {first:.0f} s to compile: {epochs} epochs fit")
+    milestones = tuple(round(m * epochs / recipe.epochs) for m in recipe.milestones)
+    return recipe.replace(epochs=epochs, milestones=milestones)
+
+
+def _check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
+    """Writes the recipe into the run's folder, or checks that it is the one there."""
+    mine = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    if not record.exists():
+        record.parent.mkdir(parents=True, exist_ok=True)
+        _write_json(record, mine)
+        return
+    theirs = json.loads(record.read_text())
+    different = sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
+    if different:
+        raise ValueError(
+            f"`directory` must be new or hold a run of the same recipe. Received: directory={str(record.parent)!r}, "
+            f"whose recipe differs in {', '.join(different)}"
+        )
+
+
+def _add_minutes(path: pathlib.Path, minutes: float) -> dict:
+    """Returns the record of a run, with the minutes of its earlier parts."""
+    before = json.loads(path.read_text())["minutes"] if path.exists() else 0.0
+    return {**describe_run(), "minutes": round(before + minutes, 2)}
+
+
+def describe_run() -> dict:
+    """Returns host, versions and command of this process, as results cite them."""
+    backend = keras.backend.backend()
+    return {
+        "command": shlex.join([f"KERAS_BACKEND={backend}", "python", *sys.argv]),
+        "backend": backend,
+        "device": device_name(),
+        "keras": keras.version(),
+        backend: __import__("importlib.metadata").metadata.version("tensorflow-cpu" if backend == "tensorflow" else backend),
+        "python": platform.python_version(),
+    }
+
+
+def device_name() -> str:
+    """Returns the accelerator's name, or the processor's and its number of cores."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        if jax.devices()[0].platform != "cpu":
+            return jax.devices()[0].device_kind
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line] if (
+        cpuinfo.exists()
+    ) else []
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+
+
+def _write_json(path: pathlib.Path, value: dict) -> None:
+    temporary = path.with_suffix(".partial")
+    temporary.write_text(json.dumps(value, indent=2) + "\n")
+    temporary.rename(path)

@@ -1,0 +1,116 @@
+"""Tests of `dia_keras.data.load`."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dia_keras.data import load
+
+
+@pytest.fixture
+def npz(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "tiny.npz"
+    np.savez(
+        path,
+        x_train=rng.integers(0, 256, (60, 8, 8, 3), np.uint8),
+        y_train=np.arange(60, dtype=np.uint8) % 3,
+        x_test=rng.integers(0, 256, (9, 8, 8, 3), np.uint8),
+        y_test=np.arange(9, dtype=np.uint8) % 3,
+        class_names=np.array(["ant", "bee", "cat"]),
+    )
+    return path
+
+
+def test_npz_gives_its_arrays(npz):
+    data = load(npz)
+    with np.load(npz) as arrays:
+        np.testing.assert_array_equal(data.train.images, arrays["x_train"])
+        np.testing.assert_array_equal(data.test.labels, arrays["y_test"])
+    assert data.class_names == ("ant", "bee", "cat")
+    assert len(data.held_out.labels) == 0
+
+
+def test_held_out_images_come_from_train_and_leave_it(npz):
+    data = load(npz, held_out=12)
+    with np.load(npz) as arrays:
+        every = {image.tobytes() for image in arrays["x_train"]}
+    train, held_out = ({image.tobytes() for image in split.images} for split in (data.train, data.held_out))
+    assert len(held_out) == 12 and not train & held_out and train | held_out == every
+
+
+def test_held_out_classes_are_balanced(npz):
+    np.testing.assert_array_equal(np.bincount(load(npz, held_out=12).held_out.labels), [4, 4, 4])
+
+
+def test_held_out_choice_depends_on_the_seed_alone(npz):
+    one, same, other = (load(npz, held_out=12, seed=seed).held_out.images for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("held_out", [-1, 60, 1.5])
+def test_held_out_of_wrong_size_is_an_error(npz, held_out):
+    with pytest.raises(ValueError, match=r"`held_out` must be an integer from 0 to 59.*Received: held_out="):
+        load(npz, held_out=held_out)
+
+
+def test_missing_npz_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        load(tmp_path / "none.npz")
+
+
+def test_npz_without_an_array_is_an_error(tmp_path):
+    np.savez(tmp_path / "half.npz", x_train=np.zeros((1, 2, 2, 3)))
+    with pytest.raises(ValueError, match="must hold class_names, x_test, y_test, y_train"):
+        load(tmp_path / "half.npz")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for split, count in (("train", 4), ("test", 2)):
+        for value, name in ((0, "black"), (255, "white")):
+            (tmp_path / split / name).mkdir(parents=True)
+            for i in range(count):
+                Image.new("RGB", (10, 12), (value,) * 3).save(tmp_path / split / name / f"{i}.png")
+    return tmp_path
+
+
+@pytest.mark.tensorflow
+def test_folder_gives_images_by_class(folder):
+    data = load(folder, image_size=(6, 5))
+    assert data.class_names == ("black", "white")
+    assert data.train.images.shape == (8, 6, 5, 3) and data.train.images.dtype == np.uint8
+    np.testing.assert_array_equal(data.train.images[:, 0, 0, 0], 255 * data.train.labels)
+    assert len(data.test.labels) == 4
+
+
+def test_folder_needs_an_image_size(folder):
+    with pytest.raises(ValueError, match="`image_size` must be"):
+        load(folder)
+
+
+def test_folder_without_test_images_is_an_error(tmp_path):
+    (tmp_path / "train" / "a").mkdir(parents=True)
+    Image.new("RGB", (4, 4)).save(tmp_path / "train" / "a" / "0.png")
+    with pytest.raises(FileNotFoundError, match="without 'test'"):
+        load(tmp_path, image_size=(4, 4))
+
+
+@pytest.mark.tensorflow
+def test_missing_tfds_data_set_names_the_command_that_prepares_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=rf"tfds build cifar10 --data_dir={tmp_path}"):
+        load("cifar10", data_dir=tmp_path)
+
+
+@pytest.mark.tensorflow
+def test_unknown_name_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"`source` must be a TFDS data set.*Received: source='no_such_set'"):
+        load("no_such_set", data_dir=tmp_path)
+
+
+@pytest.mark.tensorflow
+def test_data_directory_comes_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIA_KERAS_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=str(tmp_path)):
+        load("cifar100")

@@ -1,0 +1,18 @@
+"""A short one-cycle recipe for the small nets, made for the CPU.
+
+    KERAS_BACKEND=tensorflow python zoo/train.py zoo/recipes/one_cycle_cpu.py --entry dia_resnet20_cifar100
+
+Peak learning rate and weight decay were compared on held-out training images (`zoo/RECIPES.md`).
+"""
+
+from dia_keras.training import Recipe
+
+RECIPE = Recipe(
+    entry="dia_resnet20_cifar100",
+    epochs=20,
+    learning_rate=0.2,
+    weight_decay=2e-4,
+    decay_all=False,
+    nesterov=True,
+    precision="mixed_bfloat16",
+)
