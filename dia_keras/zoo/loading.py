@@ -1,0 +1,160 @@
+"""From the name of an entry to its network."""
+
+import logging
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Literal
+
+import keras
+
+from .. import backbones
+from ..backbones.layers import channel_axis
+from ..backbones.network import classifier
+from .cards import Card, Dataset, card, list_models
+from .lookup import find_weights
+from .weights_file import SUFFIX, load_weights, shapes
+
+BACKBONES = {
+    function.__name__: function
+    for function in (
+        backbones.resnet,
+        backbones.preresnet,
+        backbones.wrn,
+        backbones.resnext,
+        backbones.imagenet_resnet,
+    )
+}
+# The classifier is a network's only dense layer: SE's are inside their own layer.
+_CLASSIFIER_BIAS = "layers/dense/vars/1"
+
+_logger = logging.getLogger("dia_keras")
+
+
+def load(
+    name: str,
+    weights: Literal["pretrained"] | str | os.PathLike | None = "pretrained",
+    num_classes: int | None = None,
+    include_top: bool = True,
+    input_shape: Sequence[int | None] | None = None,
+    classifier_activation: str | None = "softmax",
+) -> keras.Model:
+    """Builds a network of the zoo and loads its weights.
+
+    The network takes raw RGB images, of values 0 to 255, uint8 or float; preprocessing is its first layer.
+
+    With another number of classes all weights but the classifier's are loaded, and a line in the log of
+    `dia_keras` says so. Whatever else in a weights file does not fit the network is an error.
+
+    Args:
+        name: Name of the entry, one of `list_models()`.
+        weights: `"pretrained"`; `None` for initial values; or the path of a `.weights.h5` file that fits the
+            entry, whose classifier has `num_classes` classes or the entry's own number.
+        num_classes: Number of classes; the entry's by default.
+        include_top: Whether to end in pooling and the classifier, or in the features of the last stage.
+        input_shape: Shape of an image, without the batch; height and width may be `None`. The default is that
+            of the entry's data set.
+        classifier_activation: Activation of the classifier; `None` for logits.
+
+    Returns:
+        A functional `keras.Model` from images, `(batch, height, width, 3)`, to `(batch, num_classes)`.
+
+    Raises:
+        ValueError: On an argument out of range, an unknown name, pretrained weights that do not exist yet, or a
+            weights file that does not match its card or the network.
+        FileNotFoundError: If the weights file is nowhere to be found.
+        ConnectionError: If it cannot be downloaded.
+
+    Example:
+
+    >>> model = load("dia_resnet20_cifar100")
+    >>> decode_predictions(model.predict(images), "dia_resnet20_cifar100")
+    >>> model = load("dia_resnet20_cifar100", num_classes=2, input_shape=(64, 64, 3))
+    """
+    entry = card(name)
+    own_classes = len(entry.labels)
+    num_classes = own_classes if num_classes is None else num_classes
+    input_shape = _input_shape(entry.dataset) if input_shape is None else tuple(input_shape)
+
+    def build(num_classes, include_top=True):
+        return _build(entry, input_shape, num_classes, include_top, classifier_activation)
+
+    path = _weights_path(entry, weights)
+    if path is None:
+        return build(num_classes, include_top)
+    classes_in_file = _classes(path)
+    if classes_in_file is None or (include_top and classes_in_file != own_classes):
+        # A file without the entry's own classifier must fit the network that is asked for.
+        model = build(num_classes, include_top)
+        load_weights(model, path)
+        return model
+    model = build(classes_in_file)
+    load_weights(model, path)
+    if not include_top:
+        return keras.Model(model.input, model.get_layer("pool").input, name=name)
+    if num_classes == own_classes:
+        return model
+    _logger.warning(
+        "%s: loaded all weights but the classifier's, which is new and has %d classes instead of %d.",
+        name,
+        num_classes,
+        own_classes,
+    )
+    head = classifier(model.get_layer("pool").output, num_classes, classifier_activation)
+    return keras.Model(model.input, head, name=name)
+
+
+def preprocessing(dataset: Dataset) -> keras.layers.Layer:
+    """Returns the layer that normalises raw RGB images, of values 0 to 255, for the networks of a data set."""
+    return keras.layers.Normalization(
+        axis=channel_axis(),
+        mean=[255 * mean for mean in dataset.mean],
+        variance=[(255 * std) ** 2 for std in dataset.std],
+        dtype="float32",
+        name="preprocessing",
+    )
+
+
+def _build(entry: Card, input_shape, num_classes, include_top, classifier_activation) -> keras.Model:
+    if len(input_shape) == 3 and input_shape[channel_axis()] != 3:
+        raise ValueError(f"`input_shape` must have 3 channels, for RGB images. Received: input_shape={input_shape!r}")
+    return BACKBONES[entry.architecture.backbone](
+        **entry.architecture.arguments,
+        input_shape=input_shape,
+        num_classes=num_classes,
+        include_top=include_top,
+        classifier_activation=classifier_activation,
+        preprocessing=preprocessing(entry.dataset),
+        name=entry.name,
+    )
+
+
+def _input_shape(dataset: Dataset) -> tuple[int, ...]:
+    return (*dataset.image_size, 3) if channel_axis() == -1 else (3, *dataset.image_size)
+
+
+def _weights_path(entry: Card, weights: str | os.PathLike | None) -> pathlib.Path | None:
+    if weights is None:
+        return None
+    if weights != "pretrained":
+        path = pathlib.Path(weights).expanduser()
+        if not path.name.endswith(SUFFIX) or not path.is_file():
+            raise ValueError(
+                f"`weights` must be 'pretrained', None, or the path of an existing {SUFFIX} file. "
+                f"Received: weights={str(weights)!r}"
+            )
+        return path
+    if entry.weights is None:
+        available = list_models(f"*_{entry.dataset.name}", pretrained=True)
+        raise ValueError(
+            f"{entry.name!r} has no pretrained weights yet. The recipe {entry.recipe!r} trains them: "
+            f"`{entry.training_command}`; `weights=None` builds the network without. "
+            f"Trained for {entry.dataset.title}: {', '.join(available) or 'none yet'}. Received: weights='pretrained'"
+        )
+    return find_weights(entry, entry.weights)
+
+
+def _classes(path: pathlib.Path) -> int | None:
+    """Returns the number of classes of the classifier in a weights file, `None` where it has none."""
+    bias = shapes(path).get(_CLASSIFIER_BIAS)
+    return bias[0] if bias else None
