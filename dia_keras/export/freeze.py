@@ -1,0 +1,36 @@
+"""From a Keras model to one TensorFlow graph without variables, which all formats are made from."""
+
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+
+def freeze(model, batch_size: int | None = None):
+    """Returns a concrete function: float32 images `(batch_size, height, width, channels)` to predictions.
+
+    Args:
+        model: Keras model with one input and one output, on the TensorFlow backend.
+        batch_size: Number of images, or `None` for any.
+    """
+    images = tf.TensorSpec((batch_size, *model.inputs[0].shape[1:]), tf.float32, name="images")
+    function = tf.function(lambda images: model(images, training=False))
+    return convert_variables_to_constants_v2(function.get_concrete_function(images))
+
+
+def named(frozen, dtype=tf.float32):
+    """Returns a frozen function as a signature: images of `dtype`, named "images", to `{"predictions": ...}`."""
+    images = tf.TensorSpec(frozen.inputs[0].shape, dtype, name="images")
+    function = tf.function(lambda images: {"predictions": frozen(tf.cast(images, tf.float32))[0]})
+    return function.get_concrete_function(images)
+
+
+def inline_xla_calls(graph_def):
+    """Makes the calls that must be compiled with XLA ordinary ones, so that converters inline them.
+
+    Keras' TensorFlow backend wraps grouped convolutions in such calls, since eager TensorFlow cannot run them on a
+    CPU; tf2onnx leaves them as they are, and then no runtime takes the file.
+    """
+    nodes = [*graph_def.node, *(node for function in graph_def.library.function for node in function.node_def)]
+    for item in (*nodes, *graph_def.library.function):
+        item.attr.pop("_XlaMustCompile", None)
+        item.attr.pop("_noinline", None)
+    return graph_def

@@ -1,0 +1,48 @@
+"""Whether an exported file answers as the model does."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+
+class ExportMismatchError(ValueError):
+    """An exported file that does not answer as the model does. It has been removed."""
+
+
+def largest_difference(predictions: np.ndarray, expected: np.ndarray) -> float:
+    """Returns max |predictions - expected| / max(1, max |expected|): absolute for probabilities, relative for logits.
+
+    It is NaN where either has a NaN, and infinite where the shapes differ.
+    """
+    if predictions.shape != expected.shape:
+        return float("inf")
+    return float(np.max(np.abs(predictions - expected)) / max(1.0, np.max(np.abs(expected))))
+
+
+def check(answers: Iterable[tuple[str, np.ndarray]], expected: np.ndarray, tolerance: float) -> float:
+    """Returns the largest difference of all answers.
+
+    Args:
+        answers: Pairs of what has answered, for the message, and its predictions.
+        expected: The model's predictions, `(n, ...)`.
+        tolerance: What the difference may be at most.
+
+    Raises:
+        ExportMismatchError: Where a difference is larger, or not a number.
+    """
+    differences = [0.0]
+    for what, predictions in answers:
+        difference = largest_difference(predictions, expected)
+        if not difference <= tolerance:
+            raise ExportMismatchError(
+                f"The exported file does not answer as `model` does: {what} differs by {difference:.3g}, more than "
+                f"`tolerance` allows. Nothing was written. Received: tolerance={tolerance!r}"
+            )
+        differences.append(difference)
+    return max(differences)
+
+
+def in_two_batches(predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    """Returns the predictions of one image and of all others: a file that fixes the batch size cannot give them."""
+    parts = [images[:1], images[1:]] if len(images) > 1 else [images]
+    return np.concatenate([predict(part) for part in parts])

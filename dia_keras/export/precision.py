@@ -1,0 +1,23 @@
+"""Models of mixed precision compute in float32 once exported."""
+
+import copy
+
+import keras
+
+from .config import entries
+
+REDUCED = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """Returns the model that computes in float32 with the weights of `model`: itself, if it already does."""
+    config = copy.deepcopy(model.get_config())
+    policies = [entry["config"] for entry in entries(config, "class_name") if entry["class_name"] == "DTypePolicy"]
+    reduced = [policy for policy in policies if policy["name"] in REDUCED]
+    if not reduced:
+        return model
+    for policy in reduced:
+        policy["name"] = "float32"
+    twin = type(model).from_config(config)
+    twin.set_weights(model.get_weights())
+    return twin
