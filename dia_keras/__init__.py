@@ -1,6 +1,8 @@
 """dia_keras: DIA networks, one attention unit shared by all blocks of a stage, for Keras 3."""
 
 from . import backbones as backbones
+from . import data as data
+from . import training as training
 from . import units as units
-
-__version__ = "0.1.0"
+from . import zoo as zoo
+from .version import __version__ as __version__

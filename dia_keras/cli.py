@@ -51,7 +51,7 @@ def list_command(pattern: str, pretrained: bool) -> None:
     for name in names:
         card = zoo.card(name)
         size = f"{card.weights.size / 1e6:.2f} MB" if card.weights else "not trained yet"
-        metrics = [f"{100 * value:.2f}" for value in (card.metrics.top1, card.metrics.top5)] if card.metrics else ["", ""]
+        metrics = [f"{value:.2f}" for value in (card.metrics.top1, card.metrics.top5)] if card.metrics else ["", ""]
         table.add_row(name, card.dataset.title, size, *metrics)
     console.print(table)
 
@@ -104,7 +104,7 @@ def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: path
 
     from . import zoo
 
-    height, width, _ = zoo.card(name).dataset.image_shape
+    height, width = zoo.card(name).dataset.image_size
     pixels = []
     for path in images:
         try:
@@ -140,7 +140,7 @@ def _picture(batch, answers, path: pathlib.Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _data_options(command):
+def data_options(command):
     command = click.option(
         "--data", "source", help="An .npz file or a folder of images; default: the entry's data set, from TFDS."
     )(command)
@@ -151,7 +151,7 @@ def _data_options(command):
 @click.argument("name")
 @click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
 @click.option("--per-class/--no-per-class", default=True, show_default=True, help="Show the accuracy of every class.")
-@_data_options
+@data_options
 @without_traceback
 def evaluate(name: str, weights: str, per_class: bool, source: str | None, data_dir: str | None) -> None:
     """Measure the entry NAME on its whole test set."""
@@ -200,7 +200,7 @@ def show_evaluation(name: str, result, per_class: bool) -> None:
 @click.option("--fit", "fit_to_minutes", is_flag=True, help="Lower the number of epochs to what --minutes allows.")
 @click.option("--smoke", is_flag=True, help="Two short epochs on a few images, to see that the recipe runs.")
 @click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe.")
-@_data_options
+@data_options
 @without_traceback
 def train(
     recipe: pathlib.Path,

@@ -78,24 +78,31 @@ def cutmix_box(weight: float, row: int, column: int, height: int, width: int) ->
     return np.concatenate([rows, columns]).astype(np.int32)
 
 
-def pad_crop_flip(images, top, left, flip, pad: int):
-    """Zero-pads `(batch, height, width, channels)` images, crops each at its own offset, flips some.
+def crop_and_flip(pixels, size: tuple[int, int], indices, top, left, flip, pad: int):
+    """Takes images out of a data set, each cropped at its own offset from its zero-padded self, some flipped.
 
-    Rows and columns outside the image read as zero, so nothing is padded in memory.
+    One gather does it all: rows and columns outside the image read as zero, so nothing is padded in memory.
+
+    Args:
+        pixels: The data set, `(n * height * width, channels)`.
+        size: `(height, width)`.
+        indices: Which images, `(batch,)`.
+        top, left: Offsets of the crops in the padded images, from 0 to `2 * pad`.
+        flip: Whether to flip left to right, bool `(batch,)`.
+        pad: Zero-padding on each side.
+
+    Returns:
+        `(batch, height, width, channels)`.
     """
-    images = _shift(images, top, pad, axis=1)
-    images = _shift(images, left, pad, axis=2)
-    return ops.where(ops.reshape(flip, (-1, 1, 1, 1)), ops.flip(images, axis=2), images)
-
-
-def _shift(images, offset, pad: int, axis: int):
-    """Shifts each image along an axis by `offset - pad` pixels, zeros coming in."""
-    size = images.shape[axis]
-    source = ops.expand_dims(ops.arange(size, dtype="int32"), 0) + ops.expand_dims(offset, 1) - pad
-    shape = (-1, size, 1, 1) if axis == 1 else (-1, 1, size, 1)
-    inside = ops.reshape(ops.logical_and(source >= 0, source < size), shape)
-    source = ops.reshape(ops.clip(source, 0, size - 1), shape)
-    return ops.where(inside, ops.take_along_axis(images, source, axis=axis), ops.zeros_like(images))
+    height, width = size
+    rows = ops.expand_dims(top, 1) - pad + ops.arange(height, dtype="int32")
+    columns = ops.arange(width, dtype="int32")
+    columns = ops.where(ops.expand_dims(flip, 1), width - 1 - columns, columns) + ops.expand_dims(left, 1) - pad
+    rows, columns = ops.expand_dims(rows, 2), ops.expand_dims(columns, 1)
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    source = (ops.reshape(indices, (-1, 1, 1)) * height + ops.clip(rows, 0, height - 1)) * width
+    images = ops.take(pixels, source + ops.clip(columns, 0, width - 1), axis=0)
+    return ops.where(ops.expand_dims(inside, 3), images, ops.zeros_like(images))
 
 
 def mix(images, targets, partner, weight, box, cut):
@@ -119,15 +126,14 @@ def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: 
         num_classes: Number of classes.
         recipe: The recipe.
     """
-    device_images = ops.convert_to_tensor(images)
+    size = images.shape[1], images.shape[2]
+    pixels = ops.convert_to_tensor(images.reshape(-1, images.shape[-1]))
     device_labels = ops.convert_to_tensor(labels.astype("int32"))
     mixing = recipe.mixup > 0 or recipe.cutmix > 0
 
     def augment(data, classes, indices, top, left, flip, partner, weight, box, cut):
-        batch = ops.cast(ops.take(data, indices, axis=0), "float32")
+        batch = ops.cast(crop_and_flip(data, size, indices, top, left, flip, recipe.pad), "float32")
         targets = ops.one_hot(ops.take(classes, indices, axis=0), num_classes, dtype="float32")
-        if recipe.pad or recipe.flip:
-            batch = pad_crop_flip(batch, top, left, flip, recipe.pad)
         if mixing:
             batch, targets = mix(batch, targets, partner, weight, box, cut)
         return batch, targets
@@ -136,7 +142,7 @@ def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: 
 
     def apply(draws: Draws):
         arrays = [ops.convert_to_tensor(getattr(draws, field.name)) for field in dataclasses.fields(draws)]
-        return compiled(device_images, device_labels, *arrays)
+        return compiled(pixels, device_labels, *arrays)
 
     return apply
 

@@ -24,7 +24,8 @@ def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
         figure.subplots(1, 2), ("loss", "accuracy"), ("loss", "accuracy (%)"), (1, 100), strict=True
     ):
         for prefix, name in (("", "training, augmented"), ("val_", "held out")):
-            if rows and prefix + key in rows[0]:
+            # Keras' CSVLogger writes NA into the columns of a held-out set that is not there.
+            if rows and rows[0].get(prefix + key, "NA") != "NA":
                 axes.plot(epochs, [scale * float(row[prefix + key]) for row in rows], label=name, marker=".")
         axes.set(xlabel="epoch", ylabel=label)
         axes.grid(alpha=0.3)

@@ -121,7 +121,7 @@ def train(
         budget=WallClockBudget(minutes, started),
     )
     plot_curves(directory / "log.csv", directory / "curves.png", title=recipe.entry)
-    _write_json(directory / "run.json", _add_minutes(directory / "run.json", (time.monotonic() - started) / 60))
+    write_json(directory / "run.json", _add_minutes(directory / "run.json", (time.monotonic() - started) / 60))
     if not complete:
         return None
     weights = directory / "final.weights.h5"
@@ -157,7 +157,7 @@ def _check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
     mine = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if not record.exists():
         record.parent.mkdir(parents=True, exist_ok=True)
-        _write_json(record, mine)
+        write_json(record, mine)
         return
     theirs = json.loads(record.read_text())
     different = sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
@@ -201,7 +201,7 @@ def device_name() -> str:
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
 
 
-def _write_json(path: pathlib.Path, value: dict) -> None:
+def write_json(path: pathlib.Path, value: dict) -> None:
     temporary = path.with_suffix(".partial")
     temporary.write_text(json.dumps(value, indent=2) + "\n")
     temporary.rename(path)
