@@ -97,8 +97,5 @@ def pre_activation_block(
     if isinstance(attention, RecurrentAttention):
         x = norm(x, name=f"{name}_attention_bn")
     x, states = recalibrate(attention, x, states)
-    if skip:
-        x = keras.layers.Add(name=output_name)([shortcut, x])
-    else:
-        x = keras.layers.Identity(name=output_name)(x)
+    x = keras.layers.Add(name=output_name)([shortcut, x]) if skip else keras.layers.Identity(name=output_name)(x)
     return x, states

@@ -79,11 +79,12 @@ class RecurrentAttention(keras.layers.Layer):
 
     def compute_output_spec(self, inputs, states=None, training=False):
         def spec(size):
-            return keras.KerasTensor((inputs.shape[0], size), self.compute_dtype)
+            if isinstance(size, int):
+                return keras.KerasTensor((inputs.shape[0], size), self.compute_dtype)
+            return [spec(each) for each in size]
 
-        state_size = self.cell.state_size
-        states = [spec(state_size)] if isinstance(state_size, int) else tree.map_structure(spec, state_size)
-        return keras.KerasTensor(inputs.shape, self.compute_dtype), states
+        size = self.cell.state_size
+        return keras.KerasTensor(inputs.shape, self.compute_dtype), spec([size] if isinstance(size, int) else size)
 
     def get_config(self):
         return {
