@@ -118,7 +118,7 @@ class Card:
     @property
     def training_command(self) -> str:
         """The command that trains the entry, in a checkout of the repository."""
-        return f"python zoo/train.py zoo/recipes/{self.recipe}.py"
+        return f"python zoo/train.py zoo/recipes/{self.recipe}.py --entry {self.name}"
 
 
 def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:
@@ -184,8 +184,10 @@ def _parse_metrics(fields: Mapping[str, Any]) -> Metrics:
 @functools.cache
 def dataset(name: str) -> Dataset:
     """Returns a data set that entries are for."""
-    fields = tomllib.loads(DATASETS.read_text())[name]
-    return Dataset(name, **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+    fields: dict[str, Any] = tomllib.loads(DATASETS.read_text())[name]
+    for key, value in fields.items():
+        fields[key] = tuple(value) if isinstance(value, list) else value
+    return Dataset(name=name, **fields)
 
 
 def update_card(

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import tempfile
+import warnings
 
 import h5py
 import keras
@@ -40,7 +41,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
-    """Loads a weights file that holds every variable of a network, in its shape, and nothing else.
+    """Loads a weights file that holds every weight of a network, in its shape, and nothing else.
 
     Args:
         model: The network.
@@ -51,15 +52,18 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
     """
     found = shapes(path)
     failure = None
-    if len(found) == len(model.variables):
+    if len(found) == len(model.weights):
         try:
-            model.load_weights(path)
+            with warnings.catch_warnings():
+                # Keras warns of some misfits and raises for others; here all of them raise.
+                warnings.simplefilter("ignore", UserWarning)
+                model.load_weights(path)
             return
         except ValueError as error:
             failure = error
     differences = _differences(model, found)
     raise ValueError(
-        f"`weights` must hold exactly the variables of {model.name!r}: "
+        f"`weights` must hold exactly the weights of {model.name!r}: "
         f"{'; '.join(differences[:3]) or failure}"
         f"{f'; and {len(differences) - 3} more' if len(differences) > 3 else ''}. Received: weights={str(path)!r}"
     ) from failure

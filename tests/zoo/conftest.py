@@ -1,0 +1,64 @@
+"""A zoo of small nets."""
+
+import dataclasses
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+from dia_keras import zoo
+from dia_keras.zoo import cards, lookup
+
+ENTRY = {
+    "architecture": {"backbone": "resnet", "arguments": {"depth": 14, "block": "basic", "attention": "dia_lstm"}},
+    "parameters": 189_650,
+    "dataset": "cifar10",
+    "recipe": "one_cycle_cpu",
+    "licence": "Apache-2.0",
+    "paper": "None",
+}
+METRICS = {"top1": 60.5, "top5": 95.0, "epochs": 2, "seed": 0, "hardware": "2 cores", "command": "make", "log": "a.csv"}
+
+
+@dataclasses.dataclass(frozen=True)
+class SmallZoo:
+    """Entries `tiny_cifar10`, with weights, and `tiny_cifar100`, without; `model` is what was saved in `file`."""
+
+    cards: pathlib.Path
+    cache: pathlib.Path
+    file: pathlib.Path
+    model: keras.Model
+
+
+@pytest.fixture
+def small_zoo(tmp_path, monkeypatch):
+    folders = {name: tmp_path / name for name in ("cards", "weights", "cache")}
+    folders["cards"].mkdir()
+    folders["weights"].mkdir()
+    monkeypatch.setattr(cards, "CARDS", folders["cards"])
+    monkeypatch.setattr(lookup, "cache", lambda: folders["cache"])
+    monkeypatch.setenv("DIA_KERAS_WEIGHTS", str(folders["weights"]))
+    monkeypatch.delenv("DIA_KERAS_URL", raising=False)
+    for dataset in ("cifar10", "cifar100"):
+        (folders["cards"] / f"tiny_{dataset}.json").write_text(json.dumps({**ENTRY, "dataset": dataset}))
+    model = zoo.load("tiny_cifar10", weights=None)
+    randomize(model)
+    file = folders["weights"] / "tiny_cifar10.weights.h5"
+    zoo.save_weights(model, file)
+    cards.update_card("tiny_cifar10", weights=file, metrics=METRICS)
+    return SmallZoo(folders["cards"], folders["cache"], file, model)
+
+
+def randomize(model: keras.Model) -> None:
+    """Moves all weights, moving averages too, off their initial values, to numbers that float16 holds."""
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        value = keras.ops.convert_to_numpy(weight) + rng.uniform(0, 0.1, weight.shape)
+        weight.assign(value.astype("float16").astype("float32"))
+
+
+@pytest.fixture(scope="session")
+def images():
+    return np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)

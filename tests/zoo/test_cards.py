@@ -1,0 +1,139 @@
+import dataclasses
+import json
+import math
+import pathlib
+
+import conftest
+import pytest
+
+from dia_keras import zoo
+from dia_keras.zoo import cards, lookup
+
+RECIPES = pathlib.Path(__file__).parents[2] / "zoo" / "recipes"
+ATTENTIONS = {"": None, "dia_": "dia_lstm", "dia_light_": "dia_lstm_light", "se_": "se"}
+BACKBONES = ["resnet20", "resnet56", "resnet110", "resnet164", "wrn52_4", "resnext101_8x32d"]
+# CIFAR-10, CIFAR-100: the paper's, and for basic blocks those of osmr's zoo.
+PARAMETERS = {
+    "resnet164": (1_704_154, 1_727_284),
+    "dia_resnet164": (1_923_002, 1_946_132),
+    "dia_light_resnet164": (1_731_538, 1_754_668),
+    "se_resnet164": (1_906_258, 1_929_388),
+    "wrn52_4": (12_049_370, 12_072_500),
+    "dia_wrn52_4": (12_275_386, 12_298_516),
+    "dia_light_wrn52_4": (12_083_922, 12_107_052),
+    "se_wrn52_4": (12_397_914, 12_421_044),
+    "resnext101_8x32d": (32_092_074, 32_138_244),
+    "dia_resnext101_8x32d": (32_959_850, 33_006_020),
+    "dia_light_resnext101_8x32d": (32_189_850, 32_236_020),
+    "se_resnext101_8x32d": (33_984_426, 34_030_596),
+    "dia_resnet20": (286_866, 292_716),
+    "dia_resnet56": (870_162, 876_012),
+    "dia_resnet110": (1_745_106, 1_750_956),
+}
+
+
+def trainable(model):
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
+
+
+def test_there_is_an_entry_for_every_attention_backbone_and_data_set():
+    stems = [attention + backbone for attention in ATTENTIONS for backbone in BACKBONES]
+    stems += ["preresnet164", "dia_preresnet164"]
+    assert set(zoo.list_models()) == {f"{stem}_cifar{classes}" for stem in stems for classes in (10, 100)}
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_the_name_says_what_the_card_holds(name):
+    card = zoo.card(name)
+    stem, _, dataset = name.rpartition("_")
+    arguments = card.architecture.arguments
+    prefix = next(prefix for prefix, attention in ATTENTIONS.items() if attention == arguments["attention"])
+    numbers = [value for value in arguments.values() if isinstance(value, int)]
+    parts = {"resnext": "resnext{}_{}x{}d", "wrn": "wrn{}_{}"}
+    expected = parts.get(card.architecture.backbone, card.architecture.backbone + "{}").format(*numbers)
+    assert stem == prefix + expected
+    assert card.dataset.name == dataset
+    assert card.licence == "Apache-2.0"
+    assert "https://" in card.paper
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_the_recipe_of_every_entry_exists(name):
+    card = zoo.card(name)
+    assert (RECIPES / f"{card.recipe}.py").is_file()
+    assert card.training_command == f"python zoo/train.py zoo/recipes/{card.recipe}.py --entry {name}"
+
+
+@pytest.mark.parametrize("stem", PARAMETERS)
+def test_cards_have_the_parameter_counts_of_the_paper(stem):
+    assert tuple(zoo.card(f"{stem}_cifar{classes}").parameters for classes in (10, 100)) == PARAMETERS[stem]
+
+
+@pytest.mark.parametrize("name", zoo.list_models("*resnet20_*"))
+def test_networks_have_the_parameters_that_their_cards_say(name):
+    model = zoo.load(name, weights=None)
+    card = zoo.card(name)
+    assert trainable(model) == card.parameters
+    assert model.name == name
+    assert model.input_shape == (None, 32, 32, 3)
+    assert model.output_shape == (None, len(card.labels))
+
+
+def test_pretrained_entries_have_metrics_and_weights_that_load():
+    for name in zoo.list_models(pretrained=True):
+        card = zoo.card(name)
+        assert 0 < card.metrics.top1 <= card.metrics.top5 <= 100
+        assert lookup.find_weights(card, card.weights).name == card.weights.file
+        assert trainable(zoo.load(name)) == card.parameters
+
+
+def test_list_models_takes_patterns_and_sorts_numbers_as_numbers():
+    assert zoo.list_models("dia_resnet*_cifar100") == [f"dia_resnet{depth}_cifar100" for depth in (20, 56, 110, 164)]
+    assert zoo.list_models("vgg*") == []
+
+
+def test_list_models_can_list_the_pretrained_entries_only(small_zoo):
+    assert zoo.list_models() == ["tiny_cifar10", "tiny_cifar100"]
+    assert zoo.list_models(pretrained=True) == ["tiny_cifar10"]
+
+
+def test_a_card_has_the_labels_and_preprocessing_of_its_data_set():
+    card = zoo.card("dia_resnet20_cifar100")
+    assert card.labels[:3] == ("apple", "aquarium_fish", "baby")
+    assert card.labels == tuple(sorted(card.labels))
+    assert len(card.labels) == 100
+    assert zoo.card("resnet20_cifar10").labels[0] == "airplane"
+    assert (card.dataset.mean, card.dataset.std) == ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+    assert card.dataset.image_size == (32, 32)
+
+
+def test_cards_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        zoo.card("dia_resnet20_cifar100").parameters = 1
+
+
+def test_an_unknown_name_gives_those_that_come_close():
+    with pytest.raises(
+        ValueError, match=r"Did you mean 'dia_resnet20_cifar100'.*Received: name='dia_resnet20_cifar1000'"
+    ):
+        zoo.card("dia_resnet20_cifar1000")
+    with pytest.raises(ValueError, match=r"list_models\(\)`. Received: name='\.\./setup'"):
+        zoo.load("../setup")
+
+
+def test_update_card_records_weights_and_metrics(small_zoo):
+    card = cards.update_card("tiny_cifar100", weights=small_zoo.file, metrics={**conftest.METRICS, "images": 10_000})
+    assert card == zoo.card("tiny_cifar100")
+    assert card.weights.file == "tiny_cifar10.weights.h5"
+    assert card.weights.size == small_zoo.file.stat().st_size
+    assert card.metrics.top1 == 60.5
+    assert card.metrics.details == {"images": 10_000}
+    assert [path.name for path in sorted(small_zoo.cards.iterdir())] == ["tiny_cifar10.json", "tiny_cifar100.json"]
+
+
+def test_update_card_leaves_a_card_as_it_was_where_metrics_are_missing(small_zoo):
+    before = (small_zoo.cards / "tiny_cifar10.json").read_text()
+    with pytest.raises(TypeError, match="top5"):
+        cards.update_card("tiny_cifar10", metrics={"top1": 50.0})
+    assert (small_zoo.cards / "tiny_cifar10.json").read_text() == before
+    assert json.loads(before)["metrics"] == conftest.METRICS

@@ -1,0 +1,207 @@
+import logging
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from conftest import randomize
+
+from dia_keras import zoo
+from dia_keras.backbones import resnet, stage_outputs
+
+
+def predict(model, images):
+    return keras.ops.convert_to_numpy(model(images, training=False))
+
+
+def structure(model):
+    layers = [(layer.name, type(layer).__name__) for layer in model.layers]
+    shapes = [tuple(weight.shape) for weight in model.weights]
+    return model.name, model.input_shape, model.output_shape, layers, shapes
+
+
+def test_pretrained_weights_are_those_that_were_saved(small_zoo, images):
+    model = zoo.load("tiny_cifar10")
+    assert structure(model) == structure(small_zoo.model)
+    np.testing.assert_array_equal(predict(model, images), predict(small_zoo.model, images))
+
+
+def test_networks_normalise_raw_images(small_zoo, images):
+    model = zoo.load("tiny_cifar10")
+    bare = resnet(14, "basic", attention="dia_lstm")
+    bare.set_weights(model.get_weights())
+    normalised = (images / 255 - (0.4914, 0.4822, 0.4465)) / (0.2023, 0.1994, 0.2010)
+    np.testing.assert_allclose(predict(model, images), predict(bare, normalised), rtol=1e-4, atol=1e-5)
+
+
+def test_uint8_and_float_images_give_the_same_answers(small_zoo, images):
+    model = zoo.load("tiny_cifar10")
+    floats = images.astype("float32")
+    np.testing.assert_array_equal(predict(model, images), predict(model, floats))
+    np.testing.assert_array_equal(*(model.predict(x, verbose=0) for x in (images, floats)))
+    assert model.input.dtype == "float32"
+
+
+def test_preprocessing_has_no_weights_and_stays_in_float32_in_mixed_precision(small_zoo):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = zoo.load("tiny_cifar10")
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert model.get_layer("preprocessing").compute_dtype == "float32"
+    assert model.get_layer("stem_conv").compute_dtype == "bfloat16"
+    assert model.get_layer("preprocessing").variables == []
+
+
+def test_an_entry_without_weights_names_recipe_command_and_the_entries_that_have_some(small_zoo):
+    with pytest.raises(ValueError) as error:
+        zoo.load("tiny_cifar100")
+    message = str(error.value)
+    assert "The recipe 'one_cycle_cpu' trains them" in message
+    assert "python zoo/train.py zoo/recipes/one_cycle_cpu.py --entry tiny_cifar100" in message
+    assert "Trained for CIFAR-100: none yet" in message
+    zoo.cards.update_card("tiny_cifar10", weights=small_zoo.file)
+    (small_zoo.cards / "tinier_cifar10.json").write_text(
+        (small_zoo.cards / "tiny_cifar100.json").read_text().replace("cifar100", "cifar10")
+    )
+    with pytest.raises(ValueError, match=r"Trained for CIFAR-10: tiny_cifar10\. Received"):
+        zoo.load("tinier_cifar10")
+
+
+def test_a_changed_head_loads_all_but_the_head_and_says_so(small_zoo, images, caplog):
+    with caplog.at_level(logging.WARNING, "dia_keras"):
+        model = zoo.load("tiny_cifar10", num_classes=2, classifier_activation=None)
+    assert caplog.messages == [
+        "tiny_cifar10: loaded all weights but the classifier's, which is new and has 2 classes instead of 10."
+    ]
+    assert structure(model) == structure(zoo.load("tiny_cifar10", weights=None, num_classes=2))
+    for new, old in zip(model.weights[:-2], small_zoo.model.weights[:-2], strict=True):
+        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (new, old)))
+    pooled = [keras.Model(m.input, m.get_layer("pool").output) for m in (model, small_zoo.model)]
+    np.testing.assert_array_equal(*(predict(m, images) for m in pooled))
+
+
+def test_the_number_of_classes_of_the_card_keeps_the_head(small_zoo, images, caplog):
+    model = zoo.load("tiny_cifar10", num_classes=10)
+    assert caplog.messages == []
+    np.testing.assert_array_equal(predict(model, images), predict(small_zoo.model, images))
+
+
+def test_without_the_top_the_features_remain(small_zoo, images, caplog):
+    model = zoo.load("tiny_cifar10", include_top=False)
+    assert caplog.messages == []
+    assert structure(model) == structure(zoo.load("tiny_cifar10", weights=None, include_top=False))
+    assert model.output_shape == (None, 8, 8, 64)
+    features = keras.Model(small_zoo.model.input, stage_outputs(small_zoo.model)["stage3"])
+    np.testing.assert_array_equal(predict(model, images), predict(features, images))
+
+
+@pytest.mark.parametrize("shape", [(48, 40, 3), (None, None, 3)])
+def test_images_of_another_size_are_taken(small_zoo, shape):
+    model = zoo.load("tiny_cifar10", input_shape=shape)
+    assert model.input_shape == (None, *shape)
+    images = np.full((2, 48, 40, 3), 100, "uint8")
+    probabilities = predict(model, images)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(model.get_weights()[0], small_zoo.model.get_weights()[0])
+
+
+def test_logits_are_to_be_had(small_zoo, images):
+    logits = predict(zoo.load("tiny_cifar10", classifier_activation=None), images)
+    probabilities = predict(small_zoo.model, images)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(keras.ops.softmax(logits)), probabilities, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"num_classes": 2}, {"include_top": False}], ids=str)
+def test_a_file_of_ones_own_loads_into_the_network_that_it_was_saved_from(small_zoo, images, tmp_path, options):
+    model = zoo.load("tiny_cifar10", **options)
+    randomize(model)
+    path = tmp_path / "mine.weights.h5"
+    zoo.save_weights(model, path)
+    again = zoo.load("tiny_cifar10", weights=str(path), **options)
+    assert structure(again) == structure(model)
+    np.testing.assert_array_equal(predict(again, images), predict(model, images))
+
+
+def test_a_file_of_ones_own_with_the_card_s_head_serves_another_number_of_classes(small_zoo, caplog):
+    model = zoo.load("tiny_cifar10", weights=small_zoo.file, num_classes=3)
+    assert model.output_shape == (None, 3)
+    assert "3 classes instead of 10" in caplog.text
+
+
+def test_a_file_of_ones_own_gives_features_whatever_its_head(small_zoo, images, tmp_path):
+    model = zoo.load("tiny_cifar10", num_classes=2)
+    zoo.save_weights(model, tmp_path / "two.weights.h5")
+    features = zoo.load("tiny_cifar10", weights=tmp_path / "two.weights.h5", include_top=False)
+    expected = zoo.load("tiny_cifar10", include_top=False)
+    np.testing.assert_array_equal(predict(features, images), predict(expected, images))
+
+
+@pytest.mark.parametrize(("saved", "asked"), [({"num_classes": 2}, {}), ({"num_classes": 2}, {"num_classes": 3})])
+def test_a_file_with_a_head_of_neither_number_of_classes_is_an_error(small_zoo, tmp_path, saved, asked):
+    zoo.save_weights(zoo.load("tiny_cifar10", **saved), tmp_path / "two.weights.h5")
+    with pytest.raises(ValueError, match=r"layers/dense/vars/0 \(classifier\) has shape \(64, 2\) instead of \(64, "):
+        zoo.load("tiny_cifar10", weights=tmp_path / "two.weights.h5", **asked)
+
+
+def test_a_file_without_a_head_does_not_fit_a_network_with_one(small_zoo, tmp_path):
+    zoo.save_weights(zoo.load("tiny_cifar10", include_top=False), tmp_path / "none.weights.h5")
+    with pytest.raises(ValueError, match=r"layers/dense/vars/0 \(classifier\) is missing"):
+        zoo.load("tiny_cifar10", weights=tmp_path / "none.weights.h5")
+
+
+@pytest.mark.parametrize("weights", ["imagenet", "missing.weights.h5"])
+def test_weights_that_are_no_file_are_an_error(small_zoo, weights):
+    with pytest.raises(ValueError, match=rf"must be 'pretrained', None, or the path.*Received: weights='{weights}'"):
+        zoo.load("tiny_cifar10", weights=weights)
+
+
+def test_images_must_have_three_channels(small_zoo):
+    with pytest.raises(ValueError, match=r"3 channels, for RGB images. Received: input_shape=\(32, 32, 1\)"):
+        zoo.load("tiny_cifar10", input_shape=(32, 32, 1))
+
+
+def test_a_loaded_network_is_saved_and_loaded_by_keras(small_zoo, images, tmp_path):
+    model = zoo.load("tiny_cifar10", num_classes=2)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(predict(again, images), predict(model, images))
+
+
+def test_a_loaded_network_with_a_new_head_trains(small_zoo):
+    model = zoo.load("tiny_cifar10", num_classes=2)
+    before = model.get_weights()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    dark_and_bright = np.concatenate([np.zeros((8, 32, 32, 3)), np.full((8, 32, 32, 3), 255)]).astype("uint8")
+    history = model.fit(dark_and_bright, np.repeat([0, 1], 8), epochs=2, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert all((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))
+
+
+OTHER_BACKEND = """
+import sys
+import numpy as np
+from dia_keras import zoo
+
+model = zoo.load("dia_light_resnet20_cifar10", weights=sys.argv[1])
+np.save(sys.argv[2] + "/answers.npy", model.predict(np.load(sys.argv[2] + "/images.npy"), verbose=0))
+"""
+
+
+def test_weights_saved_on_one_backend_load_on_another(images, tmp_path):
+    name = "dia_light_resnet20_cifar10"
+    model = zoo.load(name, weights=None)
+    path = tmp_path / "a.weights.h5"
+    zoo.save_weights(model, path)
+    np.save(tmp_path / "images.npy", images)
+    other = "tensorflow" if keras.backend.backend() == "jax" else "jax"
+    subprocess.run(
+        [sys.executable, "-c", OTHER_BACKEND, str(path), str(tmp_path)],
+        check=True,
+        env={**os.environ, "KERAS_BACKEND": other},
+    )
+    answers = np.load(tmp_path / "answers.npy")
+    np.testing.assert_allclose(answers, predict(zoo.load(name, weights=path), images), rtol=1e-3, atol=1e-5)

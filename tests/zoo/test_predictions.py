@@ -1,0 +1,29 @@
+import keras
+import numpy as np
+import pytest
+
+from dia_keras import zoo
+
+NAME = "dia_resnet20_cifar10"
+
+
+def test_the_likeliest_classes_come_first_and_by_name():
+    predictions = np.array([[0, 0, 0, 0.7, 0, 0.2, 0, 0, 0, 0.1], np.eye(10)[8]])
+    decoded = zoo.decode_predictions(predictions, NAME, top=3)
+    assert decoded[0] == [("cat", 0.7), ("dog", 0.2), ("truck", 0.1)]
+    assert decoded[1][0] == ("ship", 1.0)
+    assert [len(row) for row in decoded] == [3, 3]
+
+
+def test_cards_and_tensors_are_taken():
+    predictions = keras.ops.convert_to_tensor(np.eye(10, dtype="float32")[[1]])
+    decoded = zoo.decode_predictions(predictions, zoo.card(NAME))
+    assert decoded[0][0] == ("automobile", 1.0)
+    assert len(decoded[0]) == 5
+
+
+@pytest.mark.parametrize("shape", [(10,), (2, 100), (1, 2, 10)])
+def test_predictions_of_another_shape_are_an_error(shape):
+    with pytest.raises(ValueError) as error:
+        zoo.decode_predictions(np.zeros(shape), NAME)
+    assert str(error.value) == f"`predictions` must have shape (batch, 10). Received: predictions of shape {shape}"
