@@ -74,6 +74,7 @@ def _in_tensorflow_process(format, model, path, images, expected, tolerance, opt
 
 def answer_request(folder: Path) -> None:
     """Does what the files in `folder` ask for, in the TensorFlow process, and leaves `result.json` there."""
+    result: dict[str, Any]
     try:
         request = json.loads((folder / "request.json").read_text())
         arrays = np.load(folder / "arrays.npz")

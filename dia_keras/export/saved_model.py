@@ -33,17 +33,15 @@ def write(model, path: Path) -> None:
 
 
 def answers(path: Path, images: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields the answers of the folder to `images`; those of uint8 functions only to uint8 images."""
+    """Yields the answers of the folder to `images`; those of the uint8 signature only to uint8 images."""
     loaded = tf.saved_model.load(str(path))
     for name, dtype in SIGNATURES.items():
         if dtype == tf.uint8 and images.dtype != np.uint8:
             continue
 
-        def ask_signature(part, signature=loaded.signatures[name], dtype=dtype):
+        def predict(part, signature=loaded.signatures[name], dtype=dtype):
             return signature(images=tf.constant(part, dtype))["predictions"].numpy()
 
-        def call(part, dtype=dtype):
-            return loaded(tf.constant(part, dtype)).numpy()
-
-        yield f"the signature {name!r}", in_two_batches(ask_signature, images)
-        yield f"the call with {dtype.name} images", in_two_batches(call, images)
+        yield f"the signature {name!r}", in_two_batches(predict, images)
+    dtype = tf.uint8 if images.dtype == np.uint8 else tf.float32
+    yield "the function", loaded(tf.constant(images, dtype)).numpy()

@@ -1,0 +1,226 @@
+"""Exported files answer as their models do, or are not written."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from files import ask
+
+from dia_keras import backbones, export
+from dia_keras.samples import load_samples
+
+pytestmark = pytest.mark.tensorflow
+
+FORMATS = {
+    "saved_model": (export.to_saved_model, "model"),
+    "tflite": (export.to_tflite, "model.tflite"),
+    "onnx": (export.to_onnx, "model.onnx"),
+}
+
+
+def normalization():
+    return keras.layers.Normalization(mean=[125.3, 123.0, 113.9], variance=[3969.0, 3869.0, 4070.0])
+
+
+def small(**options):
+    return backbones.resnet(8, "basic", preprocessing=normalization(), **options)
+
+
+NETS = {
+    "dia_lstm": lambda: backbones.resnet(
+        20, "basic", attention="dia_lstm", num_classes=100, preprocessing=normalization()
+    ),
+    "dia_lstm_light, logits": lambda: small(attention="dia_lstm_light", classifier_activation=None),
+    "Keras' LSTMCell": lambda: small(attention=keras.layers.LSTMCell),
+    "se": lambda: small(attention="se"),
+    "wrn": lambda: backbones.wrn(10, 1, attention="dia_lstm", preprocessing=normalization()),
+    "resnext": lambda: backbones.resnext(11, 8, 4, attention="dia_lstm", preprocessing=normalization()),
+    "imagenet_resnet": lambda: backbones.imagenet_resnet(18, input_shape=(64, 48, 3), preprocessing=normalization()),
+    "features": lambda: small(include_top=False),
+    "sequential": lambda: keras.Sequential([keras.Input((32, 32, 3)), normalization(), small(), keras.layers.ReLU()]),
+}
+
+
+def randomized(model):
+    """Gives batch norms statistics as of a trained net, so that no mistake with them can hide."""
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        if weight.path.rsplit("/", 1)[-1] in ("gamma", "beta", "moving_mean", "moving_variance"):
+            weight.assign(weight + 0.1 * random.uniform(size=weight.shape))
+    return model
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_every_format_answers_as_the_model_does(net, tmp_path):
+    model = randomized(NETS[net]())
+    height, width = model.input_shape[1:3]
+    images = np.random.default_rng(0).integers(0, 256, (3, height, width, 3), "uint8")
+    expected = model.predict(images, verbose=0)
+    for format, (to_format, name) in FORMATS.items():
+        report = to_format(model, tmp_path / name)
+        assert report.format == format and report.path == tmp_path / name
+        assert report.max_difference < 1e-5 and report.seconds > 0
+        np.testing.assert_allclose(ask(report.path, images), expected, rtol=1e-4, atol=1e-5)
+    assert {path.name for path in tmp_path.iterdir()} == {name for _, name in FORMATS.values()}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_size_is_that_of_the_file(format, tmp_path):
+    to_format, name = FORMATS[format]
+    report = to_format(small(), tmp_path / name)
+    files = [report.path] if report.path.is_file() else [p for p in report.path.rglob("*") if p.is_file()]
+    assert report.size_bytes == sum(len(path.read_bytes()) for path in files) > 4 * small().count_params()
+
+
+def test_grouped_convolutions_stay_grouped_in_onnx(tmp_path):
+    import onnx
+
+    path = export.to_onnx(backbones.resnext(11, 8, 4), tmp_path / "model.onnx").path
+    convs = [node for node in onnx.load(path).graph.node if node.op_type == "Conv"]
+    groups = [a.i for node in convs for a in node.attribute if a.name == "group"]
+    assert groups.count(8) == 3 and groups.count(1) == len(convs) - 3
+
+
+def test_onnx_names_its_batch_and_has_the_opset_asked_for(tmp_path):
+    import onnx
+
+    proto = onnx.load(export.to_onnx(small(), tmp_path / "model.onnx", opset=15).path)
+    (images,), (predictions,) = proto.graph.input, proto.graph.output
+    assert (images.name, predictions.name) == ("images", "predictions")
+    assert [d.dim_param or d.dim_value for d in images.type.tensor_type.shape.dim] == ["batch", 32, 32, 3]
+    assert [d.dim_param or d.dim_value for d in predictions.type.tensor_type.shape.dim] == ["batch", 10]
+    assert proto.opset_import[0].version == 15
+
+
+@pytest.mark.parametrize("batch_size", [3, None])
+def test_tflite_takes_the_batch_size_asked_for(batch_size, tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = small(attention="dia_lstm")
+    path = export.to_tflite(model, tmp_path / "model.tflite", batch_size=batch_size).path
+    images = load_samples()[0][:6]
+    interpreter = Interpreter(str(path))
+    assert interpreter.get_input_details()[0]["shape_signature"].tolist() == [batch_size or -1, 32, 32, 3]
+    np.testing.assert_allclose(ask(path, images), model.predict(images, verbose=0), atol=1e-5)
+
+
+def test_saved_model_loads_without_dia_keras_and_takes_both_dtypes(tmp_path):
+    model = small(attention="dia_lstm")
+    images = load_samples()[0]
+    export.to_saved_model(model, tmp_path / "model")
+    np.save(tmp_path / "images.npy", images)
+    code = """
+import sys
+sys.modules["dia_keras"] = sys.modules["keras"] = None
+import numpy as np, tensorflow as tf
+images = np.load("images.npy")
+model = tf.saved_model.load("model")
+answers = [model(images), model(images.astype("float32")),
+           model.signatures["serving_uint8"](images=images)["predictions"]]
+np.save("answers.npy", np.stack(answers))
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    for answer in np.load(tmp_path / "answers.npy"):
+        np.testing.assert_allclose(answer, model.predict(images, verbose=0), atol=1e-5)
+
+
+def test_mixed_precision_is_exported_in_float32(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = small(attention="dia_lstm")
+    keras.config.set_dtype_policy("float32")
+    twin = small(attention="dia_lstm")
+    twin.set_weights(model.get_weights())
+    images = load_samples()[0]
+    path = export.to_onnx(model, tmp_path / "model.onnx").path
+    np.testing.assert_allclose(ask(path, images), twin.predict(images, verbose=0), atol=1e-5)
+    assert model.layers[2].compute_dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_wrong_file_raises_and_leaves_nothing(format, tmp_path, monkeypatch):
+    to_format, name = FORMATS[format]
+    module = importlib.import_module(f"dia_keras.export.{format}")
+    write, other = module.write, small()
+    monkeypatch.setattr(module, "write", lambda model, path, **options: write(other, path, **options))
+    with pytest.raises(export.ExportMismatchError, match="more than `tolerance` allows"):
+        to_format(small(), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_failed_export_leaves_the_existing_file_and_a_good_one_replaces_it(format, tmp_path, monkeypatch):
+    to_format, name = FORMATS[format]
+    path = to_format(small(), tmp_path / name).path
+
+    def content():
+        return {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+    before = content()
+    model = small()
+    module = importlib.import_module(f"dia_keras.export.{format}")
+    write = module.write
+
+    def write_and_fail(model, path, **options):
+        write(model, path, **options)
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write", write_and_fail)
+        with pytest.raises(OSError, match="No space left"):
+            to_format(model, path)
+    assert content() == before
+    to_format(model, path)
+    images = load_samples()[0]
+    np.testing.assert_allclose(ask(path, images), model.predict(images, verbose=0), atol=1e-5)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_file_with_a_fixed_batch_is_not_taken_for_a_free_one(tmp_path, monkeypatch):
+    module = importlib.import_module("dia_keras.export.onnx")
+    freeze = module.freeze
+    monkeypatch.setattr(module, "freeze", lambda model: freeze(model, len(load_samples()[0])))
+    model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
+    with pytest.raises(Exception, match=r"(?i)shape|dimension"):
+        export.to_onnx(model, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_nan_is_a_mismatch(tmp_path):
+    model = small()
+    model.get_layer("classifier").bias.assign(np.full(10, np.nan))
+    with pytest.raises(export.ExportMismatchError, match="differs by nan"):
+        export.to_tflite(model, tmp_path / "model.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_jax_model_is_exported_by_a_tensorflow_process(tmp_path):
+    code = """
+import keras, numpy as np
+from dia_keras import backbones, export
+from dia_keras.samples import load_samples
+assert keras.backend.backend() == "jax"
+model = backbones.resnet(8, "basic", attention="dia_lstm")
+images = load_samples()[0][:3] / 255
+np.savez("answers.npz", images=images, expected=model.predict(images, verbose=0))
+report = export.to_tflite(model, "model.tflite", images, batch_size=3)
+assert report.max_difference < 1e-5, report
+model.get_layer("classifier").bias.assign(np.full(10, np.nan))
+try:
+    export.to_onnx(model, "nan.onnx", images)
+except export.ExportMismatchError as error:
+    assert "nan" in str(error), error
+else:
+    raise AssertionError("NaN passed")
+"""
+    root = Path(export.__file__).parents[2]
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(root)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    arrays = np.load(tmp_path / "answers.npz")
+    answers = ask(tmp_path / "model.tflite", arrays["images"])
+    np.testing.assert_allclose(answers, arrays["expected"], atol=1e-5)
+    assert {path.name for path in tmp_path.iterdir()} == {"answers.npz", "model.tflite"}

@@ -1,0 +1,105 @@
+"""What cannot be exported is refused at once, with one clear message."""
+
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from dia_keras import export
+
+pytestmark = pytest.mark.tensorflow
+
+
+def model(*shape):
+    return keras.Sequential([keras.Input(shape or (8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+
+
+def two_inputs():
+    inputs = [keras.Input((8, 8, 3)), keras.Input((8, 8, 3))]
+    return keras.Model(inputs, keras.layers.Add()(inputs))
+
+
+def channels_first():
+    inputs = keras.Input((3, 8, 8))
+    return keras.Model(inputs, keras.layers.GlobalAveragePooling2D(data_format="channels_first")(inputs))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: model(None, None, 3), r"build it with `input_shape=\(height, width, channels\)`.*\(None, None, 3\)"),
+        (two_inputs, "one input and one output"),
+        (channels_first, "must be channels-last"),
+        (lambda: keras.layers.Dense(2), "must be a functional `keras.Model`"),
+        (lambda: model(8, 8, 1), "`images` must be given"),
+    ],
+)
+def test_model_that_cannot_be_exported(make, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        export.to_onnx(make(), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((2, 9, 8, 3), "uint8"),
+        np.zeros((8, 8, 3), "uint8"),
+        np.zeros((0, 8, 8, 3), "uint8"),
+        np.zeros((2, 8, 8, 3), "int64"),
+    ],
+)
+def test_images_that_the_model_does_not_take(images, tmp_path):
+    with pytest.raises(ValueError, match=r"of shape \(n, 8, 8, 3\). Received: images of dtype"):
+        export.to_onnx(model(), tmp_path / "model.onnx", images)
+
+
+@pytest.mark.parametrize(
+    ("exporter", "name", "message"),
+    [
+        (export.to_onnx, "model.pb", r"named \*.onnx"),
+        (export.to_tflite, "model.onnx", r"named \*.tflite"),
+        (export.to_tflite, "folder.tflite", r"named \*.tflite"),
+        (export.to_saved_model, "full", "must be new, an empty folder or a SavedModel"),
+        (export.to_saved_model, "full/file", "must be new, an empty folder or a SavedModel"),
+        (export.to_onnx, "nowhere/model.onnx", "existing folder that may be written to .No such file or directory"),
+        (export.to_onnx, "full/file/model.onnx", "existing folder that may be written to .Not a directory"),
+    ],
+)
+def test_path_that_cannot_be_written(exporter, name, message, tmp_path):
+    (tmp_path / "folder.tflite").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    with pytest.raises(ValueError, match=message):
+        exporter(model(), tmp_path / name)
+    assert (tmp_path / "full" / "file").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"folder.tflite", "full"}
+
+
+def test_empty_folder_becomes_a_saved_model(tmp_path):
+    (tmp_path / "empty").mkdir()
+    export.to_saved_model(model(), tmp_path / "empty")
+    assert (tmp_path / "empty" / "saved_model.pb").is_file()
+
+
+def test_options_out_of_range(tmp_path):
+    with pytest.raises(ValueError, match=r"`batch_size` must be a positive integer or None. Received: batch_size=0"):
+        export.to_tflite(model(), tmp_path / "model.tflite", batch_size=0)
+    with pytest.raises(ValueError, match=r"`opset` must be an integer from 13 to 18. Received: opset=7"):
+        export.to_onnx(model(), tmp_path / "model.onnx", opset=7)
+
+
+@pytest.mark.parametrize(
+    ("exporter", "name", "package"),
+    [
+        (export.to_saved_model, "model", "tensorflow"),
+        (export.to_tflite, "model.tflite", "ai_edge_litert"),
+        (export.to_onnx, "model.onnx", "onnxruntime"),
+    ],
+)
+def test_missing_package_is_named_with_the_extra(exporter, name, package, tmp_path, monkeypatch):
+    built = model()
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"needs {package}. Install with `pip install dia_keras\[export\]`"):
+        exporter(built, tmp_path / name)
