@@ -1,0 +1,328 @@
+"""What every backbone promises besides its parameter counts."""
+
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pytest
+
+from dia_keras.backbones import ATTENTIONS, imagenet_resnet, preresnet, resnet, resnext, stage_outputs, wrn
+from dia_keras.units import SE, DIALSTMCell, RecurrentAttention
+
+# A shallow one of each, with the widths of its stages.
+SMALL = {
+    "resnet": (lambda **options: resnet(11, **options), (64, 128, 256)),
+    "basic resnet": (lambda **options: resnet(8, "basic", **options), (16, 32, 64)),
+    "preresnet": (lambda **options: preresnet(11, **options), (64, 128, 256)),
+    "basic preresnet": (lambda **options: preresnet(8, "basic", **options), (16, 32, 64)),
+    "wrn": (lambda **options: wrn(10, 2, **options), (32, 64, 128)),
+    "resnext": (lambda **options: resnext(11, 4, 8, **options), (128, 256, 512)),
+}
+each_backbone = pytest.mark.parametrize("build, widths", SMALL.values(), ids=SMALL)
+
+
+def basic(depth=14, **options):
+    return resnet(depth, "basic", **{"attention": "dia_lstm", "input_shape": (16, 16, 3), **options})
+
+
+def images(*sides):
+    return np.random.default_rng(0).normal(size=(2, *(sides or (16, 16)), 3)).astype("float32")
+
+
+def numpy(x):
+    return keras.ops.convert_to_numpy(keras.ops.cast(x, "float32"))
+
+
+def attentions(model):
+    return [layer for layer in model.layers if layer.name.endswith("_attention")]
+
+
+def calls(layers):
+    """Returns `(tensors in, tensors out)` of the layers' calls in the functional graph; features come first."""
+    return [(node.input_tensors, node.outputs) for layer in layers for node in layer._inbound_nodes]
+
+
+def names(tensors):
+    return [id(tensor) for tensor in tensors]
+
+
+@each_backbone
+def test_images_become_probabilities_and_stages_are_endpoints(build, widths):
+    model = build(attention="dia_lstm", attention_config={"reduction": 4}, input_shape=(16, 16, 3), num_classes=7)
+    features = stage_outputs(model)
+    assert [tuple(t.shape) for t in features.values()] == [
+        (None, 16 // 2**k, 16 // 2**k, width) for k, width in enumerate(widths)
+    ]
+    assert list(features) == ["stage1", "stage2", "stage3"]
+    probabilities, features = keras.Model(model.input, (model.output, features))(images())
+    np.testing.assert_allclose(numpy(probabilities).sum(-1), 1, rtol=1e-5)
+    assert probabilities.shape == (2, 7)
+    assert numpy(features["stage3"]).min() >= 0
+
+
+def test_imagenet_resnet_has_four_stages_of_stride_32():
+    model = imagenet_resnet(18, attention="dia_lstm", input_shape=(64, 64, 3), include_top=False)
+    shapes = {name: tuple(t.shape[1:]) for name, t in stage_outputs(model).items()}
+    assert shapes == {"stage1": (16, 16, 64), "stage2": (8, 8, 128), "stage3": (4, 4, 256), "stage4": (2, 2, 512)}
+    assert model(images(64, 64)).shape == (2, 2, 2, 512)
+    assert imagenet_resnet(18).input_shape == (None, 224, 224, 3)
+
+
+def test_the_paper_s_depth_answers():
+    model = resnet(164, attention="dia_lstm", input_shape=(8, 8, 3), num_classes=100)
+    probabilities = numpy(model(images(8, 8)))
+    assert np.isfinite(probabilities).all()
+    np.testing.assert_allclose(probabilities.sum(-1), 1, rtol=1e-5)
+
+
+def test_a_stage_is_the_paper_s_equation():
+    """x' = ReLU(x + f(x) * h), h and the state from the stage's one cell (Eq. 4)."""
+    model = basic(20)
+    layer = model.get_layer
+    wanted = stage_outputs(model)["stage1"]
+    x, wanted = keras.Model(model.input, (layer("stem_relu").output, wanted))(images())
+    cell, states = layer("stage1_attention").cell, None
+    for block in ("stage1_block1", "stage1_block2", "stage1_block3"):
+        y = keras.ops.relu(layer(f"{block}_bn1")(layer(f"{block}_conv1")(x)))
+        y = layer(f"{block}_bn2")(layer(f"{block}_conv2")(y))
+        attention, states = cell(keras.ops.mean(y, (1, 2)), states)
+        x = keras.ops.relu(x + y * attention[:, None, None, :])
+    np.testing.assert_allclose(numpy(x), numpy(wanted), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("backbone", [resnet, preresnet])
+def test_the_state_is_carried_in_sight_through_a_stage(backbone, shared):
+    """A block's unit takes the state tensors that the block before returned; a stage starts without."""
+    model = backbone(20, "basic", attention="dia_lstm", shared=shared)
+    for stage in (1, 2, 3):
+        units = [layer for layer in attentions(model) if layer.name.startswith(f"stage{stage}_")]
+        assert len(units) == (1 if shared else 3)
+        blocks = calls(units)
+        assert len(blocks) == 3
+        assert len(blocks[0][0]) == 1
+        for (_, returned), (given, _) in pairwise(blocks):
+            assert len(given) == 3
+            assert names(given[1:]) == names(returned[1:])
+            assert all(isinstance(tensor, keras.KerasTensor) for tensor in given)
+
+
+@pytest.mark.parametrize("shared, layers", [(None, None), (True, 3), (False, 6)])
+@pytest.mark.parametrize("attention", [*ATTENTIONS, "function", "layer"])
+def test_attention_is_shared_by_a_stage_or_per_block(attention, shared, layers):
+    """By default a unit with a state is shared, an attention without is not."""
+    stateless = attention in ("se", "layer")
+    given = {"function": lambda n: DIALSTMCell(n, 2), "layer": SE(4, name="mine")}.get(attention, attention)
+    found = attentions(basic(attention=given, shared=shared))
+    assert len(found) == (layers or (6 if stateless else 3))
+    assert len({id(w) for layer in found for w in layer.weights}) == sum(len(layer.weights) for layer in found)
+    assert len(calls(found)) == 6
+    assert all(isinstance(layer, SE if stateless else RecurrentAttention) for layer in found)
+
+
+def test_attention_settings_of_the_paper():
+    def settings(model):
+        layer = attentions(model)[0]
+        layer = getattr(layer, "cell", layer)
+        return {key: value for key, value in layer.get_config().items() if key in ("reduction", "ratio", "use_bias")}
+
+    assert settings(resnet(11, attention="dia_lstm")) == {"reduction": 4}
+    assert settings(resnet(11, attention="dia_lstm_light")) == {"reduction": 16}
+    assert settings(resnet(11, attention="se")) == {"ratio": 16, "use_bias": True}
+    assert settings(wrn(10, 2, attention="se")) == {"ratio": 4, "use_bias": True}
+    assert settings(resnext(11, attention="se")) == {"ratio": 4, "use_bias": False}
+    assert settings(resnext(11, attention="se", attention_config={"ratio": 8})) == {"ratio": 8, "use_bias": False}
+    assert settings(imagenet_resnet(18, attention="dia_lstm")) == {"reduction": 4}
+    assert settings(imagenet_resnet(50, attention="dia_lstm")) == {"reduction": 20}
+
+
+def test_a_unit_may_fit_the_widths_of_this_network_alone():
+    model = resnext(11, attention=lambda n: DIALSTMCell(n, reduction=100))
+    assert [layer.cell.units for layer in attentions(model)] == [128, 256, 512]
+
+
+def test_attention_stages():
+    assert [layer.name for layer in attentions(basic(attention_stages=(1, 3)))] == [
+        "stage1_attention",
+        "stage3_attention",
+    ]
+    assert not attentions(basic(attention=None))
+    assert not attentions(basic(attention_stages=()))
+
+
+@pytest.mark.parametrize("build", [lambda **o: preresnet(11, **o), lambda **o: wrn(10, 2, **o)])
+def test_recurrent_attention_of_pre_activation_nets_is_normalised_first(build):
+    def extra_norms(**options):
+        return [layer.name for layer in build(**options).layers if layer.name.endswith("_attention_bn")]
+
+    assert extra_norms(attention="dia_lstm", attention_stages=(1, 2)) == [
+        "stage1_block1_attention_bn",
+        "stage2_block1_attention_bn",
+    ]
+    assert extra_norms(attention="se") == extra_norms() == []
+
+
+def test_without_batch_norm_stem_and_shortcuts_keep_theirs():
+    norms = [layer.name for layer in resnet(11, normalize=False).layers if "_bn" in layer.name]
+    assert norms == ["stem_bn", "stage1_block1_shortcut_bn", "stage2_block1_shortcut_bn", "stage3_block1_shortcut_bn"]
+
+
+@pytest.mark.parametrize("build", [resnet, preresnet])
+def test_without_skip_connections(build):
+    model = build(20, attention="dia_lstm", skip=False, input_shape=(16, 16, 3))
+    assert not [layer.name for layer in model.layers if isinstance(layer, keras.layers.Add) or "shortcut" in layer.name]
+    assert list(stage_outputs(model)) == ["stage1", "stage2", "stage3"]
+    assert np.isfinite(numpy(model(images()))).all()
+
+
+def test_dropout_of_wrn():
+    rates = [layer.rate for layer in wrn(10, 2).layers if isinstance(layer, keras.layers.Dropout)]
+    assert rates == [0.3] * 3
+    assert not [layer for layer in wrn(10, 2, dropout=0).layers if isinstance(layer, keras.layers.Dropout)]
+
+
+def test_groups_of_resnext():
+    convs = [layer for layer in resnext(11, 8, 32).layers if layer.name.endswith("block1_conv2")]
+    assert [(layer.groups, layer.filters) for layer in convs] == [(8, 256), (8, 512), (8, 1024)]
+
+
+def test_without_top():
+    assert basic(include_top=False).output_shape == (None, 4, 4, 64)
+    average, largest = (basic(include_top=False, pooling=pooling) for pooling in ("avg", "max"))
+    assert average.output_shape == largest.output_shape == (None, 64)
+    largest.set_weights(average.get_weights())
+    features = keras.Model(average.input, stage_outputs(average)["stage3"])(images())
+    np.testing.assert_allclose(numpy(average(images())), numpy(features).mean((1, 2)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(numpy(largest(images())), numpy(features).max((1, 2)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [None, (None, None, 3), (20, None, 3), (20, 12, 3)])
+def test_any_image_size(shape):
+    model = basic(input_shape=shape, num_classes=5)
+    assert model.input_shape == (None, *(shape or (None, None, 3)))
+    assert model(images(20, 12)).shape == (2, 5)
+
+
+def test_any_number_of_channels():
+    assert basic(input_shape=(16, 16, 1)).get_layer("stem_conv").kernel.shape[2] == 1
+
+
+def test_logits_on_request():
+    model, logits = basic(), basic(classifier_activation=None)
+    logits.set_weights(model.get_weights())
+    np.testing.assert_allclose(numpy(keras.ops.softmax(logits(images()))), numpy(model(images())), rtol=1e-5, atol=1e-6)
+
+
+def test_preprocessing_is_part_of_the_model():
+    scaled, plain = basic(preprocessing=keras.layers.Rescaling(1 / 255)), basic(name="plain")
+    plain.set_weights(scaled.get_weights())
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype("uint8")
+    np.testing.assert_allclose(
+        numpy(scaled(pixels)), numpy(plain(pixels.astype("float32") / 255)), rtol=1e-4, atol=1e-6
+    )
+    assert plain.name == "plain"
+
+
+def test_channels_first_is_the_same_network():
+    last = resnet(11, attention="dia_lstm", input_shape=(16, 16, 3))
+    keras.config.set_image_data_format("channels_first")
+    first = resnet(11, attention="dia_lstm", input_shape=(3, 16, 16))
+    assert [w.shape for w in first.weights] == [w.shape for w in last.weights]
+    assert [t.shape[1:] for t in stage_outputs(first).values()] == [(64, 16, 16), (128, 8, 8), (256, 4, 4)]
+    assert resnet(11, input_shape=None).input_shape == (None, 3, None, None)
+
+
+def test_mixed_precision_ends_in_a_float32_head():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = basic()
+    assert model.output.dtype == model.get_layer("classifier").compute_dtype == "float32"
+    assert stage_outputs(model)["stage3"].dtype == "bfloat16"
+    probabilities = model(images())
+    assert keras.backend.standardize_dtype(probabilities.dtype) == "float32"
+    np.testing.assert_allclose(numpy(probabilities).sum(-1), 1, rtol=1e-4)
+
+
+def test_one_training_step_changes_every_weight():
+    model = basic()
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    before = [numpy(w) for w in model.trainable_weights]
+    assert np.isfinite(model.train_on_batch(images(), np.array([1, 2])))
+    assert [w.path for w, old in zip(model.trainable_weights, before, strict=True) if (numpy(w) == old).all()] == []
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        basic,
+        lambda: basic(attention="dia_lstm", attention_config={"cells": 2}),
+        lambda: preresnet(14, "basic", attention="dia_lstm_light", attention_config={"reduction": 4}),
+        lambda: wrn(10, 1, attention="se"),
+        lambda: basic(attention=keras.layers.GRUCell),
+    ],
+    ids=["dia_lstm", "stacked", "light", "se", "GRUCell"],
+)
+def test_saved_and_loaded_it_answers_the_same(build, tmp_path):
+    model = build()
+    x = images(*model.input_shape[1:3])
+    expected = numpy(model(x))
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_allclose(numpy(keras.saving.load_model(tmp_path / "model.keras")(x)), expected, rtol=1e-5)
+    model.save_weights(tmp_path / "model.weights.h5")
+    twin = build()
+    assert np.abs(numpy(twin(x)) - expected).max() > 1e-6
+    twin.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_allclose(numpy(twin(x)), expected, rtol=1e-5)
+
+
+def test_initial_values_and_norms_are_the_authors():
+    model = resnet(11, attention="dia_lstm", num_classes=100)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel = numpy(layer.kernel)
+            assert layer.bias is None
+            assert kernel.std() == pytest.approx(np.sqrt(2 / (kernel.shape[0] ** 2 * kernel.shape[3])), rel=0.15)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            assert (layer.epsilon, layer.momentum) == (1e-5, 0.9)
+    head = model.get_layer("classifier")
+    for values in (numpy(head.kernel), numpy(head.bias)):
+        assert 0.8 / np.sqrt(256) < np.abs(values).max() <= 1 / np.sqrt(256)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: resnet(57), "`depth` must be 9 n . 2: 11, 20, 29, .*Received: depth=57"),
+        (lambda: resnet(21, "basic"), "`depth` must be 6 n . 2: 8, 14, 20, .*Received: depth=21"),
+        (lambda: resnet(2), "`depth` must be.*Received: depth=2"),
+        (lambda: resnet("164"), "`depth` must be.*Received: depth='164'"),
+        (lambda: preresnet(165), "`depth` must be 9 n . 2.*Received: depth=165"),
+        (lambda: wrn(50), "`depth` must be 6 n . 4: 10, 16, 22, .*Received: depth=50"),
+        (lambda: resnext(100), "`depth` must be 9 n . 2.*Received: depth=100"),
+        (lambda: imagenet_resnet(152), "`depth` must be one of 18, 34, 50, 101.*Received: depth=152"),
+        (lambda: resnet(20, "wide"), "`block` must be 'bottleneck' or 'basic'.*Received: block='wide'"),
+        (lambda: wrn(10, 0), "`widen` must be.*Received: widen=0"),
+        (lambda: wrn(10, dropout=1), r"`dropout` must be in \[0, 1\).*Received: dropout=1"),
+        (lambda: resnext(11, 0), "`cardinality` must be.*Received: cardinality=0"),
+        (lambda: resnext(11, 8, 1.5), "`group_width` must be.*Received: group_width=1.5"),
+        (lambda: basic(attention="cbam2"), "`attention` must be None, one of 'dia_lstm'.*Received: attention='cbam2'"),
+        (lambda: basic(attention=4), "`attention` must be.*Received: attention=4"),
+        (lambda: basic(attention=DIALSTMCell(16)), "pass a function of the channel count.*Received: attention="),
+        (lambda: basic(attention=lambda n: n), "must be a function that returns a layer.*Received: .*returns 16"),
+        (lambda: basic(attention=lambda n: DIALSTMCell(32)), "as wide as the features have channels.*of width 32"),
+        (lambda: basic(attention_config={"reduction": 17}), "`reduction` must be.*Received: reduction=17"),
+        (lambda: basic(attention_stages=(0, 4)), r"from 1 to 3.*Received: attention_stages=\(0, 4\)"),
+        (lambda: basic(input_shape=(3, 32, 3)), r"at least 4 pixels.*Received: input_shape=\(3, 32, 3\)"),
+        (
+            lambda: imagenet_resnet(18, input_shape=(31, 64, 3)),
+            r"at least 32 pixels.*Received: input_shape=\(31, 64, 3\)",
+        ),
+        (lambda: basic(input_shape=(32, 32)), r"`input_shape` must have three.*Received: input_shape=\(32, 32\)"),
+        (lambda: basic(input_shape=(32, 32, None)), "`input_shape` must have three entries.*None"),
+        (lambda: basic(num_classes=0), "`num_classes` must be a positive integer.*Received: num_classes=0"),
+        (lambda: basic(include_top=False, pooling="sum"), "`pooling` must be.*Received: pooling='sum'"),
+        (lambda: stage_outputs(keras.Sequential([keras.Input((2,))])), "`model` must be a backbone of dia_keras"),
+    ],
+)
+def test_wrong_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
