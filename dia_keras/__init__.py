@@ -2,6 +2,8 @@
 
 from . import backbones as backbones
 from . import data as data
+from . import export as export
+from . import samples as samples
 from . import training as training
 from . import units as units
 from . import zoo as zoo

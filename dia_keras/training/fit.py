@@ -50,6 +50,8 @@ def fit(
     compile_for(model, recipe, steps)
     done = resume(model, directory)
     if done >= recipe.epochs:
+        # Puts the averaged weights in place, as the end of `model.fit` does.
+        model.optimizer.finalize_variable_values(model.trainable_variables)
         return True
     log = directory / "log.csv"
     _keep_epochs(log, done)

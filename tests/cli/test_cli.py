@@ -1,0 +1,117 @@
+"""Tests of the command line, called as a user calls it."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from dia_keras import zoo
+from dia_keras.cli import main
+from dia_keras.samples import sample_paths
+
+RECIPES = pathlib.Path(__file__).parents[2] / "zoo" / "recipes"
+
+
+def run(*arguments, fails=False):
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(main, [str(argument) for argument in arguments])
+    assert (result.exit_code != 0) == fails, result.output
+    if fails:
+        assert "Traceback" not in result.output and len(result.output.strip().splitlines()) <= 5
+        assert isinstance(result.exception, SystemExit)
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Initial weights of a small entry, as a file."""
+    path = tmp_path_factory.mktemp("weights") / "initial.weights.h5"
+    zoo.save_weights(zoo.load("dia_resnet20_cifar10", weights=None), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def npz(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("data") / "tiny.npz"
+    x, y = rng.integers(0, 256, (40, 32, 32, 3), np.uint8), np.arange(40) % 10
+    names = np.array(zoo.card("dia_resnet20_cifar10").labels)
+    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y, class_names=names)
+    return path
+
+
+def test_list_shows_matching_entries():
+    output = run("list", "dia_*_cifar100")
+    assert "dia_resnet164_cifar100" in output and "cifar10 " not in output and "\nse_" not in output
+
+
+def test_list_without_match_is_an_error():
+    assert "No entry matches 'vgg*'" in run("list", "vgg*", fails=True)
+
+
+def test_card_shows_what_the_card_holds():
+    output = run("card", "dia_resnet20_cifar100")
+    assert "292716" in output and "architecture.arguments.depth" in output and "Apache-2.0" in output
+
+
+def test_unknown_entry_is_an_error_with_a_hint():
+    assert "dia_resnet20_cifar100" in run("card", "dia_resnet20_cifar", fails=True)
+
+
+@pytest.mark.parametrize("name", [n for n in ("dia_resnet20_cifar10", "dia_resnet20_cifar100") if zoo.card(n).weights])
+def test_predict_names_the_samples_and_draws_a_picture(name, tmp_path):
+    picture = tmp_path / "answers.png"
+    output = run("predict", *sample_paths(name.split("_")[-1]), "--model", name, "--picture", picture)
+    assert output.count(".png") >= len(sample_paths(name.split("_")[-1])) and "%" in output
+    assert Image.open(picture).size[0] > 100
+
+
+def test_predict_of_a_text_file_is_an_error(tmp_path):
+    (tmp_path / "text.png").write_text("no image")
+    assert "is not an image" in run("predict", tmp_path / "text.png", "--model", "dia_resnet20_cifar10", fails=True)
+
+
+def test_evaluate_shows_accuracy_by_class(weights, npz):
+    output = run("evaluate", "dia_resnet20_cifar10", "--weights", weights, "--data", npz)
+    assert "automobile" in output and "top-5" in output
+
+
+def test_train_smoke_leaves_weights_that_load(npz, tmp_path):
+    run("train", RECIPES / "one_cycle_cpu.py", "--entry", "dia_resnet20_cifar10", "--smoke", "--data", npz, "--out", tmp_path)
+    zoo.load("dia_resnet20_cifar10", weights=tmp_path / "final.weights.h5")
+    assert json.loads((tmp_path / "run.json").read_text())["minutes"] > 0
+    assert Image.open(tmp_path / "curves.png").size[0] > 100
+
+
+def test_train_into_the_folder_of_another_recipe_is_an_error(npz, tmp_path):
+    common = ("train", RECIPES / "one_cycle_cpu.py", "--entry", "dia_resnet20_cifar10", "--data", npz, "--out", tmp_path)
+    (tmp_path / "recipe.json").write_text('{"epochs": 7}')
+    assert "whose recipe differs in" in run(*common, fails=True)
+
+
+def test_train_on_data_with_other_classes_is_an_error(npz, tmp_path):
+    output = run("train", RECIPES / "one_cycle_cpu.py", "--smoke", "--data", npz, "--out", tmp_path, fails=True)
+    assert "must have the 100 classes" in output and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("change", ["epochs", "speed=3"])
+def test_wrong_change_of_a_recipe_is_an_error(change):
+    run("train", RECIPES / "one_cycle_cpu.py", "--set", change, fails=True)
+
+
+@pytest.mark.tensorflow
+def test_export_writes_a_file(weights, tmp_path):
+    output = run("export", "dia_resnet20_cifar10", tmp_path / "model.tflite", "--weights", weights)
+    assert (tmp_path / "model.tflite").stat().st_size > 500_000 and "largest difference" in output
+
+
+def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
+    output = run("export", "dia_resnet20_cifar10", tmp_path / "model.pt", "--weights", weights, fails=True)
+    assert "must end in .tflite or .onnx" in output
+
+
+@pytest.mark.parametrize("command", ["list", "card", "predict", "evaluate", "train", "export"])
+def test_help_has_examples(command):
+    assert "Examples:\n  dia-keras " + command in run(command, "--help")

@@ -1,0 +1,45 @@
+"""The public API is exactly this."""
+
+import importlib
+import types
+
+import pytest
+
+API = {
+    "dia_keras": set(),
+    "dia_keras.units": {
+        "DIALSTMCell",
+        "DIALSTMLightCell",
+        "RecurrentAttention",
+        "SE",
+        "StackedCells",
+        "StandardLSTMCell",
+        "stacked_dia_lstm",
+    },
+    "dia_keras.backbones": {
+        "ATTENTIONS",
+        "imagenet_resnet",
+        "preresnet",
+        "resnet",
+        "resnext",
+        "stage_outputs",
+        "wrn",
+    },
+    "dia_keras.data": {"DataSet", "Split", "load"},
+    "dia_keras.training": {"Evaluation", "Recipe", "SGDL2", "evaluate", "fit", "load_recipe", "train"},
+    "dia_keras.zoo": {"Card", "card", "decode_predictions", "list_models", "load", "save_weights"},
+    "dia_keras.export": {"ExportMismatchError", "ExportReport", "to_onnx", "to_saved_model", "to_tflite"},
+}
+
+
+@pytest.mark.parametrize("module", API)
+def test_public_names_are_those_listed(module):
+    names = vars(importlib.import_module(module))
+    public = {name for name, value in names.items() if name[0] != "_" and not isinstance(value, types.ModuleType)}
+    assert public == API[module]
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module in API for name in sorted(API[module])])
+def test_public_functions_and_classes_are_documented(module, name):
+    value = getattr(importlib.import_module(module), name)
+    assert not callable(value) or value.__doc__

@@ -1,0 +1,43 @@
+"""SGD with L2 regularisation, against the update rule of the authors' framework."""
+
+import keras
+import numpy as np
+import pytest
+
+from dia_keras.training import SGDL2
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_updates_are_those_of_coupled_weight_decay(nesterov):
+    rng = np.random.default_rng(0)
+    weight, gradients = rng.normal(size=(3, 2)).astype("float32"), rng.normal(size=(4, 3, 2)).astype("float32")
+    variable = keras.Variable(weight)
+    optimizer = SGDL2(0.1, l2=0.01, momentum=0.9, nesterov=nesterov)
+    optimizer.build([variable])
+    velocity = np.zeros_like(weight)
+    for gradient in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(gradient)])
+        decayed = gradient + 0.01 * weight
+        velocity = 0.9 * velocity + decayed
+        weight = weight - 0.1 * (decayed + 0.9 * velocity if nesterov else velocity)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), weight, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("decay_all", "expected"), [(True, 0.5), (False, 1.0)])
+def test_biases_decay_only_if_all_do(decay_all, expected):
+    kernel, bias = keras.Variable(np.ones((2, 2), "float32")), keras.Variable(np.ones(2, "float32"))
+    optimizer = SGDL2(1.0, l2=0.5, decay_all=decay_all)
+    optimizer.build([kernel, bias])
+    optimizer.apply([keras.ops.zeros((2, 2)), keras.ops.zeros(2)])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(kernel), 0.5)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(bias), expected)
+
+
+def test_config_round_trip():
+    optimizer = SGDL2(0.3, l2=1e-4, decay_all=False, momentum=0.8, nesterov=True)
+    assert SGDL2.from_config(optimizer.get_config()).get_config() == optimizer.get_config()
+
+
+def test_negative_decay_is_an_error():
+    with pytest.raises(ValueError, match=r"`l2` must not be negative. Received: l2=-1"):
+        SGDL2(l2=-1)

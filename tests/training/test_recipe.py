@@ -1,0 +1,79 @@
+"""Tests of recipes and their schedules."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+from dia_keras.training import Recipe, load_recipe
+
+FILES = sorted((pathlib.Path(__file__).parents[2] / "zoo" / "recipes").glob("*.py"))
+
+
+def rates(recipe, steps_per_epoch, steps):
+    schedule = recipe.learning_rate_schedule(steps_per_epoch)
+    return np.array([float(schedule(step)) for step in steps])
+
+
+def test_steps_lower_the_rate_after_the_milestones():
+    recipe = Recipe("x", 164, learning_rate=0.1, schedule="steps", milestones=(81, 122), factor=0.1)
+    np.testing.assert_allclose(rates(recipe, 10, [0, 810, 811, 1220, 1221]), [0.1, 0.1, 0.01, 0.01, 0.001], rtol=1e-5)
+
+
+def test_one_cycle_warms_up_linearly_and_ends_at_zero():
+    recipe = Recipe("x", 10, learning_rate=0.2, warmup=0.2)
+    np.testing.assert_allclose(rates(recipe, 10, [0, 10, 20, 60, 100]), [0, 0.1, 0.2, 0.1, 0], atol=1e-6)
+
+
+def test_one_cycle_without_warmup_starts_at_the_peak():
+    np.testing.assert_allclose(rates(Recipe("x", 10, warmup=0.0), 10, [0, 50, 100]), [0.1, 0.05, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("epochs", 0), ("batch_size", 1.5), ("schedule", "linear"), ("warmup", 1.0)]
+)
+def test_wrong_value_is_an_error_that_names_the_field(field, value):
+    with pytest.raises(ValueError, match=rf"`{field}` must be.*Received: {field}="):
+        Recipe(**{"entry": "x", "epochs": 1, field: value})
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_recipe_file_loads_and_tells_its_command(path):
+    recipe = load_recipe(path)
+    assert f"zoo/train.py zoo/recipes/{path.name} --entry {recipe.entry}" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("paper_resnet", (164, (81, 122), 0.1, 1e-4)),
+        ("paper_wrn", (200, (80, 120, 160), 0.2, 5e-4)),
+        ("paper_resnext", (300, (150, 225), 0.1, 5e-4)),
+    ],
+)
+def test_paper_recipes_are_the_papers(name, expected):
+    recipe = load_recipe(FILES[0].parent / f"{name}.py")
+    assert (recipe.epochs, recipe.milestones, recipe.factor, recipe.weight_decay) == expected
+    assert (recipe.batch_size, recipe.learning_rate, recipe.momentum) == (128, 0.1, 0.9)
+    assert recipe.schedule == "steps" and recipe.decay_all and not recipe.nesterov and not recipe.label_smoothing
+
+
+def test_changes_replace_fields():
+    assert load_recipe(FILES[0], epochs=3).epochs == 3
+
+
+def test_unknown_change_is_an_error():
+    with pytest.raises(ValueError, match="Unknown fields of a recipe: speed"):
+        load_recipe(FILES[0], speed=9)
+
+
+def test_missing_file_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        load_recipe(tmp_path / "none.py")
+
+
+def test_file_without_recipe_is_an_error(tmp_path):
+    path = tmp_path / "empty.py"
+    path.write_text("RECIPE = 3\n")
+    with pytest.raises(ValueError, match="defines RECIPE, a Recipe"):
+        load_recipe(path)
