@@ -201,10 +201,16 @@ def test_nan_is_a_mismatch(tmp_path):
 def test_jax_model_is_exported_by_a_tensorflow_process(tmp_path):
     code = """
 import keras, numpy as np
-from dia_keras import backbones, export
+from dia_keras import export
 from dia_keras.samples import load_samples
+from dia_keras.units import DIALSTMCell, RecurrentAttention
 assert keras.backend.backend() == "jax"
-model = backbones.resnet(8, "basic", attention="dia_lstm")
+unit = RecurrentAttention(DIALSTMCell(16))
+inputs = keras.Input((32, 32, 3))
+x, states = unit(keras.layers.Conv2D(16, 3, use_bias=False)(inputs))
+x, states = unit(keras.layers.Conv2D(16, 3, groups=4)(x), states)
+outputs = keras.layers.Dense(10, "softmax", name="classifier")(keras.layers.GlobalAveragePooling2D()(x))
+model = keras.Model(inputs, outputs)
 images = load_samples()[0][:3] / 255
 np.savez("answers.npz", images=images, expected=model.predict(images, verbose=0))
 report = export.to_tflite(model, "model.tflite", images, batch_size=3)
