@@ -130,7 +130,9 @@ def _picture(batch, answers, path: pathlib.Path) -> None:
 
     figure = Figure(figsize=(7, 1.5 * len(batch)), layout="constrained")
     for row, (image, answer) in zip(
-        figure.subplots(len(batch), 2, squeeze=False, width_ratios=(1, 3)), zip(batch, answers, strict=True), strict=True
+        figure.subplots(len(batch), 2, squeeze=False, width_ratios=(1, 3)),
+        zip(batch, answers, strict=True),
+        strict=True,
     ):
         row[0].imshow(image)
         row[0].axis("off")
@@ -266,7 +268,9 @@ def export(name: str, path: pathlib.Path, weights: str) -> None:
     from . import export as exporters
     from . import zoo
 
-    exporter = {".tflite": exporters.to_tflite, ".onnx": exporters.to_onnx, "": exporters.to_saved_model}.get(path.suffix)
+    exporter = {".tflite": exporters.to_tflite, ".onnx": exporters.to_onnx, "": exporters.to_saved_model}.get(
+        path.suffix
+    )
     if exporter is None:
         raise ValueError(f"`path` must end in .tflite or .onnx, or have no ending. Received: path={str(path)!r}")
     report = exporter(zoo.load(name, weights=weights), path)

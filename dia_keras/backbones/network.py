@@ -42,6 +42,7 @@ def network(
     pre_activation: bool = False,
     settings: dict[str, dict[str, Any]],
     total_stride: int,
+    classifier_initializers: dict[str, Any] | None = None,
     attention: Any = None,
     attention_config: dict[str, Any] | None = None,
     shared: bool | None = None,
@@ -62,6 +63,7 @@ def network(
         block: Function like `blocks.post_activation_block`.
         pre_activation: Whether the blocks are of pre-activation form; a last BN-ReLU then ends the stages.
         settings: The backbone's own settings of named attentions.
+        classifier_initializers: The backbone's own `kernel_initializer` and `bias_initializer` of the dense layer.
         total_stride: Product of all strides, the least height and width of an image.
         attention: `None`, `"dia_lstm"`, `"dia_lstm_light"`, `"lstm"` or `"se"`; or a function of the channel count that
             returns an RNN cell or a layer on feature maps; or a layer on feature maps.
@@ -118,23 +120,17 @@ def network(
         x = relu(norm(x, name="post_bn"), name=f"stage{len(stages)}_output")
     if include_top:
         x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-        x = classifier(x, num_classes, classifier_activation)
+        x = classifier(x, num_classes, classifier_activation, **(classifier_initializers or {}))
     elif pooling:
         pool = keras.layers.GlobalAveragePooling2D if pooling == "avg" else keras.layers.GlobalMaxPooling2D
         x = pool(name="pool")(x)
     return keras.Model(inputs, x, name=name)
 
 
-def classifier(x, num_classes: int, activation: str | None = "softmax"):
-    """The head: a dense layer, always in float32, with the authors' initial values."""
-    return keras.layers.Dense(
-        num_classes,
-        activation,
-        kernel_initializer=linear_kernel(),
-        bias_initializer=linear_bias(x.shape[-1]),
-        dtype="float32",
-        name="classifier",
-    )(x)
+def classifier(x, num_classes: int, activation: str | None = "softmax", **initializers):
+    """The head: a dense layer, always in float32. By default kernel and bias start uniform in +-1/sqrt(fan_in)."""
+    start = {"kernel_initializer": linear_kernel(), "bias_initializer": linear_bias(x.shape[-1]), **initializers}
+    return keras.layers.Dense(num_classes, activation, dtype="float32", name="classifier", **start)(x)
 
 
 def stage_outputs(model: keras.Model) -> dict[str, Any]:

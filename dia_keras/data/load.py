@@ -120,5 +120,7 @@ def _load_npz(path: pathlib.Path) -> tuple[Split, Split, tuple[str, ...]]:
         missing = {"x_train", "y_train", "x_test", "y_test", "class_names"} - set(arrays.files)
         if missing:
             raise ValueError(f"`source` must hold {', '.join(sorted(missing))}. Received: source={str(path)!r}")
-        train, test = (Split(arrays[f"x_{s}"], arrays[f"y_{s}"].reshape(-1).astype(np.int64)) for s in ("train", "test"))
+        train, test = (
+            Split(arrays[f"x_{s}"], arrays[f"y_{s}"].reshape(-1).astype(np.int64)) for s in ("train", "test")
+        )
         return train, test, tuple(map(str, arrays["class_names"]))

@@ -7,9 +7,7 @@ import numpy as np
 from .load import Split
 
 
-def load_tfds(
-    name: str, data_dir: str | os.PathLike | None, download: bool
-) -> tuple[Split, Split, tuple[str, ...]]:
+def load_tfds(name: str, data_dir: str | os.PathLike | None, download: bool) -> tuple[Split, Split, tuple[str, ...]]:
     """Returns the `train` and `test` splits of a TFDS data set, and its class names."""
     try:
         import tensorflow_datasets as tfds
@@ -29,13 +27,15 @@ def load_tfds(
     elif not builder.data_path.exists():
         flag = f" --data_dir={data_dir}" if data_dir else ""
         raise FileNotFoundError(
-            f"The data set {name!r} is not in {builder.data_path.parent}. Prepare it with `tfds build {name}{flag}`, or "
+            f"The data set {name!r} is not in {builder.data_path.parent}. Prepare it with `tfds build {name}{flag}`, "
             f"pass `download=True`, or name its folder by `data_dir=` or the environment variable DIA_KERAS_DATA."
         )
     features = builder.info.supervised_keys
     class_names = tuple(builder.info.features[features[1]].names)
     splits = []
     for split in ("train", "test"):
-        images, labels = tfds.as_numpy(builder.as_dataset(split, batch_size=-1, as_supervised=True, shuffle_files=False))
+        images, labels = tfds.as_numpy(
+            builder.as_dataset(split, batch_size=-1, as_supervised=True, shuffle_files=False)
+        )
         splits.append(Split(images, labels.astype(np.int64)))
     return splits[0], splits[1], class_names

@@ -50,9 +50,10 @@ def draw_epoch(recipe: Recipe, epoch: int, num_images: int, image_size: tuple[in
         cut = recipe.cutmix > 0 and (recipe.mixup == 0 or rng.random() < 0.5)
         weight, box = 1.0, np.zeros(4, np.int32)
         if mix:
-            weight = rng.beta(*[recipe.cutmix if cut else recipe.mixup] * 2)
+            alpha = recipe.cutmix if cut else recipe.mixup
+            weight = rng.beta(alpha, alpha)
         if cut:
-            box = cutmix_box(weight, rng.integers(height), rng.integers(width), height, width)
+            box = cutmix_box(weight, int(rng.integers(height)), int(rng.integers(width)), height, width)
             weight = 1 - (box[1] - box[0]) * (box[3] - box[2]) / (height * width)
         yield Draws(
             indices=order[start : start + batch],
@@ -60,9 +61,9 @@ def draw_epoch(recipe: Recipe, epoch: int, num_images: int, image_size: tuple[in
             left=rng.integers(2 * recipe.pad + 1, size=batch, dtype=np.int32),
             flip=rng.random(batch) < (0.5 if recipe.flip else 0.0),
             partner=rng.permutation(batch).astype(np.int32),
-            weight=np.float32(weight),
+            weight=np.asarray(weight, np.float32),
             box=box,
-            cut=np.bool_(cut),
+            cut=np.asarray(cut),
         )
 
 

@@ -26,9 +26,7 @@ class WallClockBudget(keras.callbacks.Callback):
         now = time.monotonic()
         seconds = now - self._epoch_started
         left = self.params["epochs"] - epoch - 1
-        print(
-            f"epoch {epoch + 1}/{self.params['epochs']}: {seconds:.0f} s, {left * seconds / 60:.0f} min to go"
-        )
+        print(f"epoch {epoch + 1}/{self.params['epochs']}: {seconds:.0f} s, {left * seconds / 60:.0f} min to go")
         # A tenth more than the last epoch took, since an epoch's time varies.
         if self.minutes is not None and left and now - self.started + 1.1 * seconds > 60 * self.minutes:
             self.stopped = True

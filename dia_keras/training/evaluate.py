@@ -43,6 +43,8 @@ def evaluate(model: keras.Model, split: Split, class_names: tuple[str, ...], bat
     best = np.argsort(-scores, axis=-1, kind="stable")[:, :5]
     right = best == split.labels[:, None]
     per_class = {
-        name: float(right[split.labels == i, 0].mean()) for i, name in enumerate(class_names) if (split.labels == i).any()
+        name: float(right[split.labels == i, 0].mean())
+        for i, name in enumerate(class_names)
+        if (split.labels == i).any()
     }
     return Evaluation(float(right[:, 0].mean()), float(right.any(-1).mean()), per_class, len(split.labels))

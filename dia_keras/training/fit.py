@@ -75,6 +75,7 @@ def fit(
         initial_epoch=done,
         validation_data=validation,
         validation_batch_size=250,
+        shuffle=False,  # the generator shuffles
         verbose=1 if sys.stdout.isatty() else 2,
         callbacks=[keras.callbacks.CSVLogger(log, append=done > 0), Checkpoint(directory), budget],
     )

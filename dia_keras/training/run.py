@@ -182,7 +182,9 @@ def describe_run() -> dict:
         "backend": backend,
         "device": device_name(),
         "keras": keras.version(),
-        backend: __import__("importlib.metadata").metadata.version("tensorflow-cpu" if backend == "tensorflow" else backend),
+        backend: __import__("importlib.metadata").metadata.version(
+            "tensorflow-cpu" if backend == "tensorflow" else backend
+        ),
         "python": platform.python_version(),
     }
 
@@ -195,9 +197,11 @@ def device_name() -> str:
         if jax.devices()[0].platform != "cpu":
             return jax.devices()[0].device_kind
     cpuinfo = pathlib.Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line] if (
-        cpuinfo.exists()
-    ) else []
+    names = (
+        [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        if (cpuinfo.exists())
+        else []
+    )
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
 
 

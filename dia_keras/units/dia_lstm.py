@@ -21,7 +21,7 @@ class DIALSTMCell(LSTMCellBase):
         units: Integer, N: width of input, output and both states.
         reduction: Integer r from 1 to N (4 in the paper; Table 10 compares 1, 4, 8 and 16).
         output_activation: `"sigmoid"` (the paper's), `"tanh"` or `"relu"` (Table 12).
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: `bias_initializer`, see `LSTMCellBase`, and arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Tensor of shape `(batch, units)`: the pooled features.

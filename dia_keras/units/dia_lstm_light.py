@@ -23,7 +23,7 @@ class DIALSTMLightCell(DIALSTMCell):
         units: Integer, N: width of input, output and both states.
         reduction: Integer r from 1 to N.
         output_activation: `"sigmoid"`, `"tanh"` or `"relu"`.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: `bias_initializer`, see `LSTMCellBase`, and arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Tensor of shape `(batch, units)`: the pooled features.

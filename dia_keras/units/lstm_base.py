@@ -21,6 +21,7 @@ class LSTMCellBase(keras.layers.Layer):
     Args:
         units: Integer, N: width of input, output and both states.
         output_activation: `"sigmoid"`, `"tanh"` or `"relu"` (Table 12 of the paper).
+        bias_initializer: Initial biases of the linear maps. Default: uniform in +-1/sqrt(fan_in).
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -35,7 +36,7 @@ class LSTMCellBase(keras.layers.Layer):
         ValueError: On an unknown activation, or inputs whose width is not `units`.
     """
 
-    def __init__(self, units: int, output_activation: str = "sigmoid", **kwargs):
+    def __init__(self, units: int, output_activation: str = "sigmoid", bias_initializer=None, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(units, int) or units < 1:
             raise ValueError(f"`units` must be a positive integer. Received: units={units!r}")
@@ -46,6 +47,7 @@ class LSTMCellBase(keras.layers.Layer):
             )
         self.units = units
         self.output_activation = output_activation
+        self.bias_initializer = keras.initializers.get(bias_initializer)
         self.state_size = [units, units]
         self.output_size = units
 
@@ -85,9 +87,14 @@ class LSTMCellBase(keras.layers.Layer):
         return [ops.zeros((batch_size, n), self.compute_dtype) for n in self.state_size]
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units, "output_activation": self.output_activation}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "output_activation": self.output_activation,
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer) if self.bias_initializer else None,
+        }
 
     def add_linear(self, name: str, fan_in: int, fan_out: int):
-        """Returns kernel `(fan_in, fan_out)` and bias `(fan_out,)` of a linear map, as the authors start them."""
+        """Returns kernel `(fan_in, fan_out)` and bias `(fan_out,)` of a linear map."""
         kernel = self.add_weight((fan_in, fan_out), linear_kernel(), name=f"{name}_kernel")
-        return kernel, self.add_weight((fan_out,), linear_bias(fan_in), name=f"{name}_bias")
+        return kernel, self.add_weight((fan_out,), self.bias_initializer or linear_bias(fan_in), name=f"{name}_bias")

@@ -18,6 +18,7 @@ class SE(keras.layers.Layer):
         ratio: Integer, reduction of the hidden layer, which has max(1, N // ratio) units.
         use_bias: Whether the two linear maps have biases.
         data_format: `"channels_last"` or `"channels_first"`; the default is Keras' image data format.
+        bias_initializer: Initial biases. Default: uniform in +-1/sqrt(fan_in).
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -27,12 +28,20 @@ class SE(keras.layers.Layer):
         The recalibrated features, of the shape of `inputs`.
     """
 
-    def __init__(self, ratio: int = 16, use_bias: bool = True, data_format: str | None = None, **kwargs):
+    def __init__(
+        self,
+        ratio: int = 16,
+        use_bias: bool = True,
+        data_format: str | None = None,
+        bias_initializer=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if not isinstance(ratio, int) or ratio < 1:
             raise ValueError(f"`ratio` must be a positive integer. Received: ratio={ratio!r}")
         self.ratio = ratio
         self.use_bias = use_bias
+        self.bias_initializer = keras.initializers.get(bias_initializer)
         self.data_format, self.channel_axis, self.spatial_axes = image_axes(data_format)
 
     def build(self, input_shape):
@@ -50,7 +59,7 @@ class SE(keras.layers.Layer):
             activation,
             self.use_bias,
             kernel_initializer=linear_kernel(),
-            bias_initializer=linear_bias(fan_in),
+            bias_initializer=self.bias_initializer or linear_bias(fan_in),
             dtype=self.dtype_policy,
             name=name,
         )
@@ -68,4 +77,5 @@ class SE(keras.layers.Layer):
             "ratio": self.ratio,
             "use_bias": self.use_bias,
             "data_format": self.data_format,
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer) if self.bias_initializer else None,
         }

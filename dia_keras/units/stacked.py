@@ -31,7 +31,12 @@ class StackedCells(keras.layers.StackedRNNCells):
 
 
 def stacked_dia_lstm(
-    units: int, cells: int = 1, reduction: int = 4, output_activation: str = "sigmoid", dropout: float = 0.1
+    units: int,
+    cells: int = 1,
+    reduction: int = 4,
+    output_activation: str = "sigmoid",
+    dropout: float = 0.1,
+    bias_initializer=None,
 ) -> keras.layers.Layer:
     """Returns a DIA-LSTM of `cells` stacked cells (section 6.3, Table 12).
 
@@ -44,11 +49,14 @@ def stacked_dia_lstm(
         reduction: Integer, reduction of the first cell.
         output_activation: `"sigmoid"`, `"tanh"` or `"relu"`, of every cell.
         dropout: Float in [0, 1): rate of dropout between cells.
+        bias_initializer: Initial biases of the linear maps. Default: uniform in +-1/sqrt(fan_in).
     """
     if not isinstance(cells, int) or cells < 1:
         raise ValueError(f"`cells` must be a positive integer. Received: cells={cells!r}")
-    first = DIALSTMCell(units, reduction, output_activation)
+    first = DIALSTMCell(units, reduction, output_activation, bias_initializer=bias_initializer)
     if cells == 1:
         return first
-    others = [StandardLSTMCell(units, output_activation, dropout) for _ in range(cells - 1)]
+    others = [
+        StandardLSTMCell(units, output_activation, dropout, bias_initializer=bias_initializer) for _ in range(cells - 1)
+    ]
     return StackedCells([first, *others])

@@ -20,7 +20,7 @@ class StandardLSTMCell(LSTMCellBase):
         units: Integer, N: width of input, output and both states.
         output_activation: `"tanh"` (the standard), `"sigmoid"` or `"relu"`.
         dropout: Float in [0, 1): rate of dropout on the inputs, in training.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: `bias_initializer`, see `LSTMCellBase`, and arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Tensor of shape `(batch, units)`.

@@ -79,14 +79,33 @@ def test_evaluate_shows_accuracy_by_class(weights, npz):
 
 
 def test_train_smoke_leaves_weights_that_load(npz, tmp_path):
-    run("train", RECIPES / "one_cycle_cpu.py", "--entry", "dia_resnet20_cifar10", "--smoke", "--data", npz, "--out", tmp_path)
+    run(
+        "train",
+        RECIPES / "one_cycle_cpu.py",
+        "--entry",
+        "dia_resnet20_cifar10",
+        "--smoke",
+        "--data",
+        npz,
+        "--out",
+        tmp_path,
+    )
     zoo.load("dia_resnet20_cifar10", weights=tmp_path / "final.weights.h5")
     assert json.loads((tmp_path / "run.json").read_text())["minutes"] > 0
     assert Image.open(tmp_path / "curves.png").size[0] > 100
 
 
 def test_train_into_the_folder_of_another_recipe_is_an_error(npz, tmp_path):
-    common = ("train", RECIPES / "one_cycle_cpu.py", "--entry", "dia_resnet20_cifar10", "--data", npz, "--out", tmp_path)
+    common = (
+        "train",
+        RECIPES / "one_cycle_cpu.py",
+        "--entry",
+        "dia_resnet20_cifar10",
+        "--data",
+        npz,
+        "--out",
+        tmp_path,
+    )
     (tmp_path / "recipe.json").write_text('{"epochs": 7}')
     assert "whose recipe differs in" in run(*common, fails=True)
 

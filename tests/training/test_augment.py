@@ -20,7 +20,9 @@ def batches(recipe, epoch=0):
 
 def cropped(draws, pad):
     padded = np.pad(IMAGES[draws.indices], ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    crops = [image[top : top + 9, left : left + 7] for image, top, left in zip(padded, draws.top, draws.left, strict=True)]
+    crops = [
+        image[top : top + 9, left : left + 7] for image, top, left in zip(padded, draws.top, draws.left, strict=True)
+    ]
     return np.stack([crop[:, ::-1] if flip else crop for crop, flip in zip(crops, draws.flip, strict=True)])
 
 

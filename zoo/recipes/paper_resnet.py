@@ -1,6 +1,6 @@
 """The paper's recipe for ResNet83/164 (section 5.1 and the authors' code), to the letter.
 
-    KERAS_BACKEND=jax python zoo/train.py zoo/recipes/paper_resnet.py --entry dia_resnet164_cifar100
+KERAS_BACKEND=jax python zoo/train.py zoo/recipes/paper_resnet.py --entry dia_resnet164_cifar100
 """
 
 from dia_keras.training import Recipe

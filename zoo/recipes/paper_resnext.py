@@ -1,6 +1,6 @@
 """The paper's recipe for ResNeXt101,8x32 (section 5.1 and the authors' code), to the letter.
 
-    KERAS_BACKEND=jax python zoo/train.py zoo/recipes/paper_resnext.py --entry dia_resnext101_8x32d_cifar100
+KERAS_BACKEND=jax python zoo/train.py zoo/recipes/paper_resnext.py --entry dia_resnext101_8x32d_cifar100
 """
 
 from dia_keras.training import Recipe
