@@ -16,7 +16,8 @@ import click
 
 from dia_keras import zoo
 from dia_keras.cli import data_options, measure, show_evaluation, without_traceback
-from dia_keras.training.run import describe_run, write_json
+from dia_keras.training.host import describe_run
+from dia_keras.training.run import write_json
 from dia_keras.zoo.cards import update_card
 
 HERE = pathlib.Path(__file__).resolve().parent

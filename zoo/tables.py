@@ -44,8 +44,8 @@ def readme_table() -> str:
 def results() -> str:
     """Returns `RESULTS.md`: how every entry with weights came about, and the entries without."""
     text = (
-        "# Results\n\nGenerated from the cards by `make tables`. Accuracies are those of the last epoch on the whole test set,\n"
-        "10,000 images, measured on the weights that `zoo.load` gives, without test-time augmentation.\n\n"
+        "# Results\n\nGenerated from the cards by `make tables`. Accuracies are those of the last epoch on the whole\n"
+        "test set, 10,000 images, measured on the weights that `zoo.load` gives, without test-time augmentation.\n\n"
     )
     text += readme_table() + "\n## How they were trained\n\n"
     text += row("entry", "recipe", "hardware", "minutes", "seed", "command") + "|---|---|---|--:|--:|---|\n"

@@ -5,9 +5,6 @@ import importlib.util
 import json
 import os
 import pathlib
-import platform
-import shlex
-import sys
 import time
 
 import keras
@@ -17,6 +14,7 @@ from .. import zoo
 from .budget import WallClockBudget
 from .curves import plot_curves
 from .fit import compile_for, fit
+from .host import describe_run
 from .recipe import Recipe
 
 
@@ -172,37 +170,6 @@ def _add_minutes(path: pathlib.Path, minutes: float) -> dict:
     """Returns the record of a run, with the minutes of its earlier parts."""
     before = json.loads(path.read_text())["minutes"] if path.exists() else 0.0
     return {**describe_run(), "minutes": round(before + minutes, 2)}
-
-
-def describe_run() -> dict:
-    """Returns host, versions and command of this process, as results cite them."""
-    backend = keras.backend.backend()
-    return {
-        "command": shlex.join([f"KERAS_BACKEND={backend}", "python", *sys.argv]),
-        "backend": backend,
-        "device": device_name(),
-        "keras": keras.version(),
-        backend: __import__("importlib.metadata").metadata.version(
-            "tensorflow-cpu" if backend == "tensorflow" else backend
-        ),
-        "python": platform.python_version(),
-    }
-
-
-def device_name() -> str:
-    """Returns the accelerator's name, or the processor's and its number of cores."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        if jax.devices()[0].platform != "cpu":
-            return jax.devices()[0].device_kind
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    names = (
-        [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        if (cpuinfo.exists())
-        else []
-    )
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
 
 
 def write_json(path: pathlib.Path, value: dict) -> None:
