@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import shutil
 
 import keras
 import numpy as np
@@ -32,23 +33,34 @@ class SmallZoo:
     model: keras.Model
 
 
-@pytest.fixture
-def small_zoo(tmp_path, monkeypatch):
-    folders = {name: tmp_path / name for name in ("cards", "weights", "cache")}
-    folders["cards"].mkdir()
-    folders["weights"].mkdir()
-    monkeypatch.setattr(cards, "CARDS", folders["cards"])
-    monkeypatch.setattr(lookup, "cache", lambda: folders["cache"])
-    monkeypatch.setenv("DIA_KERAS_WEIGHTS", str(folders["weights"]))
-    monkeypatch.delenv("DIA_KERAS_URL", raising=False)
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """The model with weights, and a folder with cards and weights, to be copied."""
+    folder = tmp_path_factory.mktemp("zoo")
+    (folder / "cards").mkdir()
+    (folder / "weights").mkdir()
     for dataset in ("cifar10", "cifar100"):
-        (folders["cards"] / f"tiny_{dataset}.json").write_text(json.dumps({**ENTRY, "dataset": dataset}))
-    model = zoo.load("tiny_cifar10", weights=None)
-    randomize(model)
-    file = folders["weights"] / "tiny_cifar10.weights.h5"
-    zoo.save_weights(model, file)
-    cards.update_card("tiny_cifar10", weights=file, metrics=METRICS)
-    return SmallZoo(folders["cards"], folders["cache"], file, model)
+        (folder / "cards" / f"tiny_{dataset}.json").write_text(json.dumps({**ENTRY, "dataset": dataset}))
+    file = folder / "weights" / "tiny_cifar10.weights.h5"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cards, "CARDS", folder / "cards")
+        model = zoo.load("tiny_cifar10", weights=None)
+        randomize(model)
+        zoo.save_weights(model, file)
+        cards.update_card("tiny_cifar10", weights=file, metrics=METRICS)
+    return model, folder
+
+
+@pytest.fixture
+def small_zoo(trained, tmp_path, monkeypatch):
+    model, folder = trained
+    root = tmp_path / "zoo"
+    shutil.copytree(folder, root)
+    monkeypatch.setattr(cards, "CARDS", root / "cards")
+    monkeypatch.setattr(lookup, "cache", lambda: root / "cache")
+    monkeypatch.setenv("DIA_KERAS_WEIGHTS", str(root / "weights"))
+    monkeypatch.delenv("DIA_KERAS_URL", raising=False)
+    return SmallZoo(root / "cards", root / "cache", root / "weights" / "tiny_cifar10.weights.h5", model)
 
 
 def randomize(model: keras.Model) -> None:

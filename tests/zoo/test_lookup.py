@@ -98,7 +98,7 @@ def server(small_zoo, monkeypatch):
     handler = type("H", (Handler,), {"content": small_zoo.file.read_bytes(), "sent": None, "requests": 0})
     small_zoo.file.unlink()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
-        thread = threading.Thread(target=web.serve_forever)
+        thread = threading.Thread(target=web.serve_forever, args=(0.01,))
         thread.start()
         monkeypatch.setenv("DIA_KERAS_URL", f"http://127.0.0.1:{web.server_port}/nets/")
         yield handler
