@@ -33,6 +33,7 @@ class Recipe:
         mixup: Parameter of MixUp's beta distribution; 0 is off.
         cutmix: Parameter of CutMix's beta distribution; 0 is off.
         held_out: Number of training images held out (0 for the final run, which trains on all).
+        images: Number of training images to use, the first ones, in trials; 0 for all.
         precision: `"float32"` or `"mixed_bfloat16"`.
         seed: Seed of initial values, order and augmentation.
     """
@@ -56,6 +57,7 @@ class Recipe:
     mixup: float = 0.0
     cutmix: float = 0.0
     held_out: int = 0
+    images: int = 0
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
 

@@ -44,10 +44,7 @@ def load_recipe(path: str | os.PathLike, **changes) -> Recipe:
 
 def smoke(recipe: Recipe) -> Recipe:
     """Returns a recipe of two short epochs, which shows in under a minute that the real one runs."""
-    return recipe.replace(epochs=2, batch_size=8, milestones=(1,) if recipe.milestones else (), held_out=0)
-
-
-SMOKE_IMAGES = 24
+    return recipe.replace(epochs=2, batch_size=8, milestones=(1,) if recipe.milestones else (), held_out=0, images=24)
 
 
 def train(
@@ -88,8 +85,8 @@ def train(
             f"`source` must have the {len(card.labels)} classes of {recipe.entry}. Received: {num_classes} classes"
         )
     training = data.train
-    if is_smoke:
-        training = data_module.Split(training.images[:SMOKE_IMAGES], training.labels[:SMOKE_IMAGES])
+    if recipe.images:
+        training = data_module.Split(training.images[: recipe.images], training.labels[: recipe.images])
 
     def build() -> keras.Model:
         keras.config.set_dtype_policy(recipe.precision)

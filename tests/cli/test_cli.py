@@ -65,7 +65,8 @@ def test_predict_names_the_samples_and_draws_a_picture(name, tmp_path):
     picture = tmp_path / "answers.png"
     output = run("predict", *sample_paths(name.split("_")[-1]), "--model", name, "--picture", picture)
     assert output.count(".png") >= len(sample_paths(name.split("_")[-1])) and "%" in output
-    assert Image.open(picture).size[0] > 100
+    with Image.open(picture) as drawn:
+        assert drawn.size[0] > 100
 
 
 def test_predict_of_a_text_file_is_an_error(tmp_path):
@@ -92,7 +93,8 @@ def test_train_smoke_leaves_weights_that_load(npz, tmp_path):
     )
     zoo.load("dia_resnet20_cifar10", weights=tmp_path / "final.weights.h5")
     assert json.loads((tmp_path / "run.json").read_text())["minutes"] > 0
-    assert Image.open(tmp_path / "curves.png").size[0] > 100
+    with Image.open(tmp_path / "curves.png") as curves:
+        assert curves.size[0] > 100
 
 
 def test_train_into_the_folder_of_another_recipe_is_an_error(npz, tmp_path):
@@ -133,4 +135,4 @@ def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
 
 @pytest.mark.parametrize("command", ["list", "card", "predict", "evaluate", "train", "export"])
 def test_help_has_examples(command):
-    assert "Examples:\n  dia-keras " + command in run(command, "--help")
+    assert f"Examples:\n    dia-keras {command}" in run(command, "--help")

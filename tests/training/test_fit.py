@@ -18,7 +18,7 @@ TRAIN = Split(RNG.integers(0, 256, (72, 16, 16, 3), np.uint8), RNG.integers(0, 1
 
 
 def network():
-    """A small net with everything that has a state: batch norm, a shared unit, dropout here and between stacked cells."""
+    """A small net with all that has a state: batch norm, a shared unit, dropout here and between stacked cells."""
     keras.utils.set_random_seed(1)
     unit = RecurrentAttention(stacked_dia_lstm(8, cells=2, reduction=2))
     inputs = keras.Input((16, 16, 3))
