@@ -36,11 +36,11 @@ class Attention:
         self._factory = _factory(attention)
         self._settings = settings
         self._shared = shared
-        self._stages = tuple(range(1, num_stages + 1) if stages is None else stages)
-        unknown = [s for s in self._stages if s not in range(1, num_stages + 1)]
-        if unknown:
+        numbers = range(1, num_stages + 1)
+        self._stages = tuple(numbers) if stages is None else stages
+        if not isinstance(self._stages, tuple | list) or any(stage not in numbers for stage in self._stages):
             raise ValueError(
-                f"`attention_stages` must hold numbers from 1 to {num_stages}. Received: attention_stages={stages!r}"
+                f"`attention_stages` must be a tuple of numbers from 1 to {num_stages}. Received: attention_stages={stages!r}"
             )
 
     def stage(self, stage: int, channels: int) -> Callable[[str], keras.layers.Layer | None]:
