@@ -40,7 +40,8 @@ class Attention:
         self._stages = tuple(numbers) if stages is None else stages
         if not isinstance(self._stages, tuple | list) or any(stage not in numbers for stage in self._stages):
             raise ValueError(
-                f"`attention_stages` must be a tuple of numbers from 1 to {num_stages}. Received: attention_stages={stages!r}"
+                f"`attention_stages` must be a tuple of numbers from 1 to {num_stages}. "
+                f"Received: attention_stages={stages!r}"
             )
 
     def stage(self, stage: int, channels: int) -> Callable[[str], keras.layers.Layer | None]:
