@@ -23,7 +23,7 @@ tables: environment  ## Write the generated tables into README.md and zoo/RESULT
 
 environment: .venv/.made
 
-# Torch comes first and pinned, so that pip does not take a build with CUDA.
+# The pinned versions come first; which build of torch is taken, with CUDA or without, is decided by pip's settings.
 .venv/.made: pyproject.toml requirements-test.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"

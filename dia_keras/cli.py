@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+import tempfile
 from typing import Any
 
 import click
@@ -9,8 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 console = Console()
-
-# The library is imported within the commands, so that `--help` answers at once.
 
 
 def without_traceback(command):
@@ -92,7 +91,7 @@ def _flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
 )
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path))
 @click.option("--model", "name", default="dia_resnet20_cifar100", show_default=True, help="Zoo entry.")
-@click.option("--top", default=3, show_default=True, help="Classes to show.")
+@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Classes to show.")
 @click.option(
     "--picture", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write images and answers to a PNG."
 )
@@ -139,7 +138,9 @@ def _picture(batch, answers, path: pathlib.Path) -> None:
         row[1].barh([label for label, _ in answer], [probability for _, probability in answer])
         row[1].set_xlim(0, 1)
         row[1].invert_yaxis()
-    figure.savefig(path, dpi=110)
+    partial = path.with_name(f".{path.name}")
+    figure.savefig(partial, dpi=110, format="png")
+    partial.replace(path)
 
 
 def data_options(command):
@@ -162,11 +163,12 @@ def evaluate(name: str, weights: str, per_class: bool, source: str | None, data_
 
 def measure(name: str, weights: str = "pretrained", source: str | None = None, data_dir: str | None = None):
     """Returns the `Evaluation` of a zoo entry, loaded as a user loads it, on its whole test set."""
-    from . import data, zoo
+    from . import zoo
     from .training import evaluate as evaluate_model
+    from .training.run import load_data
 
     model = zoo.load(name, weights=weights)
-    dataset = data.load(source or zoo.card(name).dataset.name, data_dir=data_dir)
+    dataset = load_data(zoo.card(name), source, data_dir)
     return evaluate_model(model, dataset.test, dataset.class_names)
 
 
@@ -196,7 +198,9 @@ def show_evaluation(name: str, result, per_class: bool) -> None:
 @click.argument("recipe", type=click.Path(dir_okay=False, path_type=pathlib.Path))
 @click.option("--entry", help="Zoo entry to train, in place of the recipe's own.")
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=pathlib.Path), help="Folder of the run; default: runs/<entry>."
+    "--out",
+    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    help="Folder of the run; default: runs/<entry>, and a temporary one for --smoke.",
 )
 @click.option("--minutes", type=float, help="Stop, with a checkpoint, before this wall-clock budget is spent.")
 @click.option("--fit", "fit_to_minutes", is_flag=True, help="Lower the number of epochs to what --minutes allows.")
@@ -223,7 +227,7 @@ def train(
     if entry:
         values["entry"] = entry
     loaded = load_recipe(recipe, **values)
-    directory = out or pathlib.Path("runs") / (loaded.entry + ("_smoke" if smoke else ""))
+    directory = out or (pathlib.Path(tempfile.mkdtemp()) if smoke else pathlib.Path("runs", loaded.entry))
     weights = train_entry(
         loaded,
         directory,

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import zipfile
 from typing import NamedTuple
 
 import numpy as np
@@ -116,6 +117,8 @@ def _load_npz(path: pathlib.Path) -> tuple[Split, Split, tuple[str, ...]]:
             f"`source` must be an existing .npz file with x_train, y_train, x_test, y_test and class_names, as "
             f"`np.savez` writes it. Received: source={str(path)!r}, which does not exist"
         )
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"`source` must be a sound .npz file. Received: source={str(path)!r}")
     with np.load(path) as arrays:
         missing = {"x_train", "y_train", "x_test", "y_test", "class_names"} - set(arrays.files)
         if missing:
@@ -123,4 +126,10 @@ def _load_npz(path: pathlib.Path) -> tuple[Split, Split, tuple[str, ...]]:
         train, test = (
             Split(arrays[f"x_{s}"], arrays[f"y_{s}"].reshape(-1).astype(np.int64)) for s in ("train", "test")
         )
+        for split in (train, test):
+            if split.images.dtype != np.uint8 or split.images.ndim != 4:
+                raise ValueError(
+                    "`source` must hold uint8 images of shape (n, height, width, channels). Received: "
+                    f"{split.images.dtype} of shape {split.images.shape} in {str(path)!r}"
+                )
         return train, test, tuple(map(str, arrays["class_names"]))

@@ -1,12 +1,13 @@
 """Augmentation on the device.
 
 The random numbers are drawn on the host, from a generator seeded by (seed, epoch): a few integers an image.
-The pixels never leave the device. So every backend sees the same augmented images, and a resumed run sees
+On JAX the pixels never leave the device. Every backend sees the same augmented images, and a resumed run sees
 those that the uncut run would have seen.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -39,7 +40,7 @@ class Draws:
     cut: np.ndarray
 
 
-def draw_epoch(recipe: Recipe, epoch: int, num_images: int, image_size: tuple[int, int]) -> Iterator[Draws]:
+def draw_epoch(recipe: Recipe, epoch: int, num_images: int, image_size: Sequence[int]) -> Iterator[Draws]:
     """Yields the draws of every batch of one epoch (counted from 0), in order."""
     rng = np.random.default_rng((recipe.seed, epoch))
     order = rng.permutation(num_images).astype(np.int32)
@@ -146,6 +147,14 @@ def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: 
         return compiled(pixels, device_labels, *arrays)
 
     return apply
+
+
+def batches(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: Recipe, first_epoch: int = 0) -> Iterator:
+    """Yields augmented batches `(images, one-hot targets)`, epoch after epoch without end; see `augmenter`."""
+    augment = augmenter(images, labels, num_classes, recipe)
+    for epoch in itertools.count(first_epoch):
+        for draws in draw_epoch(recipe, epoch, len(labels), images.shape[1:3]):
+            yield augment(draws)
 
 
 def _compile(function: Callable) -> Callable:

@@ -30,4 +30,6 @@ def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
         axes.set(xlabel="epoch", ylabel=label)
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(picture, dpi=120)
+    partial = picture.with_name(f".{picture.name}")
+    figure.savefig(partial, dpi=120, format="png")
+    partial.replace(picture)

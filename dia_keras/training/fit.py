@@ -1,14 +1,14 @@
 """Training by `model.fit`, from a recipe and arrays to weights, resumable to the bit."""
 
 import csv
-import itertools
 import pathlib
 import sys
+from collections.abc import Sequence
 
 import keras
 
 from ..data import Split
-from .augment import augmenter, draw_epoch
+from .augment import batches
 from .budget import WallClockBudget
 from .checkpoint import Checkpoint, resume
 from .recipe import Recipe
@@ -23,6 +23,7 @@ def fit(
     num_classes: int,
     held_out: Split | None = None,
     budget: WallClockBudget | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> bool:
     """Trains a model in place, going on from the newest checkpoint in `directory`.
 
@@ -37,6 +38,7 @@ def fit(
         num_classes: Number of classes.
         held_out: Images to evaluate on after every epoch.
         budget: Stops the run early.
+        callbacks: Further callbacks of `model.fit`.
 
     Returns:
         Whether the training is complete.
@@ -56,20 +58,12 @@ def fit(
     log = directory / "log.csv"
     _keep_epochs(log, done)
 
-    augment = augmenter(train.images, train.labels, num_classes, recipe)
-    size = train.images.shape[1], train.images.shape[2]
-
-    def batches():
-        for epoch in itertools.count(done):
-            for draws in draw_epoch(recipe, epoch, len(train.labels), size):
-                yield augment(draws)
-
     budget = budget or WallClockBudget(None)
     validation = None
     if held_out is not None and len(held_out.labels):
         validation = held_out.images, keras.utils.to_categorical(held_out.labels, num_classes)
     model.fit(
-        batches(),
+        batches(train.images, train.labels, num_classes, recipe, done),
         steps_per_epoch=steps,
         epochs=recipe.epochs,
         initial_epoch=done,
@@ -77,7 +71,7 @@ def fit(
         validation_batch_size=250,
         shuffle=False,  # the generator shuffles
         verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[keras.callbacks.CSVLogger(log, append=done > 0), Checkpoint(directory), budget],
+        callbacks=[keras.callbacks.CSVLogger(log, append=done > 0), Checkpoint(directory), budget, *callbacks],
     )
     return not budget.stopped
 

@@ -30,6 +30,8 @@ def device_name() -> str:
 
         if jax.devices()[0].platform != "cpu":
             return jax.devices()[0].device_kind
+    elif accelerators := keras.distribution.list_devices("gpu"):
+        return ", ".join(accelerators)
     return f"{_processor()}, {os.cpu_count()} cores"
 
 

@@ -14,8 +14,8 @@ class SGDL2(keras.optimizers.SGD):
     Args:
         learning_rate: Float or `LearningRateSchedule`.
         l2: Float, coefficient of the decay.
-        decay_all: Whether every weight is decayed (the paper), or only those of two and more dimensions, so
-            that norms' scales and all biases are left alone.
+        decay_all: Whether every weight is decayed (the paper), or only kernels, so that norms, biases and
+            element-wise maps are left alone.
         **kwargs: Arguments of `keras.optimizers.SGD`.
     """
 
@@ -26,8 +26,13 @@ class SGDL2(keras.optimizers.SGD):
         self.l2 = l2
         self.decay_all = decay_all
 
+    def build(self, variables):
+        super().build(variables)
+        # By position, since some backends hand `update_step` their own variables.
+        self._decayed = [self.decay_all or variable.name.endswith("kernel") for variable in variables]
+
     def update_step(self, gradient, variable, learning_rate):
-        if self.l2 and (self.decay_all or len(variable.shape) > 1):
+        if self.l2 and self._decayed[self._get_variable_index(variable)]:
             gradient = ops.add(gradient, ops.multiply(ops.cast(self.l2, variable.dtype), variable))
         super().update_step(gradient, variable, learning_rate)
 

@@ -1,7 +1,8 @@
 """A training recipe: everything that decides the weights, and nothing else."""
 
 import dataclasses
-from typing import Literal
+import types
+from typing import Any, Literal, get_args, get_origin
 
 import keras
 
@@ -62,11 +63,14 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self):
-        for field in ("epochs", "batch_size"):
-            if not isinstance(getattr(self, field), int) or getattr(self, field) < 1:
-                raise ValueError(f"`{field}` must be a positive integer. Received: {field}={getattr(self, field)!r}")
-        if self.schedule not in ("steps", "one_cycle"):
-            raise ValueError(f"`schedule` must be 'steps' or 'one_cycle'. Received: schedule={self.schedule!r}")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not _fits(value, field.type):
+                kind = getattr(field.type, "__name__", field.type)
+                raise ValueError(f"`{field.name}` must be of type {kind}. Received: {field.name}={value!r}")
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be a positive integer. Received: {name}={getattr(self, name)!r}")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"`warmup` must be in [0, 1). Received: warmup={self.warmup!r}")
 
@@ -77,7 +81,8 @@ class Recipe:
     def learning_rate_schedule(self, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
         """Returns the learning rate as a function of the step."""
         if self.schedule == "steps":
-            boundaries = [epoch * steps_per_epoch for epoch in self.milestones]
+            # Keras keeps the old rate at the boundary itself, which is the last step before the milestone.
+            boundaries = [epoch * steps_per_epoch - 1 for epoch in self.milestones]
             values = [self.learning_rate * self.factor**i for i in range(len(boundaries) + 1)]
             return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
         total = self.epochs * steps_per_epoch
@@ -103,3 +108,16 @@ class Recipe:
     def loss(self) -> keras.losses.Loss:
         """Returns the loss on logits and one-hot targets."""
         return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=self.label_smoothing)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Returns whether a field's value is of the type that the field is annotated with."""
+    if isinstance(kind, types.UnionType):
+        return any(_fits(value, option) for option in get_args(kind))
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(_fits(item, get_args(kind)[0]) for item in value)
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)

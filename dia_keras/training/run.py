@@ -11,6 +11,7 @@ import keras
 
 from .. import data as data_module
 from .. import zoo
+from .augment import batches
 from .budget import WallClockBudget
 from .curves import plot_curves
 from .fit import compile_for, fit
@@ -59,8 +60,8 @@ def train(
 ) -> pathlib.Path | None:
     """Trains a zoo entry, or goes on training it, in a folder of its own.
 
-    The folder gets `recipe.json`, `log.csv`, `curves.png`, checkpoints and, when the training is complete,
-    `final.weights.h5` (float16) and `run.json` (host, versions, seed, command, minutes).
+    The folder gets `recipe.json`, `log.csv`, `run.json` (command, device, versions, minutes), `curves.png`, the newest
+    checkpoint and, when the training is complete, `final.weights.h5` (float16).
 
     Args:
         recipe: The recipe.
@@ -78,23 +79,20 @@ def train(
     directory = pathlib.Path(directory)
     recipe = smoke(recipe) if is_smoke else recipe
     card = zoo.card(recipe.entry)
-    data = data_module.load(source or card.dataset.name, data_dir=data_dir, held_out=recipe.held_out)
+    data = load_data(card, source, data_dir, recipe.held_out)
     num_classes = len(data.class_names)
-    if num_classes != len(card.labels):
-        raise ValueError(
-            f"`source` must have the {len(card.labels)} classes of {recipe.entry}. Received: {num_classes} classes"
-        )
     training = data.train
     if recipe.images:
         training = data_module.Split(training.images[: recipe.images], training.labels[: recipe.images])
 
     def build() -> keras.Model:
+        policy = keras.config.dtype_policy()
         keras.config.set_dtype_policy(recipe.precision)
         keras.utils.set_random_seed(recipe.seed)
         try:
             return zoo.load(recipe.entry, weights=None, classifier_activation=None)
         finally:
-            keras.config.set_dtype_policy("float32")
+            keras.config.set_dtype_policy(policy)
 
     record = directory / "recipe.json"
     if fit_to_minutes and not record.exists():
@@ -102,7 +100,8 @@ def train(
             raise ValueError("`fit_to_minutes` needs `minutes`. Received: minutes=None")
         recipe = _fit_epochs(recipe, build(), training, num_classes, 60 * minutes - (time.monotonic() - started))
     elif fit_to_minutes:
-        recipe = recipe.replace(epochs=json.loads(record.read_text())["epochs"])
+        fitted = json.loads(record.read_text())
+        recipe = recipe.replace(epochs=fitted["epochs"], milestones=tuple(fitted["milestones"]))
     _check_same_recipe(recipe, record)
 
     model = build()
@@ -114,9 +113,9 @@ def train(
         num_classes=num_classes,
         held_out=data.held_out,
         budget=WallClockBudget(minutes, started),
+        callbacks=[_RunRecord(directory / "run.json", started)],
     )
     plot_curves(directory / "log.csv", directory / "curves.png", title=recipe.entry)
-    write_json(directory / "run.json", _add_minutes(directory / "run.json", (time.monotonic() - started) / 60))
     if not complete:
         return None
     weights = directory / "final.weights.h5"
@@ -124,25 +123,61 @@ def train(
     return weights
 
 
-def _fit_epochs(recipe: Recipe, model: keras.Model, training, num_classes: int, seconds: float) -> Recipe:
-    """Returns the recipe with as many epochs as fit into the seconds, milestones moved alike."""
-    from .augment import augmenter, draw_epoch
+def load_data(card: zoo.Card, source=None, data_dir=None, held_out: int = 0) -> data_module.DataSet:
+    """Loads the data of a zoo entry, from TFDS or from `source`, whose classes must be the entry's.
 
+    Raises:
+        ValueError: Where the classes are others, or in another order.
+    """
+    data = data_module.load(
+        source or card.dataset.name, data_dir=data_dir, held_out=held_out, image_size=card.dataset.image_size
+    )
+    if data.class_names != card.labels:
+        raise ValueError(
+            f"`source` must have the {len(card.labels)} classes of {card.name}, in their order: "
+            f"{', '.join(card.labels[:3])}, ... Received: {len(data.class_names)} classes, "
+            f"{', '.join(data.class_names[:3])}, ..."
+        )
+    return data
+
+
+class _EpochClock(keras.callbacks.Callback):
+    """Measures the seconds of every epoch."""
+
+    def on_train_begin(self, logs=None):
+        self.seconds: list[float] = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._began = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds.append(time.monotonic() - self._began)
+
+
+PROBE_STEPS = 50
+
+
+def _fit_epochs(
+    recipe: Recipe, model: keras.Model, training: data_module.Split, num_classes: int, seconds: float
+) -> Recipe:
+    """Returns the recipe with as many epochs as fit into the seconds, milestones moved alike."""
     steps = len(training.labels) // recipe.batch_size
     compile_for(model, recipe, steps)
-    augment = augmenter(training.images, training.labels, num_classes, recipe)
-    draws = draw_epoch(recipe, 0, len(training.labels), training.images.shape[1:3])
-    times = [time.monotonic()]
-    for _, batch in zip(range(min(23, steps)), draws, strict=False):
-        model.train_on_batch(*augment(batch))
-        times.append(time.monotonic())
-    first = times[1] - times[0]
-    # The first steps compile and warm up; the real run compiles once more.
-    warm = times[3:] if len(times) > 6 else times
-    per_epoch = (warm[-1] - warm[0]) / (len(warm) - 1) * steps
-    left = seconds - (times[-1] - times[0]) - first
+    clock, began, probe = _EpochClock(), time.monotonic(), min(PROBE_STEPS, steps)
+    # The first epoch compiles, the second is measured; the real run compiles once more.
+    model.fit(
+        batches(training.images, training.labels, num_classes, recipe),
+        steps_per_epoch=probe,
+        epochs=2,
+        shuffle=False,
+        verbose=0,
+        callbacks=[clock],
+    )
+    first, second = clock.seconds
+    per_epoch = second / probe * steps
+    left = seconds - (time.monotonic() - began) - (first - second)
     epochs = max(1, min(recipe.epochs, int(left / (1.05 * per_epoch))))
-    print(f"{per_epoch:.1f} s an epoch, {first:.0f} s to compile: {epochs} epochs fit")
+    print(f"{per_epoch:.1f} s an epoch, {first - second:.0f} s to compile: {epochs} epochs fit")
     milestones = tuple(round(m * epochs / recipe.epochs) for m in recipe.milestones)
     return recipe.replace(epochs=epochs, milestones=milestones)
 
@@ -163,10 +198,17 @@ def _check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
         )
 
 
-def _add_minutes(path: pathlib.Path, minutes: float) -> dict:
-    """Returns the record of a run, with the minutes of its earlier parts."""
-    before = json.loads(path.read_text())["minutes"] if path.exists() else 0.0
-    return {**describe_run(), "minutes": round(before + minutes, 2)}
+class _RunRecord(keras.callbacks.Callback):
+    """Writes after every epoch on what the run runs, and the minutes of all its parts."""
+
+    def __init__(self, path: pathlib.Path, started: float):
+        super().__init__()
+        self.path, self.started = path, started
+        self.earlier = json.loads(path.read_text())["minutes"] if path.exists() else 0.0
+
+    def on_epoch_end(self, epoch, logs=None):
+        minutes = self.earlier + (time.monotonic() - self.started) / 60
+        write_json(self.path, {**describe_run(), "minutes": round(minutes, 2)})
 
 
 def write_json(path: pathlib.Path, value: dict) -> None:

@@ -50,12 +50,13 @@ def find_weights(card: Card, weights: Weights) -> pathlib.Path:
         ConnectionError: If the download fails.
         ValueError: If size or SHA-256 are not those on the card.
     """
+    url = os.environ.get("DIA_KERAS_URL") or weights.url or DEFAULT_URL
     for place in places():
         path = place / weights.file
-        if path.is_file():
+        # A stale file in the cache is downloaded anew; elsewhere, and where that cannot be, it is an error.
+        if path.is_file() and not (place == cache() and url and describe(path).sha256 != weights.sha256):
             _verify(path, weights, str(path))
             return path
-    url = os.environ.get("DIA_KERAS_URL") or weights.url or DEFAULT_URL
     if not url:
         raise FileNotFoundError(
             f"The weights of {card.name!r}, {weights.file}, are in none of {', '.join(map(str, places()))}. "

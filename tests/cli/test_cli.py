@@ -97,6 +97,25 @@ def test_train_smoke_leaves_weights_that_load(npz, tmp_path):
         assert curves.size[0] > 100
 
 
+def test_train_fits_its_epochs_into_a_budget_and_goes_on_alike(npz, tmp_path):
+    """A cut run that had chosen its own epochs goes on with the same ones, whatever time is left."""
+    common = ("train", RECIPES / "paper_resnet.py", "--entry", "dia_resnet20_cifar10", "--data", npz, "--out", tmp_path)
+    changes = ("--set", "batch_size=8", "--set", "epochs=100000", "--set", "milestones=(50000, 75000)")
+    run(*common, *changes, "--fit", "--minutes", 0.4)
+    recipe = json.loads((tmp_path / "recipe.json").read_text())
+    assert 1 <= recipe["epochs"] < 100_000
+    assert recipe["milestones"] == [round(share * recipe["epochs"]) for share in (0.5, 0.75)]
+    run(*common, *changes, "--fit", "--minutes", 0.01)
+    assert json.loads((tmp_path / "recipe.json").read_text()) == recipe
+
+
+def test_data_in_another_class_order_is_an_error(npz, weights, tmp_path):
+    with np.load(npz) as arrays:
+        np.savez(tmp_path / "other.npz", **{**arrays, "class_names": arrays["class_names"][::-1]})
+    output = run("evaluate", "dia_resnet20_cifar10", "--weights", weights, "--data", tmp_path / "other.npz", fails=True)
+    assert "in their order" in output
+
+
 def test_train_into_the_folder_of_another_recipe_is_an_error(npz, tmp_path):
     common = (
         "train",
@@ -117,7 +136,7 @@ def test_train_on_data_with_other_classes_is_an_error(npz, tmp_path):
     assert "must have the 100 classes" in output and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("change", ["epochs", "speed=3"])
+@pytest.mark.parametrize("change", ["epochs", "speed=3", "warmup=high"])
 def test_wrong_change_of_a_recipe_is_an_error(change):
     run("train", RECIPES / "one_cycle_cpu.py", "--set", change, fails=True)
 

@@ -66,6 +66,19 @@ def test_npz_without_an_array_is_an_error(tmp_path):
         load(tmp_path / "half.npz")
 
 
+def test_damaged_npz_is_an_error(npz):
+    npz.write_bytes(npz.read_bytes()[:200])
+    with pytest.raises(ValueError, match=r"must be a sound \.npz file"):
+        load(npz)
+
+
+def test_npz_with_float_images_is_an_error(npz):
+    with np.load(npz) as arrays:
+        np.savez(npz, **{**arrays, "x_test": arrays["x_test"] / 255})
+    with pytest.raises(ValueError, match=r"must hold uint8 images.*Received: float64"):
+        load(npz)
+
+
 @pytest.fixture
 def folder(tmp_path):
     for split, count in (("train", 4), ("test", 2)):

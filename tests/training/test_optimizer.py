@@ -24,11 +24,11 @@ def test_updates_are_those_of_coupled_weight_decay(nesterov):
 
 
 @pytest.mark.parametrize(("decay_all", "expected"), [(True, 0.5), (False, 1.0)])
-def test_biases_decay_only_if_all_do(decay_all, expected):
-    kernel, bias = keras.Variable(np.ones((2, 2), "float32")), keras.Variable(np.ones(2, "float32"))
+def test_others_than_kernels_decay_only_if_all_do(decay_all, expected):
+    kernel, bias = (keras.Variable(np.ones((2, 2), "float32"), name=name) for name in ("expand_kernel", "shift"))
     optimizer = SGDL2(1.0, l2=0.5, decay_all=decay_all)
     optimizer.build([kernel, bias])
-    optimizer.apply([keras.ops.zeros((2, 2)), keras.ops.zeros(2)])
+    optimizer.apply([keras.ops.zeros((2, 2)), keras.ops.zeros((2, 2))])
     np.testing.assert_allclose(keras.ops.convert_to_numpy(kernel), 0.5)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(bias), expected)
 

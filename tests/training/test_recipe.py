@@ -17,7 +17,7 @@ def rates(recipe, steps_per_epoch, steps):
 
 def test_steps_lower_the_rate_after_the_milestones():
     recipe = Recipe("x", 164, learning_rate=0.1, schedule="steps", milestones=(81, 122), factor=0.1)
-    np.testing.assert_allclose(rates(recipe, 10, [0, 810, 811, 1220, 1221]), [0.1, 0.1, 0.01, 0.01, 0.001], rtol=1e-5)
+    np.testing.assert_allclose(rates(recipe, 10, [0, 809, 810, 1219, 1220]), [0.1, 0.1, 0.01, 0.01, 0.001], rtol=1e-5)
 
 
 def test_one_cycle_warms_up_linearly_and_ends_at_zero():
@@ -30,7 +30,19 @@ def test_one_cycle_without_warmup_starts_at_the_peak():
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("epochs", 0), ("batch_size", 1.5), ("schedule", "linear"), ("warmup", 1.0)]
+    ("field", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 1.5),
+        ("schedule", "linear"),
+        ("warmup", 1.0),
+        ("warmup", "high"),
+        ("milestones", 5),
+        ("milestones", ("a",)),
+        ("precision", "float16"),
+        ("nesterov", 1),
+        ("ema", "yes"),
+    ],
 )
 def test_wrong_value_is_an_error_that_names_the_field(field, value):
     with pytest.raises(ValueError, match=rf"`{field}` must be.*Received: {field}="):

@@ -1,4 +1,4 @@
-"""One-cycle recipe of the flagship entries, made for one H100 or H200.
+"""One-cycle recipe of the flagship entries, meant for one H100 or H200; not run on one yet.
 
     KERAS_BACKEND=jax python zoo/train.py zoo/recipes/one_cycle_gpu.py --entry dia_resnet164_cifar100 --minutes 28 --fit
 
