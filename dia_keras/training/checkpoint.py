@@ -11,15 +11,34 @@ NAME = re.compile(r"epoch_(\d+)\.weights\.h5")
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves weights, optimizer state and seeds after every epoch; keeps the newest.
+    """Saves weights, optimizer state and seeds after every epoch; keeps the newest. Sets the seeds of a resumed run.
 
     Args:
         directory: Folder of the checkpoints, `epoch_<epochs done>.weights.h5`.
+        seed: Seed of the run.
     """
 
-    def __init__(self, directory: pathlib.Path):
+    def __init__(self, directory: pathlib.Path, seed: int = 0):
         super().__init__()
         self.directory = directory
+        self.seed = seed
+
+    def on_train_begin(self, logs=None):
+        # Here and not in `resume`, since on PyTorch `fit` draws from the seeds once while it builds the model.
+        for _, path in checkpoints(self.directory)[-1:]:
+            with h5py.File(path) as file:
+                for i, seed in enumerate(_seeds(self.model)):
+                    seed.assign(np.asarray(file[f"seeds/{i}"]))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        # On PyTorch, Keras' dropout draws from the global generator, which no checkpoint holds.
+        if keras.backend.backend() == "torch":
+            keras.utils.set_random_seed(
+                int(np.random.SeedSequence((self.seed, self._epoch, batch)).generate_state(1)[0])
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         path = self.directory / f"epoch_{epoch + 1}.weights.h5"
@@ -41,7 +60,10 @@ def checkpoints(directory: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
 
 
 def resume(model: keras.Model, directory: pathlib.Path) -> int:
-    """Loads the newest checkpoint into a compiled model; returns the number of epochs done, 0 if there is none."""
+    """Loads the newest checkpoint into a compiled model; returns the number of epochs done, 0 if there is none.
+
+    `Checkpoint`, among the callbacks of `fit`, sets the seeds.
+    """
     found = checkpoints(directory)
     if not found:
         return 0
@@ -49,9 +71,6 @@ def resume(model: keras.Model, directory: pathlib.Path) -> int:
     # The file holds the optimizer's state, which loads only into variables that exist.
     model.optimizer.build(model.trainable_variables)
     model.load_weights(path)
-    with h5py.File(path) as file:
-        for i, seed in enumerate(_seeds(model)):
-            seed.assign(np.asarray(file[f"seeds/{i}"]))
     return done
 
 

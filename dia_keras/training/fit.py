@@ -71,7 +71,12 @@ def fit(
         validation_batch_size=250,
         shuffle=False,  # the generator shuffles
         verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[keras.callbacks.CSVLogger(log, append=done > 0), Checkpoint(directory), budget, *callbacks],
+        callbacks=[
+            keras.callbacks.CSVLogger(log, append=done > 0),
+            Checkpoint(directory, recipe.seed),
+            budget,
+            *callbacks,
+        ],
     )
     return not budget.stopped
 

@@ -71,6 +71,10 @@ class Recipe:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be a positive integer. Received: {name}={getattr(self, name)!r}")
+        if self.schedule == "steps" and not self.milestones:
+            raise ValueError(
+                "`milestones` must name at least one epoch for the schedule 'steps'. Received: milestones=()"
+            )
         if not 0 <= self.warmup < 1:
             raise ValueError(f"`warmup` must be in [0, 1). Received: warmup={self.warmup!r}")
 

@@ -70,6 +70,11 @@ def test_paper_recipes_are_the_papers(name, expected):
     assert recipe.schedule == "steps" and recipe.decay_all and not recipe.nesterov and not recipe.label_smoothing
 
 
+def test_steps_without_milestones_are_an_error():
+    with pytest.raises(ValueError, match="`milestones` must name at least one epoch"):
+        Recipe("x", 1, schedule="steps")
+
+
 def test_changes_replace_fields():
     assert load_recipe(FILES[0], epochs=3).epochs == 3
 
