@@ -16,14 +16,14 @@ console = Console()
 
 def classify() -> None:
     """Classifies each data set's sample images by its pretrained DIA-ResNet20."""
-    table = Table("image", "model", "1.", "2.", "3.", title="Sample images")
     for dataset in ("cifar100", "cifar10"):
         name = f"dia_resnet20_{dataset}"
+        table = Table("image", "1.", "2.", "3.", title=f"Sample images, by {name}")
         images, labels = load_samples(dataset)
         answers = zoo.decode_predictions(zoo.load(name).predict(images, verbose=0), name, top=3)
         for label, answer in zip(labels, answers, strict=True):
-            table.add_row(label, name, *(f"{guess} {probability:.1%}" for guess, probability in answer))
-    console.print(table)
+            table.add_row(label, *(f"{guess} {probability:.1%}" for guess, probability in answer))
+        console.print(table)
 
 
 def compare_exports() -> None:
@@ -33,7 +33,7 @@ def compare_exports() -> None:
     model = zoo.load(name)
     console.print(f"zoo.load({name!r}): {time.perf_counter() - started:.2f} s")
     OUTPUT.mkdir(exist_ok=True)
-    table = Table("format", "file", "MB", "seconds", "largest difference to Keras", title=f"Exports of {name}")
+    table = Table("format", "file", "MB", "seconds", "difference to Keras", title=f"Exports of {name}")
     for exporter, path in (
         (export.to_saved_model, OUTPUT / "saved_model"),
         (export.to_tflite, OUTPUT / "model.tflite"),
