@@ -204,7 +204,7 @@ def show_evaluation(name: str, result, per_class: bool) -> None:
 )
 @click.option("--minutes", type=float, help="Stop, with a checkpoint, before this wall-clock budget is spent.")
 @click.option("--fit", "fit_to_minutes", is_flag=True, help="Lower the number of epochs to what --minutes allows.")
-@click.option("--smoke", is_flag=True, help="Two short epochs on a few images, to see that the recipe runs.")
+@click.option("--smoke", is_flag=True, help="Two steps only, to see that the recipe runs: under a minute.")
 @click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe.")
 @data_options
 @without_traceback

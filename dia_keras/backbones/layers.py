@@ -4,6 +4,7 @@ import keras
 
 from ..units.image_axes import image_axes
 from ..units.initializers import conv_kernel
+from .grouped_conv import GroupedConv2D
 
 
 def channel_axis() -> int:
@@ -17,7 +18,8 @@ def conv(x, filters: int, kernel_size: int, stride: int = 1, groups: int = 1, *,
     if stride > 1 and kernel_size > 1:
         x = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
         padding = "valid"
-    return keras.layers.Conv2D(
+    layer = keras.layers.Conv2D if groups == 1 else GroupedConv2D
+    return layer(
         filters,
         kernel_size,
         stride,

@@ -1,19 +1,27 @@
 """From a Keras model to one TensorFlow graph without variables, which all formats are made from."""
 
+import contextlib
+
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from ..backbones import native_grouped_convolutions
 
-def freeze(model, batch_size: int | None = None):
+
+def freeze(model, batch_size: int | None = None, native_groups: bool = False):
     """Returns a concrete function: float32 images `(batch_size, height, width, channels)` to predictions.
 
     Args:
         model: Keras model with one input and one output, on the TensorFlow backend.
         batch_size: Number of images, or `None` for any.
+        native_groups: Whether the grouped convolutions of a backbone are single ops, which TensorFlow itself would run
+            slowly on a CPU.
     """
     images = tf.TensorSpec((batch_size, *model.inputs[0].shape[1:]), tf.float32, name="images")
     function = tf.function(lambda images: model(images, training=False))
-    return convert_variables_to_constants_v2(function.get_concrete_function(images))
+    with native_grouped_convolutions() if native_groups else contextlib.nullcontext():
+        concrete = function.get_concrete_function(images)
+    return convert_variables_to_constants_v2(concrete)
 
 
 def named(frozen, dtype=tf.float32):

@@ -16,7 +16,7 @@ from .parity import in_two_batches
 
 def write(model, path: Path, opset: int = 17) -> None:
     """Writes the file `path`: float32 "images" to "predictions", with a free first dimension "batch"."""
-    frozen = freeze(model)
+    frozen = freeze(model, native_groups=True)
     names = {frozen.inputs[0].name: "images", frozen.outputs[0].name: "predictions"}
     input_name, output_name = names
     with _without_deprecation_warnings():

@@ -14,7 +14,7 @@ from .parity import in_two_batches
 def write(model, path: Path, batch_size: int | None = 1) -> None:
     """Writes the file `path`, with one signature: float32 "images" to "predictions"."""
     module = tf.Module()
-    signature = named(freeze(model, batch_size))
+    signature = named(freeze(model, batch_size, native_groups=True))
     path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([signature], module).convert())
 
 

@@ -24,6 +24,7 @@ def fit(
     held_out: Split | None = None,
     budget: WallClockBudget | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    run_eagerly: bool = False,
 ) -> bool:
     """Trains a model in place, going on from the newest checkpoint in `directory`.
 
@@ -39,6 +40,7 @@ def fit(
         held_out: Images to evaluate on after every epoch.
         budget: Stops the run early.
         callbacks: Further callbacks of `model.fit`.
+        run_eagerly: Whether nothing is compiled: sooner for a few steps of a deep net.
 
     Returns:
         Whether the training is complete.
@@ -49,7 +51,7 @@ def fit(
     steps = len(train.labels) // recipe.batch_size
     if steps == 0:
         raise ValueError(f"`train` must have at least {recipe.batch_size} images. Received: {len(train.labels)}")
-    compile_for(model, recipe, steps)
+    compile_for(model, recipe, steps, run_eagerly)
     done = resume(model, directory)
     if done >= recipe.epochs:
         # Puts the averaged weights in place, as the end of `model.fit` does.
@@ -81,7 +83,7 @@ def fit(
     return not budget.stopped
 
 
-def compile_for(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
+def compile_for(model: keras.Model, recipe: Recipe, steps_per_epoch: int, run_eagerly: bool = False) -> None:
     """Compiles a model for training by a recipe: by XLA on JAX and on GPUs, where it pays."""
     backend = keras.backend.backend()
     xla = backend == "jax" or (backend == "tensorflow" and bool(keras.distribution.list_devices("gpu")))
@@ -89,7 +91,8 @@ def compile_for(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> Non
         recipe.optimizer(steps_per_epoch),
         recipe.loss(),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        jit_compile=xla,
+        run_eagerly=run_eagerly,
+        jit_compile=xla and not run_eagerly,
     )
 
 

@@ -25,14 +25,21 @@ def describe_run() -> dict[str, str]:
 
 def device_name() -> str:
     """Returns the accelerator's name, or the processor's with its number of cores."""
-    if keras.backend.backend() == "jax":
+    return _accelerator() or f"{_processor()}, {os.cpu_count()} cores"
+
+
+def _accelerator() -> str | None:
+    backend = keras.backend.backend()
+    if backend == "jax":
         import jax
 
-        if jax.devices()[0].platform != "cpu":
-            return jax.devices()[0].device_kind
-    elif accelerators := keras.distribution.list_devices("gpu"):
-        return ", ".join(accelerators)
-    return f"{_processor()}, {os.cpu_count()} cores"
+        device = jax.devices()[0]
+        return device.device_kind if device.platform != "cpu" else None
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return ", ".join(keras.distribution.list_devices("gpu")) or None
 
 
 def _processor() -> str:

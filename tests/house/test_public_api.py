@@ -18,7 +18,9 @@ API = {
     },
     "dia_keras.backbones": {
         "ATTENTIONS",
+        "GroupedConv2D",
         "imagenet_resnet",
+        "native_grouped_convolutions",
         "preresnet",
         "resnet",
         "resnext",

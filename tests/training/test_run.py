@@ -1,0 +1,47 @@
+"""Tests of whole runs: what a folder holds after training, on every backend."""
+
+import csv
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+from dia_keras import zoo
+from dia_keras.training import load_recipe, train
+from dia_keras.training.run import smoke
+
+RECIPES = sorted((pathlib.Path(__file__).parents[2] / "zoo" / "recipes").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Data with the classes of CIFAR-10, as an npz file."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("data") / "tiny.npz"
+    images, labels = rng.integers(0, 256, (40, 32, 32, 3), np.uint8), np.arange(40) % 10
+    names = np.array(zoo.card("dia_resnet20_cifar10").labels)
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels, class_names=names)
+    return path
+
+
+def test_a_smoke_run_leaves_log_record_curves_and_weights(source, tmp_path):
+    recipe = load_recipe(RECIPES[0], entry="dia_resnet20_cifar10")
+    weights = train(recipe, tmp_path, source=source, is_smoke=True)
+    assert weights == tmp_path / "final.weights.h5"
+    zoo.load("dia_resnet20_cifar10", weights=weights)
+    with (tmp_path / "log.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 2
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["backend"] == keras.backend.backend() and record["device"] and record["minutes"] > 0
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_smoke_takes_two_steps_of_any_recipe(path):
+    recipe = load_recipe(path)
+    short = smoke(recipe)
+    assert short.epochs == 2 and short.images == short.batch_size
+    kept = {"entry", "learning_rate", "schedule", "weight_decay", "nesterov", "label_smoothing", "precision", "ema"}
+    assert all(getattr(short, field) == getattr(recipe, field) for field in kept)
