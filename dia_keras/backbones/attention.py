@@ -6,16 +6,36 @@ from typing import Any
 
 import keras
 
-from ..units import SE, DIALSTMLightCell, RecurrentAttention, StandardLSTMCell, stacked_dia_lstm
+from ..units import (
+    CBAM,
+    ECA,
+    IE,
+    SE,
+    SEM,
+    SGE,
+    SPA,
+    SPEM,
+    SRM,
+    DIALSTMLightCell,
+    RecurrentAttention,
+    StandardLSTMCell,
+    stacked_dia_lstm,
+)
 
 AttentionFactory = Callable[..., keras.layers.Layer]
+
+
+def _of_any_width(module: type[keras.layers.Layer]) -> AttentionFactory:
+    """Returns a module, which finds the channel count out when it is built, as a function of the channel count."""
+    return lambda channels, **settings: module(**settings)
+
 
 # Each takes the channel count first, and its settings as keywords.
 ATTENTIONS: dict[str, AttentionFactory] = {
     "dia_lstm": stacked_dia_lstm,
     "dia_lstm_light": DIALSTMLightCell,
     "lstm": StandardLSTMCell,
-    "se": lambda channels, **settings: SE(**settings),
+    **{module.__name__.lower(): _of_any_width(module) for module in (SE, ECA, CBAM, SRM, SPA, SEM, SPEM, SGE, IE)},
 }
 
 
@@ -44,7 +64,7 @@ class Attention:
                 f"Received: attention_stages={stages!r}"
             )
 
-    def stage(self, stage: int, channels: int) -> Callable[[str], keras.layers.Layer | None]:
+    def stage(self, stage: int, channels: int) -> Callable[[str], Callable | None]:
         """Returns the function that gives a stage's blocks, each by its name, their attention layers."""
         if self._factory is None or stage not in self._stages:
             return lambda block_name: None
@@ -53,7 +73,8 @@ class Attention:
         shared = isinstance(unit, RecurrentAttention) if self._shared is None else self._shared
         if shared:
             unit.name = f"stage{stage}_attention"
-            return lambda block_name: unit
+            # What blocks must not share, a module gives to each of them.
+            return getattr(unit, "for_block", lambda block_name: unit)
 
         def per_block(block_name):
             layer = _layer(make())
@@ -63,7 +84,7 @@ class Attention:
         return per_block
 
 
-def recalibrate(layer: keras.layers.Layer | None, features, states):
+def recalibrate(layer: Callable | None, features, states):
     """Applies a block's attention; returns the recalibrated features and the states for the next block."""
     if layer is None:
         return features, states

@@ -65,8 +65,8 @@ def network(
         settings: The backbone's own settings of named attentions.
         classifier_initializers: The backbone's own `kernel_initializer` and `bias_initializer` of the dense layer.
         total_stride: Product of all strides, the least height and width of an image.
-        attention: `None`, `"dia_lstm"`, `"dia_lstm_light"`, `"lstm"` or `"se"`; or a function of the channel count that
-            returns an RNN cell or a layer on feature maps; or a layer on feature maps.
+        attention: `None`; or a name in `ATTENTIONS`; or a function of the channel count that returns an RNN cell or a
+            layer on feature maps; or a layer on feature maps.
         attention_config: Keywords for the attention, e.g. `{"reduction": 16}` or `{"cells": 3}`.
         shared: Whether the blocks of a stage share one attention. By default RNN cells are shared and
             layers without a state are not.

@@ -35,7 +35,12 @@ def resnext(
         stem=small_stem(32),
         stages=[Stage(128, 1, n), Stage(256, 2, n), Stage(512, 2, n)],
         block=partial(post_activation_block, branch=branch),
-        settings={"se": {"ratio": 4, "use_bias": False}},
+        settings={
+            "se": {"ratio": 4, "use_bias": False},
+            "cbam": {"use_bias": False},
+            "spa": {"ratio": 4},
+            "sem": {"ratio": 4},
+        },
         # The authors' ResNeXt starts its classifier at He's normal values.
         classifier_initializers={
             "kernel_initializer": keras.initializers.VarianceScaling(2, "fan_in", "untruncated_normal")

@@ -1,7 +1,7 @@
 """Wide ResNet for CIFAR."""
 
 from functools import partial
-from typing import Unpack
+from typing import Any, Unpack
 
 import keras
 
@@ -9,7 +9,7 @@ from .blocks import pre_activation_block, pre_basic_branch
 from .network import NetworkOptions, Stage, blocks_per_stage, network, small_stem
 
 # The authors' WRN starts the biases of all linear maps at zero.
-ZERO_BIAS = {"bias_initializer": "zeros"}
+ZERO_BIAS: dict[str, Any] = {"bias_initializer": "zeros"}
 
 
 def wrn(depth: int = 52, widen: int = 4, *, dropout: float = 0.3, **options: Unpack[NetworkOptions]) -> keras.Model:
@@ -39,8 +39,11 @@ def wrn(depth: int = 52, widen: int = 4, *, dropout: float = 0.3, **options: Unp
         stages=[Stage(16 * widen, 1, n), Stage(32 * widen, 2, n), Stage(64 * widen, 2, n)],
         block=partial(pre_activation_block, branch=partial(pre_basic_branch, dropout=dropout)),
         pre_activation=True,
-        settings={"se": {"ratio": 4, **ZERO_BIAS}}
-        | {name: ZERO_BIAS for name in ("dia_lstm", "dia_lstm_light", "lstm")},
+        settings={
+            **{name: ZERO_BIAS for name in ("dia_lstm", "dia_lstm_light", "lstm")},
+            **{name: {"ratio": 4, **ZERO_BIAS} for name in ("se", "sem")},
+            "cbam": {"use_bias": False},
+        },
         classifier_initializers=ZERO_BIAS,
         total_stride=4,
         **options,

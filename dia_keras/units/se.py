@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
-from .image_axes import image_axes
-from .initializers import linear_bias, linear_kernel
+from .arguments import check_positive
+from .attention_module import AttentionModule
+from .channel_maps import ChannelMLP
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
-class SE(keras.layers.Layer):
+class SE(AttentionModule):
     """Squeeze-and-excitation: x' = x * sigmoid(W2 ReLU(W1 GAP(x))).
 
     2 N^2/ratio parameters, and N/ratio + N more with biases. Source: Hu et al., "Squeeze-and-Excitation
@@ -26,6 +27,9 @@ class SE(keras.layers.Layer):
 
     Returns:
         The recalibrated features, of the shape of `inputs`.
+
+    Raises:
+        ValueError: On an argument out of range.
     """
 
     def __init__(
@@ -36,46 +40,26 @@ class SE(keras.layers.Layer):
         bias_initializer=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        if not isinstance(ratio, int) or ratio < 1:
-            raise ValueError(f"`ratio` must be a positive integer. Received: ratio={ratio!r}")
+        super().__init__(data_format, **kwargs)
+        check_positive(ratio=ratio)
         self.ratio = ratio
         self.use_bias = use_bias
         self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.data_format, self.channel_axis, self.spatial_axes = image_axes(data_format)
 
     def build(self, input_shape):
         channels = input_shape[self.channel_axis]
         hidden = max(1, channels // self.ratio)
-        self.squeeze = self._dense(hidden, "relu", channels, "squeeze")
-        self.excite = self._dense(channels, "sigmoid", hidden, "excite")
-        self.squeeze.build((input_shape[0], channels))
-        self.excite.build((input_shape[0], hidden))
+        mlp = ChannelMLP(hidden, channels, self.use_bias, self.bias_initializer, dtype=self.dtype_policy, name="mlp")
+        self.add_part("mlp", mlp, channels)
         self.built = True
 
-    def _dense(self, units, activation, fan_in, name):
-        return keras.layers.Dense(
-            units,
-            activation,
-            self.use_bias,
-            kernel_initializer=linear_kernel(),
-            bias_initializer=self.bias_initializer or linear_bias(fan_in),
-            dtype=self.dtype_policy,
-            name=name,
-        )
-
-    def call(self, inputs):
-        attention = self.excite(self.squeeze(ops.mean(inputs, axis=self.spatial_axes)))
-        return inputs * ops.expand_dims(attention, self.spatial_axes)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
+    def attention(self, inputs):
+        return self.over_space(ops.sigmoid(self.mlp(self.pool(inputs))))
 
     def get_config(self):
         return {
             **super().get_config(),
             "ratio": self.ratio,
             "use_bias": self.use_bias,
-            "data_format": self.data_format,
             "bias_initializer": keras.initializers.serialize(self.bias_initializer) if self.bias_initializer else None,
         }

@@ -10,7 +10,6 @@ import keras
 
 from .. import backbones
 from ..backbones.layers import channel_axis
-from ..backbones.network import classifier
 from .cards import Card, Dataset, card, list_models
 from .lookup import find_weights
 from .weights_file import SUFFIX, load_weights, shapes
@@ -100,8 +99,9 @@ def load(
         num_classes,
         own_classes,
     )
-    head = classifier(model.get_layer("pool").output, num_classes, classifier_activation)
-    return keras.Model(model.input, head, name=name)
+    old = model.get_layer("classifier")
+    head = type(old).from_config({**old.get_config(), "units": num_classes})
+    return keras.Model(model.input, head(model.get_layer("pool").output), name=name)
 
 
 def preprocessing(dataset: Dataset) -> keras.layers.Layer:

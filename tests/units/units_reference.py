@@ -62,8 +62,3 @@ def standard_lstm(w, y, state, output="tanh"):
     z = y @ w["input_kernel"] + w["input_bias"] + h @ w["hidden_kernel"] + w["hidden_bias"]
     i, f, g, o = np.split(z, 4, axis=-1)
     return recurrence(i, f, g, o, c, output)
-
-
-def squeeze_excite(w_squeeze, b_squeeze, w_excite, b_excite, x):
-    y = x.mean((1, 2))
-    return x * sigmoid(relu(y @ w_squeeze + b_squeeze) @ w_excite + b_excite)[:, None, None, :]

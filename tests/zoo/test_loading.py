@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 import subprocess
@@ -6,7 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import randomize
+from conftest import ENTRY, randomize
 
 from dia_keras import zoo
 from dia_keras.backbones import resnet, stage_outputs
@@ -82,6 +83,17 @@ def test_a_changed_head_loads_all_but_the_head_and_says_so(small_zoo, images, ca
         np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (new, old)))
     pooled = [keras.Model(m.input, m.get_layer("pool").output) for m in (model, small_zoo.model)]
     np.testing.assert_array_equal(*(predict(m, images) for m in pooled))
+
+
+def test_a_new_head_starts_as_the_backbones_own(small_zoo, tmp_path):
+    architecture = {"backbone": "resnext", "arguments": {"depth": 11, "cardinality": 2, "group_width": 4}}
+    (small_zoo.cards / "grouped_cifar10.json").write_text(json.dumps({**ENTRY, "architecture": architecture}))
+    own = zoo.load("grouped_cifar10", weights=None)
+    zoo.save_weights(own, tmp_path / "own.weights.h5")
+    new = zoo.load("grouped_cifar10", weights=tmp_path / "own.weights.h5", num_classes=2)
+    old_config, config = (model.get_layer("classifier").get_config() for model in (own, new))
+    assert config == {**old_config, "units": 2}
+    assert config["kernel_initializer"]["config"]["mode"] == "fan_in"
 
 
 def test_the_number_of_classes_of_the_card_keeps_the_head(small_zoo, images, caplog):

@@ -1,0 +1,60 @@
+"""Self-adaptive pooling enhanced attention module."""
+
+import keras
+from keras import ops
+
+from .attention_module import AttentionModule
+from .channel_maps import ChannelAffine
+
+
+@keras.saving.register_keras_serializable(package="dia_keras")
+class SPEM(AttentionModule):
+    """Self-adaptive pooling: the largest and the smallest value of every channel, mixed by learned weights.
+
+        M = IE2(max x),    m = IE2(min x),    q = p^2 / sum p^2
+        x' = x * sigmoid(M + m) * sigmoid(IE1(q1 M + q2 m))
+
+    4 N + 2 parameters. It adds `penalty * sum p^2` to the loss, once, by however many blocks it is shared. Source: Zhong
+    et al., "SPEM: Self-adaptive Pooling Enhanced Attention Module for Image Recognition",
+    https://arxiv.org/abs/2208.10322.
+
+    Args:
+        penalty: Coefficient of the loss of the pooling weights p.
+        data_format: `"channels_last"` or `"channels_first"`; the default is Keras' image data format.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Features, `(batch, height, width, N)`, or `(batch, N, height, width)` if channels first.
+
+    Returns:
+        The recalibrated features, of the shape of `inputs`.
+
+    Raises:
+        ValueError: On an argument out of range.
+    """
+
+    def __init__(self, penalty: float = 0.1, data_format: str | None = None, **kwargs):
+        super().__init__(data_format, **kwargs)
+        if penalty < 0:
+            raise ValueError(f"`penalty` must not be negative. Received: penalty={penalty!r}")
+        self.penalty = penalty
+
+    def build(self, input_shape):
+        channels = input_shape[self.channel_axis]
+        self.add_part("pooled", ChannelAffine(dtype=self.dtype_policy, name="pooled"), channels)
+        self.add_part("mixed", ChannelAffine(dtype=self.dtype_policy, name="mixed"), channels)
+        # Not by `add_loss`, of which a layer called twice keeps both terms on TensorFlow and the last one on JAX.
+        penalty = keras.regularizers.L2(self.penalty)
+        self.pooling = self.add_weight((2,), keras.initializers.Constant(0.5), regularizer=penalty, name="pooling")
+        self.built = True
+
+    def attention(self, inputs):
+        largest = self.pooled(ops.max(inputs, axis=self.spatial_axes))
+        smallest = self.pooled(ops.min(inputs, axis=self.spatial_axes))
+        squares = ops.square(self.pooling)
+        weights = squares / ops.sum(squares)
+        mix = self.mixed(weights[0] * largest + weights[1] * smallest)
+        return self.over_space(ops.sigmoid(largest + smallest) * ops.sigmoid(mix))
+
+    def get_config(self):
+        return {**super().get_config(), "penalty": self.penalty}

@@ -1,0 +1,117 @@
+"""Style-based recalibration."""
+
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+from .attention_module import AttentionModule
+
+EPSILON = 1e-5
+
+
+@keras.saving.register_keras_serializable(package="dia_keras")
+class StyleIntegration(AttentionModule):
+    """The part of SRM that blocks share: the mean and the standard deviation of every channel, weighted and added.
+
+    2 N parameters, which start at zero.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`; the default is Keras' image data format.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Features, `(batch, height, width, N)`, or `(batch, N, height, width)` if channels first.
+
+    Returns:
+        The styles, `(batch, N)`.
+    """
+
+    def build(self, input_shape):
+        self.weight = self.add_weight((2, input_shape[self.channel_axis]), "zeros", name="weight")
+        self.built = True
+
+    def call(self, inputs):
+        variance = ops.var(inputs, axis=self.spatial_axes)
+        return self.weight[0] * self.pool(inputs) + self.weight[1] * ops.sqrt(variance + EPSILON)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], input_shape[self.channel_axis])
+
+
+@keras.saving.register_keras_serializable(package="dia_keras")
+class ChannelGate(AttentionModule):
+    """x' = x * sigmoid(z).
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`; the default is Keras' image data format.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `[x, z]`: features, `(batch, height, width, N)`, or `(batch, N, height, width)` if channels first, and
+            `(batch, N)`.
+
+    Returns:
+        The recalibrated features, of the shape of x.
+    """
+
+    def call(self, inputs):
+        features, z = inputs
+        return features * self.over_space(ops.sigmoid(z))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+
+@keras.saving.register_keras_serializable(package="dia_keras")
+class SRM(AttentionModule):
+    """Style-based recalibration: x' = x * sigmoid(BN(w1 mean(x) + w2 std(x))), every channel by itself.
+
+    4 N parameters. Source: Lee et al., "SRM: A Style-based Recalibration Module for Convolutional Neural Networks",
+    https://arxiv.org/abs/1903.10829.
+
+    Where the blocks of a stage share it, they share the 2 N weights of the styles, and each has a batch norm of its own
+    (Section 7.3.2 of the paper).
+
+    Args:
+        share_norm: Whether blocks that share the module share its batch norm too, which Fig. 11 shows to fail.
+        data_format: `"channels_last"` or `"channels_first"`; the default is Keras' image data format.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Features, `(batch, height, width, N)`, or `(batch, N, height, width)` if channels first.
+        training: Whether the batch norm uses the statistics of the batch.
+
+    Returns:
+        The recalibrated features, of the shape of `inputs`.
+    """
+
+    def __init__(self, share_norm: bool = False, data_format: str | None = None, **kwargs):
+        super().__init__(data_format, **kwargs)
+        self.share_norm = share_norm
+        self.style = StyleIntegration(self.data_format, dtype=self.dtype_policy, name="style")
+
+    def build(self, input_shape):
+        self.style.build(input_shape)
+        self.norm = self._norm("norm")
+        self.norm.build((None, input_shape[self.channel_axis]))
+        self.built = True
+
+    def call(self, inputs, training=None):
+        styles = self.norm(self.style(inputs), training=training)
+        return inputs * self.over_space(ops.sigmoid(styles))
+
+    def for_block(self, name: str) -> Callable:
+        """Returns the module as one of the blocks that share it calls it, with a batch norm of the block's own."""
+        if self.share_norm:
+            return self
+        self.style.name = f"{self.name}_style"
+        norm = self._norm(f"{name}_attention_bn")
+        gate = ChannelGate(self.data_format, dtype=self.dtype_policy, name=f"{name}_attention")
+        return lambda inputs: gate([inputs, norm(self.style(inputs))])
+
+    def _norm(self, name: str) -> keras.layers.Layer:
+        return keras.layers.BatchNormalization(-1, momentum=0.9, epsilon=EPSILON, dtype=self.dtype_policy, name=name)
+
+    def get_config(self):
+        return {**super().get_config(), "share_norm": self.share_norm}
