@@ -35,14 +35,21 @@ def main() -> None:
     """DIA networks for Keras: pretrained models, training, export."""
 
 
-@main.command("list", epilog=_example("dia-keras list 'dia_*_cifar100'", "dia-keras list --pretrained"))
+@main.command(
+    "list",
+    epilog=_example("dia-keras list 'dia_*_cifar100'", "dia-keras list --pretrained", "dia-keras list --attentions"),
+)
 @click.argument("pattern", default="*")
 @click.option("--pretrained", is_flag=True, help="Only entries with weights.")
+@click.option("--attentions", is_flag=True, help="The attentions instead, with their numbers of parameters.")
 @without_traceback
-def list_command(pattern: str, pretrained: bool) -> None:
+def list_command(pattern: str, pretrained: bool, attentions: bool) -> None:
     """List the zoo's entries whose names match PATTERN."""
     from . import zoo
 
+    if attentions:
+        console.print(_attentions(pattern))
+        return
     names = zoo.list_models(pattern, pretrained=pretrained)
     if not names:
         raise click.ClickException(f"No entry matches {pattern!r}" + (" and has weights." if pretrained else "."))
@@ -53,6 +60,22 @@ def list_command(pattern: str, pretrained: bool) -> None:
         metrics = [f"{value:.2f}" for value in (card.metrics.top1, card.metrics.top5)] if card.metrics else ["", ""]
         table.add_row(name, card.dataset.title, size, *metrics)
     console.print(table)
+
+
+def _attentions(pattern: str) -> Table:
+    """Returns the table of the attentions that backbones know by name."""
+    import fnmatch
+
+    from .backbones import ATTENTIONS
+
+    table = Table("attention", "name", "parameters for N channels", "paper")
+    for name in fnmatch.filter(ATTENTIONS, pattern):
+        attention = ATTENTIONS[name]
+        formula = ", ".join([attention.parameters, *(f"{key} = {value}" for key, value in attention.settings.items())])
+        table.add_row(name, attention.title, formula, attention.paper.removeprefix("https://"))
+    if not table.row_count:
+        raise click.ClickException(f"No attention matches {pattern!r}.")
+    return table
 
 
 @main.command(epilog=_example("dia-keras card dia_resnet20_cifar100"))

@@ -1,4 +1,4 @@
-"""Generates `zoo/RESULTS.md` and the table in `README.md` from the cards: `make tables`.
+"""Generates `zoo/RESULTS.md` and the tables in `README.md` from the cards: `make tables`.
 
 python zoo/tables.py          # write
 python zoo/tables.py --check  # exit with 1 where a table is not up to date
@@ -9,11 +9,11 @@ import sys
 import tomllib
 
 from dia_keras import zoo
+from dia_keras.backbones import ATTENTIONS
 
 HERE = pathlib.Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
 RESULTS = HERE / "RESULTS.md"
-BEGIN, END = "<!-- begin: zoo/tables.py -->", "<!-- end: zoo/tables.py -->"
 
 
 def row(*cells: str) -> str:
@@ -41,6 +41,30 @@ def readme_table() -> str:
     return text
 
 
+def attentions_table() -> str:
+    """Returns the table of the attentions, with what they add to ResNet164."""
+    text = row("`attention=`", "what it is", "parameters for N channels", "ResNet164, per block", "shared by a stage")
+    text += "|---|---|---|--:|--:|\n"
+    cards = {name: zoo.card(name) for name in zoo.list_models("*resnet164_cifar100")}
+    plain = cards["resnet164_cifar100"].parameters
+    # By attention and whether the blocks of a stage share it, which cells always are.
+    added = {
+        (arguments["attention"], name.startswith("dia_")): f"{card.parameters - plain:,}"
+        for name, card in cards.items()
+        if (arguments := card.architecture.arguments) and card.architecture.backbone == "resnet"
+    }
+    for name, attention in ATTENTIONS.items():
+        settings = ", ".join(f"{key} = {value}" for key, value in attention.settings.items())
+        text += row(
+            f"`{name!r}`",
+            f"[{attention.title}]({attention.paper})",
+            f"{attention.parameters}{f' ({settings})' * bool(settings)}",
+            added.get((name, False), ""),
+            added.get((name, True), ""),
+        )
+    return text
+
+
 def results() -> str:
     """Returns `RESULTS.md`: how every entry with weights came about, and the entries without."""
     text = (
@@ -63,9 +87,13 @@ def results() -> str:
 def pages() -> dict[pathlib.Path, str]:
     """Returns what the generated files should hold."""
     readme = README.read_text()
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return {README: f"{before}{BEGIN}\n{readme_table()}{END}{after}", RESULTS: results()}
+    for name, table in (("results", readme_table()), ("attentions", attentions_table())):
+        begin, end = f"<!-- begin: zoo/tables.py, {name} -->", f"<!-- end: {name} -->"
+        before, found, rest = readme.partition(begin)
+        _, closed, after = rest.partition(end)
+        assert found and closed, f"{README.name} must have the lines {begin} and {end}"
+        readme = f"{before}{begin}\n{table}{end}{after}"
+    return {README: readme, RESULTS: results()}
 
 
 def main() -> None:

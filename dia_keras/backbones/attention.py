@@ -1,8 +1,9 @@
 """The `attention=` argument of the backbones: names, cells and layers become one thing."""
 
+import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -30,12 +31,74 @@ def _of_any_width(module: type[keras.layers.Layer]) -> AttentionFactory:
     return lambda channels, **settings: module(**settings)
 
 
-# Each takes the channel count first, and its settings as keywords.
-ATTENTIONS: dict[str, AttentionFactory] = {
-    "dia_lstm": stacked_dia_lstm,
-    "dia_lstm_light": DIALSTMLightCell,
-    "lstm": StandardLSTMCell,
-    **{module.__name__.lower(): _of_any_width(module) for module in (SE, ECA, CBAM, SRM, SPA, SEM, SPEM, SGE, IE)},
+def _sge(channels: int, groups: int | None = None, **settings) -> keras.layers.Layer:
+    """By default 64 groups, fewer in nets so narrow that 64 do not divide their channels."""
+    return SGE(math.gcd(64, channels) if groups is None else groups, **settings)
+
+
+class NamedAttention(NamedTuple):
+    """An attention that backbones know by name.
+
+    Attributes:
+        make: Function of the channel count, and of settings as keywords, that returns the cell or the module.
+        title: Name for people.
+        parameters: Number of parameters as a formula of the channel count N and of settings.
+        settings: The settings in the formula, with their defaults.
+        paper: Address of the defining paper.
+    """
+
+    make: AttentionFactory
+    title: str
+    parameters: str
+    settings: dict[str, int]
+    paper: str
+
+
+_DIA = "https://arxiv.org/abs/2210.16101"
+
+ATTENTIONS: dict[str, NamedAttention] = {
+    "dia_lstm": NamedAttention(stacked_dia_lstm, "DIA-LSTM", "10 N²/r + 2 N/r + 8 N", {"r": 4}, _DIA),
+    "dia_lstm_light": NamedAttention(DIALSTMLightCell, "DIA-LSTM (Light)", "4 N²/r + 2 N/r + 13 N", {"r": 16}, _DIA),
+    "lstm": NamedAttention(StandardLSTMCell, "LSTM", "8 N² + 8 N", {}, _DIA),
+    "se": NamedAttention(
+        _of_any_width(SE),
+        "Squeeze-and-excitation",
+        "2 N²/r + N/r + N",
+        {"r": 16},
+        "https://arxiv.org/abs/1709.01507",
+    ),
+    "eca": NamedAttention(
+        _of_any_width(ECA), "Efficient channel attention", "k", {"k": 5}, "https://arxiv.org/abs/1910.03151"
+    ),
+    "cbam": NamedAttention(
+        _of_any_width(CBAM),
+        "Convolutional block attention",
+        "2 N²/r + N/r + N + 98",
+        {"r": 16},
+        "https://arxiv.org/abs/1807.06521",
+    ),
+    "srm": NamedAttention(
+        _of_any_width(SRM), "Style-based recalibration", "4 N", {}, "https://arxiv.org/abs/1903.10829"
+    ),
+    "spa": NamedAttention(
+        _of_any_width(SPA),
+        "Spatial pyramid attention",
+        "22 N²/r",
+        {"r": 16},
+        "https://doi.org/10.1109/ICME46284.2020.9102906",
+    ),
+    "sem": NamedAttention(
+        _of_any_width(SEM),
+        "Switchable excitation",
+        "2 N²/r + N/r + 6 N + 3 + k(N)",
+        {"r": 16},
+        "https://arxiv.org/abs/2209.05680",
+    ),
+    "spem": NamedAttention(
+        _of_any_width(SPEM), "Self-adaptive pooling", "4 N + 2", {}, "https://arxiv.org/abs/2208.10322"
+    ),
+    "sge": NamedAttention(_sge, "Spatial group-wise enhancement", "2 G", {"G": 64}, "https://arxiv.org/abs/1905.09646"),
+    "ie": NamedAttention(_of_any_width(IE), "Individual enhancement", "2 N", {}, "https://arxiv.org/abs/1908.04008"),
 }
 
 
@@ -103,7 +166,7 @@ def _factory(attention) -> AttentionFactory | None:
                 f"`attention` must be None, one of {', '.join(map(repr, ATTENTIONS))}, a function of the channel "
                 f"count, or a layer. Received: attention={attention!r}"
             )
-        return ATTENTIONS[attention]
+        return ATTENTIONS[attention].make
     if isinstance(attention, keras.layers.Layer):
         if _is_cell(attention) or isinstance(attention, RecurrentAttention):
             raise ValueError(

@@ -14,7 +14,7 @@ class SPEM(AttentionModule):
         M = IE2(max x),    m = IE2(min x),    q = p^2 / sum p^2
         x' = x * sigmoid(M + m) * sigmoid(IE1(q1 M + q2 m))
 
-    4 N + 2 parameters. It adds `penalty * sum p^2` to the loss, once, by however many blocks it is shared. Source: Zhong
+    4 N + 2 parameters. It adds `penalty * sum p^2` to the loss, once, however many blocks share it. Source: Zhong
     et al., "SPEM: Self-adaptive Pooling Enhanced Attention Module for Image Recognition",
     https://arxiv.org/abs/2208.10322.
 

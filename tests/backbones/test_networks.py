@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dia_keras.backbones import ATTENTIONS, imagenet_resnet, preresnet, resnet, resnext, stage_outputs, wrn
-from dia_keras.units import SE, DIALSTMCell, RecurrentAttention
+from dia_keras.units import SE, AttentionModule, DIALSTMCell, RecurrentAttention
 
 # A shallow one of each, with the widths of its stages.
 SMALL = {
@@ -108,16 +108,57 @@ def test_the_state_is_carried_in_sight_through_a_stage(backbone, shared):
 
 
 @pytest.mark.parametrize("shared, layers", [(None, None), (True, 3), (False, 6)])
-@pytest.mark.parametrize("attention", [*ATTENTIONS, "function", "layer"])
+@pytest.mark.parametrize("attention", [*sorted(ATTENTIONS.keys() - {"srm"}), "function", "layer"])
 def test_attention_is_shared_by_a_stage_or_per_block(attention, shared, layers):
     """By default a unit with a state is shared, an attention without is not."""
-    stateless = attention in ("se", "layer")
+    stateless = attention not in ("dia_lstm", "dia_lstm_light", "lstm", "function")
     given = {"function": lambda n: DIALSTMCell(n, 2), "layer": SE(4, name="mine")}.get(attention, attention)
     found = attentions(basic(attention=given, shared=shared))
     assert len(found) == (layers or (6 if stateless else 3))
     assert len({id(w) for layer in found for w in layer.weights}) == sum(len(layer.weights) for layer in found)
     assert len(calls(found)) == 6
-    assert all(isinstance(layer, SE if stateless else RecurrentAttention) for layer in found)
+    assert all(isinstance(layer, AttentionModule if stateless else RecurrentAttention) for layer in found)
+
+
+def test_srm_shares_its_styles_and_every_block_has_its_norm():
+    """Section 7.3.2; the ablation of Fig. 11 shares both."""
+    own, shared = basic(attention="srm"), basic(attention="srm", shared=True)
+    ablation = basic(attention="srm", shared=True, attention_config={"share_norm": True})
+    assert [len(attentions(model)) for model in (own, shared, ablation)] == [6, 6, 3]
+    plain = len(basic(attention=None).trainable_weights)
+    styles, norms = 1, 2
+    added = [len(model.trainable_weights) - plain for model in (own, shared, ablation)]
+    assert added == [6 * (styles + norms), 3 * styles + 6 * norms, 3 * (styles + norms)]
+    found = [layer for layer in shared.layers if layer.name.endswith("_attention_style")]
+    assert [len(calls([layer])) for layer in found] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_srm_of_equal_weights_answers_the_same_shared_or_not(shared):
+    """The shared form is spelled out in the graph; one block a stage makes both forms the same network."""
+    keras.utils.set_random_seed(1)
+    model = basic(8, attention="srm", shared=shared)
+    for layer in model.layers:
+        if "attention" in layer.name:
+            layer.set_weights([np.linspace(0.5, 1.5, w.size).reshape(w.shape) for w in layer.get_weights()])
+    np.testing.assert_allclose(numpy(model(images())).sum(), 2, rtol=1e-5)
+    reference = basic(8, attention="srm")
+    kept = [layer for layer in model.layers if layer.weights and "attention" not in layer.name]
+    for layer in kept:
+        reference.get_layer(layer.name).set_weights(layer.get_weights())
+    for layer in attentions(reference):
+        layer.set_weights([np.linspace(0.5, 1.5, w.size).reshape(w.shape) for w in layer.get_weights()])
+    np.testing.assert_allclose(numpy(model(images())), numpy(reference(images())), rtol=1e-5)
+
+
+@pytest.mark.parametrize("attention", sorted(ATTENTIONS))
+@pytest.mark.parametrize("shared", [False, True])
+def test_every_attention_is_saved_and_cloned_with_its_sharing(attention, shared, tmp_path):
+    model = basic(attention=attention, shared=shared)
+    model.save(tmp_path / "model.keras")
+    loaded, clone = keras.models.load_model(tmp_path / "model.keras"), keras.models.clone_model(model)
+    np.testing.assert_allclose(numpy(loaded(images())), numpy(model(images())), rtol=1e-6)
+    assert len(loaded.weights) == len(clone.weights) == len(model.weights)
 
 
 def test_attention_settings_of_the_paper():
@@ -132,6 +173,12 @@ def test_attention_settings_of_the_paper():
     assert settings(wrn(10, 2, attention="se")) == {"ratio": 4, "use_bias": True}
     assert settings(resnext(11, attention="se")) == {"ratio": 4, "use_bias": False}
     assert settings(resnext(11, attention="se", attention_config={"ratio": 8})) == {"ratio": 8, "use_bias": False}
+    assert settings(resnet(11, attention="cbam")) == {"ratio": 16, "use_bias": True}
+    assert settings(wrn(10, 2, attention="cbam")) == {"ratio": 16, "use_bias": False}
+    assert settings(resnext(11, attention="cbam")) == {"ratio": 16, "use_bias": False}
+    assert settings(wrn(10, 2, attention="spa")) == {"ratio": 16}
+    assert settings(resnext(11, attention="spa")) == {"ratio": 4}
+    assert settings(wrn(10, 2, attention="sem")) == settings(resnext(11, attention="sem")) == {"ratio": 4}
     assert settings(imagenet_resnet(18, attention="dia_lstm")) == {"reduction": 4}
     assert settings(imagenet_resnet(50, attention="dia_lstm")) == {"reduction": 20}
 

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from dia_keras import zoo
+from dia_keras.backbones import ATTENTIONS
 from dia_keras.cli import main
 from dia_keras.samples import sample_paths
 
@@ -49,6 +50,13 @@ def test_list_shows_matching_entries():
 
 def test_list_without_match_is_an_error():
     assert "No entry matches 'vgg*'" in run("list", "vgg*", fails=True)
+
+
+def test_list_shows_the_attentions_with_formulas():
+    output = run("list", "--attentions")
+    assert all(name in output for name in ATTENTIONS) and "10 N²/r + 2 N/r + 8 N" in output and "r = 4" in output
+    assert "cbam" not in run("list", "--attentions", "s*")
+    assert "No attention matches 'vgg*'" in run("list", "--attentions", "vgg*", fails=True)
 
 
 def test_card_shows_what_the_card_holds():

@@ -4,6 +4,7 @@ import importlib
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -37,7 +38,9 @@ NETS = {
     ),
     "dia_lstm_light, logits": lambda: small(attention="dia_lstm_light", classifier_activation=None),
     "Keras' LSTMCell": lambda: small(attention=keras.layers.LSTMCell),
-    "se": lambda: small(attention="se"),
+    "srm, shared": lambda: backbones.resnet(14, "basic", attention="srm", shared=True, preprocessing=normalization()),
+    "spa, of uneven parts": lambda: small(attention="spa", input_shape=(28, 20, 3)),
+    **{name: partial(small, attention=name) for name in ("se", "eca", "cbam", "spa", "sem", "spem", "sge", "ie")},
     "wrn": lambda: backbones.wrn(10, 1, attention="dia_lstm", preprocessing=normalization()),
     "resnext": lambda: backbones.resnext(11, 8, 4, attention="dia_lstm", preprocessing=normalization()),
     "imagenet_resnet": lambda: backbones.imagenet_resnet(18, input_shape=(64, 48, 3), preprocessing=normalization()),
@@ -47,10 +50,10 @@ NETS = {
 
 
 def randomized(model):
-    """Gives batch norms statistics as of a trained net, so that no mistake with them can hide."""
+    """Gives batch norms, and what starts at zero, values as of a trained net, so that no mistake with them can hide."""
     random = np.random.default_rng(0)
     for weight in model.weights:
-        if weight.path.rsplit("/", 1)[-1] in ("gamma", "beta", "moving_mean", "moving_variance"):
+        if weight.path.rsplit("/", 1)[-1] in ("gamma", "beta", "moving_mean", "moving_variance", "weight", "scale"):
             weight.assign(weight + 0.1 * random.uniform(size=weight.shape))
     return model
 

@@ -11,6 +11,7 @@ from dia_keras.zoo import cards, lookup
 
 RECIPES = pathlib.Path(__file__).parents[2] / "zoo" / "recipes"
 ATTENTIONS = {"": None, "dia_": "dia_lstm", "dia_light_": "dia_lstm_light", "se_": "se"}
+MODULES = ["se", "eca", "cbam", "srm", "spa", "sem", "spem"]
 BACKBONES = ["resnet20", "resnet56", "resnet110", "resnet164", "wrn52_4", "resnext101_8x32d"]
 # CIFAR-10, CIFAR-100: the paper's, and for basic blocks those of osmr's zoo.
 PARAMETERS = {
@@ -26,6 +27,16 @@ PARAMETERS = {
     "dia_resnext101_8x32d": (32_959_850, 33_006_020),
     "dia_light_resnext101_8x32d": (32_189_850, 32_236_020),
     "se_resnext101_8x32d": (33_984_426, 34_030_596),
+    "eca_resnet164": (1_704_424, 1_727_554),
+    "cbam_wrn52_4": (12_137_738, 12_160_868),
+    "srm_resnext101_8x32d": (32_131_498, 32_177_668),
+    "spa_resnet164": (3_833_050, 3_856_180),
+    "sem_wrn52_4": (12_416_010, 12_439_140),
+    "spem_resnext101_8x32d": (32_131_564, 32_177_734),
+    # Shared: Table 3's count of the attention alone, with the plain net's.
+    "dia_se_resnet164": (1_704_154 + 11_228, 1_727_284 + 11_228),
+    "dia_srm_resnet164": (1_704_154 + 17_024, 1_727_284 + 17_024),
+    "dia_spa_resnet164": (1_704_154 + 118_272, 1_727_284 + 118_272),
     "dia_resnet20": (286_866, 292_716),
     "dia_resnet56": (870_162, 876_012),
     "dia_resnet110": (1_745_106, 1_750_956),
@@ -39,6 +50,8 @@ def trainable(model):
 def test_there_is_an_entry_for_every_attention_backbone_and_data_set():
     stems = [attention + backbone for attention in ATTENTIONS for backbone in BACKBONES]
     stems += ["preresnet164", "dia_preresnet164"]
+    main = [backbone for backbone in BACKBONES if backbone not in ("resnet56", "resnet110")]
+    stems += [f"{dia}{module}_{backbone}" for dia in ("", "dia_") for module in MODULES for backbone in main]
     assert set(zoo.list_models()) == {f"{stem}_cifar{classes}" for stem in stems for classes in (10, 100)}
 
 
@@ -47,8 +60,10 @@ def test_the_name_says_what_the_card_holds(name):
     card = zoo.card(name)
     stem, _, dataset = name.rpartition("_")
     arguments = card.architecture.arguments
-    prefix = next(prefix for prefix, attention in ATTENTIONS.items() if attention == arguments["attention"])
-    numbers = [value for value in arguments.values() if isinstance(value, int)]
+    attention, shared = arguments["attention"], arguments.get("shared", False)
+    prefix = {attention: prefix for prefix, attention in ATTENTIONS.items()}.get(attention, f"{attention}_")
+    prefix = "dia_" * shared + prefix
+    numbers = [value for value in arguments.values() if isinstance(value, int) and value is not shared]
     parts = {"resnext": "resnext{}_{}x{}d", "wrn": "wrn{}_{}"}
     expected = parts.get(card.architecture.backbone, card.architecture.backbone + "{}").format(*numbers)
     assert stem == prefix + expected
