@@ -184,8 +184,7 @@ def test_formulas_of_the_attentions(name, channels):
     layer = attention.make(channels)
     layer.build((None, channels) if hasattr(layer, "state_size") else (None, 8, 8, channels))
     formula = attention.parameters.replace("²", "**2").replace("k(N)", "k")
-    for number in re.findall(r"\d+ (?=[NG])", formula):
-        formula = formula.replace(number, f"{number.strip()} * ")
+    formula = re.sub(r"(\d) (?=[NG])", r"\1 * ", formula)
     values = {"k": {64: 3, 128: 5, 512: 5}[channels], **attention.settings, "N": channels}
     assert eval(formula, {}, values) == count(layer)
 
