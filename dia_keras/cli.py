@@ -282,6 +282,7 @@ def _parse_change(change: str) -> tuple[str, Any]:
 @main.command(
     epilog=_example(
         "dia-keras export dia_resnet20_cifar100 model.tflite",
+        "dia-keras export dia_resnet20_cifar100 model.tflite --quantize int8 --data-dir ~/tensorflow_datasets",
         "dia-keras export dia_resnet20_cifar100 model.onnx",
         "dia-keras export dia_resnet20_cifar100 saved_model_folder",
     )
@@ -289,18 +290,34 @@ def _parse_change(change: str) -> tuple[str, Any]:
 @click.argument("name")
 @click.argument("path", type=click.Path(path_type=pathlib.Path))
 @click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
+@click.option(
+    "--quantize",
+    type=click.Choice(["float16", "dynamic", "int8", "int16x8"]),
+    help="For .tflite; int8 and int16x8 measure ranges on 200 training images.",
+)
+@data_options
 @without_traceback
-def export(name: str, path: pathlib.Path, weights: str) -> None:
+def export(
+    name: str, path: pathlib.Path, weights: str, quantize: str | None, source: str | None, data_dir: str | None
+) -> None:
     """Export the entry NAME to PATH: .tflite, .onnx, or a SavedModel folder. The file is run and compared first."""
     from . import export as exporters
     from . import zoo
+    from .training.run import load_data
 
-    exporter = {".tflite": exporters.to_tflite, ".onnx": exporters.to_onnx, "": exporters.to_saved_model}.get(
-        path.suffix
-    )
-    if exporter is None:
+    formats: dict[str, Any] = {
+        ".tflite": exporters.to_tflite,
+        ".onnx": exporters.to_onnx,
+        "": exporters.to_saved_model,
+    }
+    if path.suffix not in formats:
         raise ValueError(f"`path` must end in .tflite or .onnx, or have no ending. Received: path={str(path)!r}")
-    report = exporter(zoo.load(name, weights=weights), path)
+    if quantize and path.suffix != ".tflite":
+        raise ValueError(f"`--quantize` is for .tflite files. Received: path={str(path)!r}")
+    options: dict[str, Any] = {"quantize": quantize} if quantize else {}
+    if quantize in ("int8", "int16x8"):
+        options["representative"] = load_data(zoo.card(name), source, data_dir).train.images[:200]
+    report = formats[path.suffix](zoo.load(name, weights=weights), path, **options)
     console.print(
         f"Wrote {report.path}: {report.size_bytes / 1e6:.2f} MB in {report.seconds:.1f} s, "
         f"largest difference to Keras {report.max_difference:.1e}"

@@ -50,7 +50,9 @@ def _in_tensorflow_process(format, model, path, images, expected, tolerance, opt
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model.save(folder / "model.keras")
-        np.savez(folder / "arrays.npz", images=images, expected=expected)
+        arrays: dict[str, Any] = {key: value for key, value in options.items() if isinstance(value, np.ndarray)}
+        np.savez(folder / "arrays.npz", images=images, expected=expected, **arrays)
+        options = {key: value for key, value in options.items() if key not in arrays}
         request = {"format": format, "path": str(path.absolute()), "tolerance": tolerance, "options": options}
         (folder / "request.json").write_text(json.dumps(request))
         environment = {
@@ -77,10 +79,14 @@ def answer_request(folder: Path) -> None:
     result: dict[str, Any]
     try:
         request = json.loads((folder / "request.json").read_text())
-        arrays = np.load(folder / "arrays.npz")
+        arrays = dict(np.load(folder / "arrays.npz"))
         model = keras.models.load_model(folder / "model.keras", compile=False)
-        path = Path(request.pop("path"))
-        difference = convert_and_check(model=model, path=path, **arrays, **request)
+        path, options = Path(request.pop("path")), request.pop("options")
+        images, expected = arrays.pop("images"), arrays.pop("expected")
+        options |= arrays
+        difference = convert_and_check(
+            model=model, path=path, images=images, expected=expected, options=options, **request
+        )
         result = {"max_difference": difference}
     except parity.ExportMismatchError as error:
         result = {"mismatch": str(error)}

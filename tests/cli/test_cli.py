@@ -155,6 +155,16 @@ def test_export_writes_a_file(weights, tmp_path):
     assert (tmp_path / "model.tflite").stat().st_size > 500_000 and "largest difference" in output
 
 
+@pytest.mark.tensorflow
+def test_export_quantizes_on_training_images(weights, npz, tmp_path):
+    full, small = tmp_path / "full.tflite", tmp_path / "small.tflite"
+    run("export", "dia_resnet20_cifar10", full, "--weights", weights)
+    run("export", "dia_resnet20_cifar10", small, "--weights", weights, "--quantize", "int8", "--data", npz)
+    assert small.stat().st_size < full.stat().st_size / 2
+    output = run("export", "dia_resnet20_cifar10", tmp_path / "m.onnx", "--quantize", "int8", fails=True)
+    assert "`--quantize` is for .tflite files" in output
+
+
 def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
     output = run("export", "dia_resnet20_cifar10", tmp_path / "model.pt", "--weights", weights, fails=True)
     assert "must end in .tflite or .onnx" in output

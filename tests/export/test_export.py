@@ -112,6 +112,37 @@ def test_tflite_takes_the_batch_size_asked_for(batch_size, tmp_path):
     np.testing.assert_allclose(ask(path, images), model.predict(images, verbose=0), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("quantize", "bytes_a_weight", "dtype"),
+    [("float16", 2, "float16"), ("dynamic", 1, "int8"), ("int8", 1, "int8"), ("int16x8", 1, "int8")],
+)
+def test_quantized_tflite_is_smaller_and_answers_nearly_the_same(quantize, bytes_a_weight, dtype, tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = randomized(backbones.resnet(8, "basic", attention="dia_lstm", preprocessing=normalization()))
+    rng = np.random.default_rng(0)
+    representative = rng.integers(0, 256, (20, 32, 32, 3), "uint8") if "int" in quantize else None
+    images = load_samples()[0]
+    path = tmp_path / "model.tflite"
+    report = export.to_tflite(model, path, quantize=quantize, representative=representative)
+    np.testing.assert_allclose(ask(path, images), model.predict(images, verbose=0), atol=0.02)
+    assert report.size_bytes < (bytes_a_weight + 0.7) * model.count_params()
+    tensors = Interpreter(str(path)).get_tensor_details()
+    kernels = [tensor["dtype"] for tensor in tensors if tuple(tensor["shape"]) == (64, 3, 3, 64)]
+    assert np.dtype(dtype) in [np.dtype(kernel) for kernel in kernels]
+
+
+def test_integer_file_computes_in_integers(tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    images = load_samples()[0]
+    path = export.to_tflite(small(), tmp_path / "model.tflite", quantize="int8", representative=images).path
+    details = Interpreter(str(path)).get_tensor_details()
+    maps = [np.dtype(t["dtype"]) for t in details if len(t["shape"]) == 4 and t["shape"][0] == 1 and t["shape"][1] > 1]
+    floats = [dtype for dtype in maps if dtype == np.float32]
+    assert len(floats) == 1, "only the images themselves are float"
+
+
 def test_saved_model_loads_without_dia_keras_and_takes_both_dtypes(tmp_path):
     model = small(attention="dia_lstm")
     images = load_samples()[0]
@@ -186,7 +217,7 @@ def test_failed_export_leaves_the_existing_file_and_a_good_one_replaces_it(forma
 def test_file_with_a_fixed_batch_is_not_taken_for_a_free_one(tmp_path, monkeypatch):
     module = importlib.import_module("dia_keras.export.onnx")
     freeze = module.freeze
-    monkeypatch.setattr(module, "freeze", lambda model: freeze(model, len(load_samples()[0])))
+    monkeypatch.setattr(module, "freeze", lambda model, **options: freeze(model, len(load_samples()[0]), **options))
     model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
     with pytest.raises(Exception, match=r"(?i)shape|dimension"):
         export.to_onnx(model, tmp_path / "model.onnx")

@@ -103,3 +103,28 @@ def test_missing_package_is_named_with_the_extra(exporter, name, package, tmp_pa
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=rf"needs {package}. Install with `pip install dia_keras\[export\]`"):
         exporter(built, tmp_path / name)
+
+
+IMAGES = np.zeros((4, 8, 8, 3), "uint8")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"quantize": "int4"}, "`quantize` must be one of None, 'float16'.*Received: quantize='int4'"),
+        ({"quantize": "int8"}, "`representative` must be training images for quantize='int8'"),
+        ({"representative": IMAGES}, "`representative` is for 'int8' and 'int16x8' only. Received: quantize=None"),
+        (
+            {"quantize": "int8", "representative": IMAGES, "batch_size": None},
+            "`batch_size` must be an integer for quantize='int8'",
+        ),
+        (
+            {"quantize": "int8", "representative": IMAGES[:, :4]},
+            r"`representative` must be uint8 or float, of shape \(n, 8, 8, 3\). Received: representative of dtype",
+        ),
+    ],
+)
+def test_quantization_that_is_not_possible(options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        export.to_tflite(model(), tmp_path / "model.tflite", **options)
+    assert not list(tmp_path.iterdir())
