@@ -44,9 +44,11 @@ def main() -> None:
 @click.option("--attentions", is_flag=True, help="The attentions instead, with their numbers of parameters.")
 @without_traceback
 def list_command(pattern: str, pretrained: bool, attentions: bool) -> None:
-    """List the zoo's entries whose names match PATTERN."""
+    """List the zoo's entries, or the attentions, whose names match PATTERN."""
     from . import zoo
 
+    if attentions and pretrained:
+        raise click.UsageError("`--attentions` and `--pretrained` exclude each other.")
     if attentions:
         console.print(_attentions(pattern))
         return
@@ -68,11 +70,11 @@ def _attentions(pattern: str) -> Table:
 
     from .backbones import ATTENTIONS
 
-    table = Table("attention", "name", "parameters for N channels", "paper")
+    table = Table("attention", "name", "parameters for N channels")
+    table.add_column("paper", overflow="fold")
     for name in fnmatch.filter(ATTENTIONS, pattern):
         attention = ATTENTIONS[name]
-        formula = ", ".join([attention.parameters, *(f"{key} = {value}" for key, value in attention.settings.items())])
-        table.add_row(name, attention.title, formula, attention.paper.removeprefix("https://"))
+        table.add_row(name, attention.title, attention.parameters, attention.paper.removeprefix("https://"))
     if not table.row_count:
         raise click.ClickException(f"No attention matches {pattern!r}.")
     return table

@@ -1,4 +1,4 @@
-"""Writes the cards of entries that have none yet: every attention, per block or shared, on every backbone.
+"""Writes the cards that are missing of the paper's modules without a state, per block and shared, on four backbones.
 
     python zoo/new_cards.py
 
@@ -7,14 +7,13 @@ says that the blocks of a stage share it. Cards that exist are left alone.
 """
 
 import itertools
-import json
 import math
-import pathlib
 
 import click
 from rich.progress import track
 
 from dia_keras.backbones import ATTENTIONS
+from dia_keras.training.run import write_json
 from dia_keras.zoo import cards
 from dia_keras.zoo.loading import BACKBONES as FUNCTIONS
 
@@ -44,8 +43,7 @@ def main():
     wanted = list(itertools.product(BACKBONES, PAPERS, (False, True)))
     for backbone, module, shared in track(wanted, "Cards"):
         names = [f"{'dia_' * shared}{module}_{backbone}_{dataset}" for dataset in ("cifar10", "cifar100")]
-        if all((cards.CARDS / f"{name}.json").exists() for name in names):
-            continue
+        names = [name for name in names if not (cards.CARDS / f"{name}.json").exists()]
         function, arguments = BACKBONES[backbone]
         arguments = {**arguments, "attention": module, **({"shared": True} if shared else {})}
         for name in names:
@@ -59,7 +57,7 @@ def main():
                 "licence": "Apache-2.0",
                 "paper": DIA if shared else f"{PAPERS[module]}, {ATTENTIONS[module].paper}",
             }
-            pathlib.Path(cards.CARDS / f"{name}.json").write_text(json.dumps(fields, indent=2) + "\n")
+            write_json(cards.CARDS / f"{name}.json", fields)
 
 
 if __name__ == "__main__":

@@ -47,20 +47,19 @@ def attentions_table() -> str:
     text += "|---|---|---|--:|--:|\n"
     cards = {name: zoo.card(name) for name in zoo.list_models("*resnet164_cifar100")}
     plain = cards["resnet164_cifar100"].parameters
-    # By attention and whether the blocks of a stage share it, which cells always are.
+    # By attention and whether the blocks of a stage share it; in the entries, they share every cell.
     added = {
         (arguments["attention"], name.startswith("dia_")): f"{card.parameters - plain:,}"
         for name, card in cards.items()
         if (arguments := card.architecture.arguments) and card.architecture.backbone == "resnet"
     }
     for name, attention in ATTENTIONS.items():
-        settings = ", ".join(f"{key} = {value}" for key, value in attention.settings.items())
         text += row(
             f"`{name!r}`",
             f"[{attention.title}]({attention.paper})",
-            f"{attention.parameters}{f' ({settings})' * bool(settings)}",
-            added.get((name, False), ""),
-            added.get((name, True), ""),
+            attention.parameters,
+            added.get((name, False), "-"),
+            added.get((name, True), "-"),
         )
     return text
 

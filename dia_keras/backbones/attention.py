@@ -1,5 +1,7 @@
 """The `attention=` argument of the backbones: names, cells and layers become one thing."""
 
+import functools
+import inspect
 import math
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +19,7 @@ from ..units import (
     SPA,
     SPEM,
     SRM,
+    AttentionModule,
     DIALSTMLightCell,
     RecurrentAttention,
     StandardLSTMCell,
@@ -28,7 +31,12 @@ AttentionFactory = Callable[..., keras.layers.Layer]
 
 def _of_any_width(module: type[keras.layers.Layer]) -> AttentionFactory:
     """Returns a module, which finds the channel count out when it is built, as a function of the channel count."""
-    return lambda channels, **settings: module(**settings)
+
+    @functools.wraps(module, updated=())
+    def make(channels: int, **settings):
+        return module(**settings)
+
+    return make
 
 
 def _sge(channels: int, groups: int | None = None, **settings) -> keras.layers.Layer:
@@ -42,63 +50,82 @@ class NamedAttention(NamedTuple):
     Attributes:
         make: Function of the channel count, and of settings as keywords, that returns the cell or the module.
         title: Name for people.
-        parameters: Number of parameters as a formula of the channel count N and of settings.
-        settings: The settings in the formula, with their defaults.
+        formula: Number of parameters, as a formula of the channel count N and of settings.
+        settings: By its letter in the formula, the keyword of a setting and its default, which backbones may replace
+            by another of their own.
         paper: Address of the defining paper.
     """
 
     make: AttentionFactory
     title: str
-    parameters: str
-    settings: dict[str, int]
+    formula: str
+    settings: dict[str, tuple[str, int]]
     paper: str
+
+    @property
+    def parameters(self) -> str:
+        """Returns the formula with its settings, e.g. `"2 N²/r + N/r + N (r: ratio = 16)"`."""
+        settings = ", ".join(f"{letter}: {keyword} = {value}" for letter, (keyword, value) in self.settings.items())
+        return f"{self.formula} ({settings})" if settings else self.formula
 
 
 _DIA = "https://arxiv.org/abs/2210.16101"
 
 ATTENTIONS: dict[str, NamedAttention] = {
-    "dia_lstm": NamedAttention(stacked_dia_lstm, "DIA-LSTM", "10 N²/r + 2 N/r + 8 N", {"r": 4}, _DIA),
-    "dia_lstm_light": NamedAttention(DIALSTMLightCell, "DIA-LSTM (Light)", "4 N²/r + 2 N/r + 13 N", {"r": 16}, _DIA),
+    "dia_lstm": NamedAttention(stacked_dia_lstm, "DIA-LSTM", "10 N²/r + 2 N/r + 8 N", {"r": ("reduction", 4)}, _DIA),
+    "dia_lstm_light": NamedAttention(
+        DIALSTMLightCell, "DIA-LSTM (Light)", "4 N²/r + 2 N/r + 13 N", {"r": ("reduction", 16)}, _DIA
+    ),
     "lstm": NamedAttention(StandardLSTMCell, "LSTM", "8 N² + 8 N", {}, _DIA),
     "se": NamedAttention(
         _of_any_width(SE),
         "Squeeze-and-excitation",
         "2 N²/r + N/r + N",
-        {"r": 16},
+        {"r": ("ratio", 16)},
         "https://arxiv.org/abs/1709.01507",
     ),
     "eca": NamedAttention(
-        _of_any_width(ECA), "Efficient channel attention", "k", {"k": 5}, "https://arxiv.org/abs/1910.03151"
+        _of_any_width(ECA),
+        "Efficient channel attention",
+        "k",
+        {"k": ("kernel_size", 5)},
+        "https://arxiv.org/abs/1910.03151",
     ),
     "cbam": NamedAttention(
         _of_any_width(CBAM),
-        "Convolutional block attention",
+        "Convolutional block attention module",
         "2 N²/r + N/r + N + 98",
-        {"r": 16},
+        {"r": ("ratio", 16)},
         "https://arxiv.org/abs/1807.06521",
     ),
     "srm": NamedAttention(
-        _of_any_width(SRM), "Style-based recalibration", "4 N", {}, "https://arxiv.org/abs/1903.10829"
+        _of_any_width(SRM), "Style-based recalibration module", "4 N", {}, "https://arxiv.org/abs/1903.10829"
     ),
     "spa": NamedAttention(
         _of_any_width(SPA),
         "Spatial pyramid attention",
         "22 N²/r",
-        {"r": 16},
+        {"r": ("ratio", 16)},
         "https://doi.org/10.1109/ICME46284.2020.9102906",
     ),
     "sem": NamedAttention(
         _of_any_width(SEM),
-        "Switchable excitation",
-        "2 N²/r + N/r + 6 N + 3 + k(N)",
-        {"r": 16},
+        "Switchable excitation module",
+        "2 N²/r + N/r + 6 N + k + 3, k = 3 for N < 128, 5 for N < 2048",
+        {"r": ("ratio", 16)},
         "https://arxiv.org/abs/2209.05680",
     ),
     "spem": NamedAttention(
-        _of_any_width(SPEM), "Self-adaptive pooling", "4 N + 2", {}, "https://arxiv.org/abs/2208.10322"
+        _of_any_width(SPEM),
+        "Self-adaptive pooling enhanced attention module",
+        "4 N + 2",
+        {},
+        "https://arxiv.org/abs/2208.10322",
     ),
-    "sge": NamedAttention(_sge, "Spatial group-wise enhancement", "2 G", {"G": 64}, "https://arxiv.org/abs/1905.09646"),
-    "ie": NamedAttention(_of_any_width(IE), "Individual enhancement", "2 N", {}, "https://arxiv.org/abs/1908.04008"),
+    "sge": NamedAttention(
+        _sge, "Spatial group-wise enhancement", "2 G", {"G": ("groups", 64)}, "https://arxiv.org/abs/1905.09646"
+    ),
+    "ie": NamedAttention(_of_any_width(IE), "Instance enhancement", "2 N", {}, "https://arxiv.org/abs/1908.04008"),
 }
 
 
@@ -118,6 +145,8 @@ class Attention:
     def __init__(self, attention, settings: dict[str, Any], shared: bool | None, stages, num_stages: int):
         self._factory = _factory(attention)
         self._settings = settings
+        if isinstance(attention, str):
+            _check_settings(attention, settings)
         self._shared = shared
         numbers = range(1, num_stages + 1)
         self._stages = tuple(numbers) if stages is None else stages
@@ -137,7 +166,7 @@ class Attention:
         if shared:
             unit.name = f"stage{stage}_attention"
             # What blocks must not share, a module gives to each of them.
-            return getattr(unit, "for_block", lambda block_name: unit)
+            return getattr(unit, "for_block", lambda block_name: unit)  # others' layers have none
 
         def per_block(block_name):
             layer = _layer(make())
@@ -176,12 +205,27 @@ def _factory(attention) -> AttentionFactory | None:
         config = attention.get_config()
         config.pop("name")
         return lambda channels, **settings: type(attention).from_config({**config, **settings})
+    if isinstance(attention, type) and issubclass(attention, AttentionModule):
+        return _of_any_width(attention)
     if callable(attention):
         return attention
     raise ValueError(
         "`attention` must be None, a name, a function of the channel count, or a layer. "
         f"Received: attention={attention!r}"
     )
+
+
+def _check_settings(name: str, settings: dict[str, Any]) -> None:
+    """Raises a `ValueError` on settings that the named attention does not have."""
+    first, *others = inspect.signature(ATTENTIONS[name].make).parameters.values()
+    parameters = others if first.name in ("units", "channels") else [first, *others]
+    known = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+    unknown = settings.keys() - {*known, "dtype", "trainable"}
+    if unknown:
+        raise ValueError(
+            f"`attention_config` for {name!r} must have keywords among {', '.join(known)}. "
+            f"Received: attention_config={settings!r}"
+        )
 
 
 def _layer(made) -> keras.layers.Layer:

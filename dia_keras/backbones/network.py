@@ -69,7 +69,8 @@ def network(
             layer on feature maps; or a layer on feature maps.
         attention_config: Keywords for the attention, e.g. `{"reduction": 16}` or `{"cells": 3}`.
         shared: Whether the blocks of a stage share one attention. By default RNN cells are shared and
-            layers without a state are not.
+            layers without a state are not. What blocks must not share, an `AttentionModule` gives to each of them in
+            `for_block`.
         attention_stages: Numbers of the stages with attention, counted from 1 (Table 13). Default: all.
         input_shape: Shape of an image, without the batch; height and width may be `None`.
         num_classes: Number of classes.

@@ -1,7 +1,5 @@
 """From a Keras model to one TensorFlow graph without variables, which all formats are made from."""
 
-import contextlib
-
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -19,7 +17,7 @@ def freeze(model, batch_size: int | None = None, native_groups: bool = False):
     """
     images = tf.TensorSpec((batch_size, *model.inputs[0].shape[1:]), tf.float32, name="images")
     function = tf.function(lambda images: model(images, training=False))
-    with native_grouped_convolutions() if native_groups else contextlib.nullcontext():
+    with native_grouped_convolutions(native_groups):
         concrete = function.get_concrete_function(images)
     return convert_variables_to_constants_v2(concrete)
 

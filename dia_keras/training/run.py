@@ -102,7 +102,7 @@ def train(
     elif fit_to_minutes:
         fitted = json.loads(record.read_text())
         recipe = recipe.replace(epochs=fitted["epochs"], milestones=tuple(fitted["milestones"]))
-    _check_same_recipe(recipe, record)
+    check_same_recipe(recipe, record)
 
     model = build()
     complete = fit(
@@ -184,7 +184,7 @@ def _fit_epochs(
     return recipe.replace(epochs=epochs, milestones=milestones)
 
 
-def _check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
+def check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
     """Writes the recipe into the run's folder, or checks that it is the one there."""
     mine = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if not record.exists():

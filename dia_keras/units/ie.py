@@ -1,4 +1,4 @@
-"""Individual enhancement."""
+"""Instance enhancement."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ from .channel_maps import ChannelAffine
 
 @keras.saving.register_keras_serializable(package="dia_keras")
 class IE(AttentionModule):
-    """Individual enhancement: x' = x * sigmoid(w * GAP(x) + b), every channel by itself (Eq. 5).
+    """Instance enhancement: x' = x * sigmoid(w * GAP(x) + b), every channel by itself (Eq. 5).
 
     2 N parameters. Source: Liang et al., "Instance Enhancement Batch Normalization", https://arxiv.org/abs/1908.04008.
 
@@ -23,10 +23,15 @@ class IE(AttentionModule):
 
     Returns:
         The recalibrated features, of the shape of `inputs`.
+
+    Raises:
+        ValueError: On an argument that is not a number.
     """
 
     def __init__(self, shift: float = -1.0, data_format: str | None = None, **kwargs):
         super().__init__(data_format, **kwargs)
+        if not isinstance(shift, int | float):
+            raise ValueError(f"`shift` must be a number. Received: shift={shift!r}")
         self.shift = shift
 
     def build(self, input_shape):

@@ -55,10 +55,13 @@ class SGE(AttentionModule):
         last = self.data_format == "channels_last"
         features = ops.reshape(inputs, (-1, *shape[1:3], *group) if last else (-1, *group, *shape[2:4]))
         space = (1, 2) if last else (3, 4)
+        # In float32: half precision has no squares as small or as large as may be needed.
         likeness = ops.sum(features * ops.mean(features, space, keepdims=True), -1 if last else 2, keepdims=True)
+        likeness = ops.cast(likeness, "float32")
         centred = likeness - ops.mean(likeness, space, keepdims=True)
         # Below the square root, so that the gradient is finite where all pixels are alike.
         z = centred / ops.sqrt(ops.mean(ops.square(centred), space, keepdims=True) + EPSILON**2)
+        z = ops.cast(z, self.compute_dtype)
         scale = (self.groups, 1) if last else (self.groups, 1, 1, 1)
         attention = ops.sigmoid(z * ops.reshape(self.weight, scale) + ops.reshape(self.bias, scale))
         return ops.reshape(features * attention, shape)

@@ -8,7 +8,7 @@ from .attention_module import AttentionModule
 from .channel_maps import ChannelMLP
 
 PYRAMID = (1, 2, 4)
-CELLS = sum(side * side for side in PYRAMID)
+BINS = sum(side * side for side in PYRAMID)
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
@@ -47,7 +47,7 @@ class SPA(AttentionModule):
             )
         channels = input_shape[self.channel_axis]
         mlp = ChannelMLP(max(1, channels // self.ratio), channels, use_bias=False, dtype=self.dtype_policy, name="mlp")
-        self.add_part("mlp", mlp, CELLS * channels)
+        self.add_part("mlp", mlp, BINS * channels)
         self.built = True
 
     def attention(self, inputs):

@@ -14,9 +14,9 @@ class SPEM(AttentionModule):
         M = IE2(max x),    m = IE2(min x),    q = p^2 / sum p^2
         x' = x * sigmoid(M + m) * sigmoid(IE1(q1 M + q2 m))
 
-    4 N + 2 parameters. It adds `penalty * sum p^2` to the loss, once, however many blocks share it. Source: Zhong
-    et al., "SPEM: Self-adaptive Pooling Enhanced Attention Module for Image Recognition",
-    https://arxiv.org/abs/2208.10322.
+    4 N + 2 parameters. It adds `penalty * sum p^2` to `model.losses`, which are part of the loss that `fit` and
+    `evaluate` report; once, however many blocks share it. Source: Zhong et al., "SPEM: Self-adaptive Pooling Enhanced
+    Attention Module for Image Recognition", https://arxiv.org/abs/2208.10322.
 
     Args:
         penalty: Coefficient of the loss of the pooling weights p.
@@ -35,8 +35,8 @@ class SPEM(AttentionModule):
 
     def __init__(self, penalty: float = 0.1, data_format: str | None = None, **kwargs):
         super().__init__(data_format, **kwargs)
-        if penalty < 0:
-            raise ValueError(f"`penalty` must not be negative. Received: penalty={penalty!r}")
+        if not isinstance(penalty, int | float) or penalty < 0:
+            raise ValueError(f"`penalty` must be a number, not negative. Received: penalty={penalty!r}")
         self.penalty = penalty
 
     def build(self, input_shape):
@@ -45,14 +45,17 @@ class SPEM(AttentionModule):
         self.add_part("mixed", ChannelAffine(dtype=self.dtype_policy, name="mixed"), channels)
         # Not by `add_loss`, of which a layer called twice keeps both terms on TensorFlow and the last one on JAX.
         penalty = keras.regularizers.L2(self.penalty)
-        self.pooling = self.add_weight((2,), keras.initializers.Constant(0.5), regularizer=penalty, name="pooling")
+        start = keras.initializers.Constant(0.5)
+        self.pooling = self.add_weight((2,), start, regularizer=penalty, autocast=False, name="pooling")
         self.built = True
 
     def attention(self, inputs):
         largest = self.pooled(ops.max(inputs, axis=self.spatial_axes))
         smallest = self.pooled(ops.min(inputs, axis=self.spatial_axes))
-        squares = ops.square(self.pooling)
-        weights = squares / ops.sum(squares)
+        # The penalty may make both weights tiny, of which only the ratio counts.
+        size = ops.maximum(ops.max(ops.abs(self.pooling)), 1e-30)
+        squares = ops.square(self.pooling / size)
+        weights = ops.cast(squares / ops.maximum(ops.sum(squares), 1e-30), self.compute_dtype)
         mix = self.mixed(weights[0] * largest + weights[1] * smallest)
         return self.over_space(ops.sigmoid(largest + smallest) * ops.sigmoid(mix))
 

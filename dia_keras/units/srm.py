@@ -6,12 +6,13 @@ import keras
 from keras import ops
 
 from .attention_module import AttentionModule
+from .feature_layer import FeatureLayer
 
 EPSILON = 1e-5
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
-class StyleIntegration(AttentionModule):
+class StyleIntegration(FeatureLayer):
     """The part of SRM that blocks share: the mean and the standard deviation of every channel, weighted and added.
 
     2 N parameters, which start at zero.
@@ -28,19 +29,19 @@ class StyleIntegration(AttentionModule):
     """
 
     def build(self, input_shape):
-        self.weight = self.add_weight((2, input_shape[self.channel_axis]), "zeros", name="weight")
+        self.kernel = self.add_weight((2, input_shape[self.channel_axis]), "zeros", name="kernel")
         self.built = True
 
     def call(self, inputs):
         variance = ops.var(inputs, axis=self.spatial_axes)
-        return self.weight[0] * self.pool(inputs) + self.weight[1] * ops.sqrt(variance + EPSILON)
+        return self.kernel[0] * self.pool(inputs) + self.kernel[1] * ops.sqrt(variance + EPSILON)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[self.channel_axis])
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
-class ChannelGate(AttentionModule):
+class ChannelGate(FeatureLayer):
     """x' = x * sigmoid(z).
 
     Args:
@@ -70,8 +71,9 @@ class SRM(AttentionModule):
     4 N parameters. Source: Lee et al., "SRM: A Style-based Recalibration Module for Convolutional Neural Networks",
     https://arxiv.org/abs/1903.10829.
 
-    Where the blocks of a stage share it, they share the 2 N weights of the styles, and each has a batch norm of its own
-    (Section 7.3.2 of the paper).
+    A backbone with `attention="srm", shared=True` calls `for_block`: its blocks share the 2 N weights of the styles,
+    and each has a batch norm of its own (Section 7.3.2 of the paper). Whoever calls one such layer in several blocks
+    shares the batch norm too.
 
     Args:
         share_norm: Whether blocks that share the module share its batch norm too, which Fig. 11 shows to fail.
@@ -88,6 +90,8 @@ class SRM(AttentionModule):
 
     def __init__(self, share_norm: bool = False, data_format: str | None = None, **kwargs):
         super().__init__(data_format, **kwargs)
+        if not isinstance(share_norm, bool):
+            raise ValueError(f"`share_norm` must be a bool. Received: share_norm={share_norm!r}")
         self.share_norm = share_norm
         self.style = StyleIntegration(self.data_format, dtype=self.dtype_policy, name="style")
 

@@ -31,14 +31,20 @@ def test_is_grouped_convolution(groups):
     np.testing.assert_allclose(got, reference(IMAGES, ops.convert_to_numpy(layer.kernel), groups), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("options", [{"strides": 2}, {"padding": "same"}, {"dilation_rate": 2}], ids=str)
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    "options",
+    [{"strides": 2}, {"padding": "same"}, {"dilation_rate": 2}, {"data_format": "channels_first"}, {"groups": 1}],
+    ids=str,
+)
 def test_equals_the_layer_of_keras(options):
-    layer = GroupedConv2D(12, 3, groups=4, **options)
+    layer = GroupedConv2D(12, 3, **{"groups": 4, **options})
     twin = keras.layers.Conv2D.from_config({**layer.get_config(), "name": "twin"})
-    layer.build(IMAGES.shape)
-    twin.build(IMAGES.shape)
+    images = IMAGES.transpose(0, 3, 1, 2) if "data_format" in options else IMAGES
+    layer.build(images.shape)
+    twin.build(images.shape)
     twin.set_weights(layer.get_weights())
-    got, want = layer(IMAGES), twin(IMAGES)
+    got, want = layer(images), twin(images)
     np.testing.assert_allclose(ops.convert_to_numpy(got), ops.convert_to_numpy(want), rtol=1e-4, atol=1e-5)
 
 
@@ -79,6 +85,18 @@ def test_on_a_cpu_tensorflow_runs_one_convolution_a_group():
     assert operations().count("Conv2D") == 4
     with native_grouped_convolutions():
         assert operations().count("Conv2D") == 0  # it is in a function compiled by XLA
+
+
+def test_low_precision_stays_near_float32():
+    layer, low = GroupedConv2D(12, 3, groups=4), GroupedConv2D(12, 3, groups=4, dtype="mixed_bfloat16")
+    layer.build(IMAGES.shape)
+    low.build(IMAGES.shape)
+    low.set_weights(layer.get_weights())
+    got = low(IMAGES)
+    assert keras.backend.standardize_dtype(got.dtype) == "bfloat16"
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(ops.cast(got, "float32")), ops.convert_to_numpy(layer(IMAGES)), atol=0.05
+    )
 
 
 def test_a_saved_model_keeps_its_groups(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dia_keras.backbones import ATTENTIONS, imagenet_resnet, preresnet, resnet, resnext, stage_outputs, wrn
-from dia_keras.units import SE, AttentionModule, DIALSTMCell, RecurrentAttention
+from dia_keras.units import CBAM, ECA, IE, SE, SEM, SPA, SPEM, SRM, AttentionModule, DIALSTMCell, RecurrentAttention
 
 # A shallow one of each, with the widths of its stages.
 SMALL = {
@@ -133,32 +133,70 @@ def test_srm_shares_its_styles_and_every_block_has_its_norm():
     assert [len(calls([layer])) for layer in found] == [2, 2, 2]
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_srm_of_equal_weights_answers_the_same_shared_or_not(shared):
-    """The shared form is spelled out in the graph; one block a stage makes both forms the same network."""
-    keras.utils.set_random_seed(1)
-    model = basic(8, attention="srm", shared=shared)
-    for layer in model.layers:
-        if "attention" in layer.name:
-            layer.set_weights([np.linspace(0.5, 1.5, w.size).reshape(w.shape) for w in layer.get_weights()])
-    np.testing.assert_allclose(numpy(model(images())).sum(), 2, rtol=1e-5)
-    reference = basic(8, attention="srm")
-    kept = [layer for layer in model.layers if layer.weights and "attention" not in layer.name]
-    for layer in kept:
-        reference.get_layer(layer.name).set_weights(layer.get_weights())
-    for layer in attentions(reference):
-        layer.set_weights([np.linspace(0.5, 1.5, w.size).reshape(w.shape) for w in layer.get_weights()])
-    np.testing.assert_allclose(numpy(model(images())), numpy(reference(images())), rtol=1e-5)
+def randomize(model):
+    """Gives every weight another value: many start alike, and hide what is mixed up."""
+    rng = np.random.default_rng(3)
+    for weight in model.weights:
+        scale = 0.3 * rng.uniform(size=weight.shape)
+        weight.assign(1 + scale if weight.name in ("gamma", "moving_variance") else weight + scale - 0.15)
+
+
+def test_shared_srm_answers_as_one_per_block_with_equal_styles():
+    """Each block's norm is its own, in the block's place."""
+    shared, own = basic(attention="srm", shared=True), basic(attention="srm")
+    randomize(shared)
+    for layer in own.layers:
+        if layer.name.endswith("_attention"):
+            stage = layer.name.partition("_")[0]
+            styles = shared.get_layer(f"{stage}_attention_style").get_weights()
+            layer.set_weights([*styles, *shared.get_layer(f"{layer.name}_bn").get_weights()])
+        elif layer.weights:
+            layer.set_weights(shared.get_layer(layer.name).get_weights())
+    np.testing.assert_allclose(numpy(shared(images())), numpy(own(images())), rtol=1e-5)
+
+
+def test_shared_srm_trains_styles_and_norms():
+    model = basic(attention="srm", shared=True)
+    randomize(model)
+    added = {w.path: w for w in model.weights if "attention" in w.path}
+    before = {path: numpy(w) for path, w in added.items()}
+    assert len(before) == 3 + 6 * 4
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    model.train_on_batch(images(), np.zeros(2))
+    assert all(np.abs(numpy(w) - before[path]).max() > 0 for path, w in added.items())
 
 
 @pytest.mark.parametrize("attention", sorted(ATTENTIONS))
 @pytest.mark.parametrize("shared", [False, True])
 def test_every_attention_is_saved_and_cloned_with_its_sharing(attention, shared, tmp_path):
     model = basic(attention=attention, shared=shared)
+    randomize(model)
     model.save(tmp_path / "model.keras")
     loaded, clone = keras.models.load_model(tmp_path / "model.keras"), keras.models.clone_model(model)
-    np.testing.assert_allclose(numpy(loaded(images())), numpy(model(images())), rtol=1e-6)
-    assert len(loaded.weights) == len(clone.weights) == len(model.weights)
+    clone.set_weights(model.get_weights())
+    for copy in (loaded, clone):
+        np.testing.assert_allclose(numpy(copy(images())), numpy(model(images())), rtol=1e-5)
+        assert len(copy.weights) == len(model.weights)
+
+
+@pytest.mark.parametrize("module", [SE, ECA, CBAM, SRM, SPA, SEM, SPEM, IE])
+def test_the_class_of_a_module_is_as_good_as_a_module(module):
+    by_class, by_object = basic(attention=module), basic(attention=module())
+    configs = [[{**layer.get_config(), "name": ""} for layer in attentions(model)] for model in (by_class, by_object)]
+    assert configs[0] == configs[1] and len(configs[0]) == 6
+
+
+@pytest.mark.parametrize(
+    ("attention", "settings", "known"),
+    [
+        ("se", {"reduction": 8}, "ratio, use_bias"),
+        ("dia_lstm", {"ratio": 8}, "cells, reduction"),
+        ("eca", {"k": 7}, "k"),
+    ],
+)
+def test_settings_that_an_attention_does_not_have(attention, settings, known):
+    with pytest.raises(ValueError, match=f"`attention_config` for '{attention}' must have keywords among {known}"):
+        basic(attention=attention, attention_config=settings)
 
 
 def test_attention_settings_of_the_paper():

@@ -89,6 +89,23 @@ def test_grouped_convolutions_stay_grouped_in_onnx(tmp_path):
     assert groups.count(8) == 3 and groups.count(1) == len(convs) - 3
 
 
+def test_grouped_convolutions_stay_grouped_in_tflite_and_are_split_in_a_saved_model(tmp_path):
+    """TensorFlow, which runs the SavedModel, has none for a CPU; LiteRT has."""
+    import tensorflow as tf
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = backbones.resnext(11, 8, 4)
+    path = export.to_tflite(model, tmp_path / "model.tflite").path
+    operators = [op["op_name"] for op in Interpreter(str(path))._get_ops_details()]
+    convs = sum(isinstance(layer, keras.layers.Conv2D) for layer in model.layers)
+    assert operators.count("CONV_2D") == convs and "CONCATENATION" not in operators
+    graph = tf.saved_model.load(str(export.to_saved_model(model, tmp_path / "model").path))
+    functions = graph.signatures["serving_default"].graph.as_graph_def().library.function
+    nodes = [node.op for function in functions for node in function.node_def]
+    assert nodes.count("Conv2D") % (convs - 3 + 3 * 8) == 0 and nodes.count("ConcatV2") >= 3
+    assert not any(function.attr["_XlaMustCompile"].b for function in functions)
+
+
 def test_onnx_names_its_batch_and_has_the_opset_asked_for(tmp_path):
     import onnx
 

@@ -1,5 +1,7 @@
 """The modules without a state: values, counts, training, serialisation, precision."""
 
+import inspect
+
 import keras
 import modules_reference as reference
 import numpy as np
@@ -10,16 +12,16 @@ from dia_keras.units import CBAM, ECA, IE, SE, SEM, SGE, SPA, SPEM, SRM
 
 # With settings that are not the defaults, for features of any number of channels.
 MODULES = {
-    "se": lambda **kwargs: SE(4, **kwargs),
+    "se": lambda **kwargs: SE(4, bias_initializer="ones", **kwargs),
     "se without biases": lambda **kwargs: SE(4, use_bias=False, **kwargs),
     "eca": lambda **kwargs: ECA(3, **kwargs),
-    "ie": lambda **kwargs: IE(**kwargs),
-    "cbam": lambda **kwargs: CBAM(4, 5, **kwargs),
+    "ie": lambda **kwargs: IE(0.5, **kwargs),
+    "cbam": lambda **kwargs: CBAM(4, 5, bias_initializer="ones", **kwargs),
     "cbam without biases": lambda **kwargs: CBAM(4, use_bias=False, **kwargs),
-    "srm": lambda **kwargs: SRM(**kwargs),
+    "srm": lambda **kwargs: SRM(share_norm=True, **kwargs),
     "spa": lambda **kwargs: SPA(4, **kwargs),
-    "sem": lambda **kwargs: SEM(4, **kwargs),
-    "spem": lambda **kwargs: SPEM(**kwargs),
+    "sem": lambda **kwargs: SEM(4, bias_initializer="ones", **kwargs),
+    "spem": lambda **kwargs: SPEM(0.3, **kwargs),
     "sge": lambda **kwargs: SGE(3, **kwargs),
 }
 each_module = pytest.mark.parametrize("name", MODULES)
@@ -115,12 +117,20 @@ def test_one_training_step_changes_every_weight(name, jit_compile):
 
 
 @pytest.mark.parametrize(
-    "name, attention", [("ie", 0.2689414), ("srm", 0.5), ("sge", 0.7310586), ("spem", 0.1192029 * 0.2689414)]
+    "make, attention", [(IE, 0.2689414), (SRM, 0.5), (lambda: SGE(3), 0.7310586), (SPEM, 0.1192029 * 0.2689414)]
 )
-def test_attention_starts_as_a_constant(name, attention):
+def test_attention_starts_as_a_constant(make, attention):
     """IE maps start at w = 0, b = -1; SRM's weights at 0; SGE's at w = 0, b = 1."""
     x = features(2, 4, 4, 12)
-    np.testing.assert_allclose(numpy(MODULES[name]()(x)), attention * x, rtol=1e-5)
+    np.testing.assert_allclose(numpy(make()(x)), attention * x, rtol=1e-5)
+
+
+@pytest.mark.parametrize("make", [lambda **o: SE(4, **o), lambda **o: CBAM(4, **o), lambda **o: SEM(4, **o)])
+def test_initial_biases_may_be_chosen(make):
+    layer = make(bias_initializer="ones")
+    layer.build((None, 4, 4, 12))
+    biases = [numpy(w) for w in layer.weights if w.name == "bias"]
+    assert len(biases) >= 2 and all((bias == 1).all() for bias in biases)
 
 
 @each_module
@@ -136,7 +146,10 @@ def test_a_saved_model_answers_the_same(name, tmp_path):
 @each_module
 def test_config_round_trip(name):
     layer = MODULES[name](data_format="channels_first", name="module")
-    assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+    config = layer.get_config()
+    assert inspect.signature(type(layer)).parameters.keys() - {"kwargs"} <= config.keys()
+    assert config["data_format"] == "channels_first"
+    assert type(layer).from_config(config).get_config() == config
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
@@ -184,8 +197,32 @@ def test_spem_of_no_penalty_learns_from_the_data_alone():
     np.testing.assert_allclose(model.evaluate(x, np.zeros((4, 1)), verbose=0), np.mean(numpy(model(x)) ** 2), rtol=1e-5)
 
 
-def test_sge_of_even_pixels_has_finite_gradients():
-    model = regression(SGE(3))
+def test_srm_normalises_by_the_batch_in_training():
+    layer, x = random("srm", (8, 4, 4, 12)), features(8, 4, 4, 12)
+    w = reference.weights(layer)
+    z = w["style/kernel"][0] * x.mean((1, 2)) + w["style/kernel"][1] * np.sqrt(x.var((1, 2)) + 1e-5)
+    z = (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5) * w["norm/gamma"] + w["norm/beta"]
+    expected = reference.recalibrated(x, reference.sigmoid(z))
+    np.testing.assert_allclose(numpy(layer(x, training=True)), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_pooling_weights_of_spem_may_be_tiny(policy):
+    x = features(2, 4, 4, 12)
+    outputs = []
+    for size in (1.0, 1e-20, 0.0):
+        layer = SPEM(dtype=policy)
+        layer.build(x.shape)
+        randomize(layer)
+        layer.pooling.assign([0.5 * size, -0.25 * size])
+        outputs.append(numpy(layer(x)))
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-2)
+    assert np.isfinite(outputs[2]).all()
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_sge_of_even_pixels_has_finite_gradients(policy):
+    model = regression(SGE(3, dtype=policy))
     model.compile(keras.optimizers.SGD(0.1), "mse")
     model.train_on_batch(np.ones((2, 8, 8, 12), "float32"), np.ones((2, 1), "float32"))
     assert all(np.isfinite(numpy(w)).all() for w in model.weights)
@@ -201,7 +238,10 @@ def test_sge_of_even_pixels_has_finite_gradients():
         (lambda: ECA(True), "`kernel_size` must be a positive odd integer. Received: kernel_size=True"),
         (lambda: SPA(-1), "`ratio` must be a positive integer. Received: ratio=-1"),
         (lambda: SEM("4"), "`ratio` must be a positive integer. Received: ratio='4'"),
-        (lambda: SPEM(-0.1), "`penalty` must not be negative. Received: penalty=-0.1"),
+        (lambda: SPEM(-0.1), "`penalty` must be a number, not negative. Received: penalty=-0.1"),
+        (lambda: SPEM("0.1"), "`penalty` must be a number, not negative. Received: penalty='0.1'"),
+        (lambda: IE("0"), "`shift` must be a number. Received: shift='0'"),
+        (lambda: SRM(32), "`share_norm` must be a bool. Received: share_norm=32"),
         (lambda: SGE(5)(features(1, 4, 4, 12)), "`groups` must divide the number of channels, 12. Received: groups=5"),
         (lambda: SRM(data_format="nchw"), "`data_format` must be.*Received: data_format='nchw'"),
     ],
