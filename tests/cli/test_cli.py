@@ -54,7 +54,8 @@ def test_list_without_match_is_an_error():
 
 def test_list_shows_the_attentions_with_formulas():
     output = run("list", "--attentions")
-    assert all(name in output for name in ATTENTIONS) and "10 N²/r + 2 N/r + 8 N" in output and "reduction = 4" in output
+    assert all(name in output for name in ATTENTIONS)
+    assert "10 N²/r + 2 N/r + 8 N" in output and "reduction = 4" in output
     assert "cbam" not in run("list", "--attentions", "s*")
     assert "No attention matches 'vgg*'" in run("list", "--attentions", "vgg*", fails=True)
     assert "exclude each other" in run("list", "--attentions", "--pretrained", fails=True)
