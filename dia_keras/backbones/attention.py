@@ -129,6 +129,10 @@ ATTENTIONS: dict[str, NamedAttention] = {
 }
 
 
+# Those with a state.
+CELLS = ("dia_lstm", "dia_lstm_light", "lstm")
+
+
 class Attention:
     """Makes the attention layers of a network.
 
@@ -217,9 +221,12 @@ def _factory(attention) -> AttentionFactory | None:
 
 def _check_settings(name: str, settings: dict[str, Any]) -> None:
     """Raises a `ValueError` on settings that the named attention does not have."""
-    first, *others = inspect.signature(ATTENTIONS[name].make).parameters.values()
-    parameters = others if first.name in ("units", "channels") else [first, *others]
+    parameters = list(inspect.signature(ATTENTIONS[name].make).parameters.values())
+    if parameters[0].name in ("units", "channels"):  # a cell's width, which the backbone gives
+        parameters = parameters[1:]
     known = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+    if name in CELLS:  # what they hand on to their base class
+        known = [*dict.fromkeys([*known, "output_activation", "bias_initializer"])]
     unknown = settings.keys() - {*known, "dtype", "trainable"}
     if unknown:
         raise ValueError(

@@ -186,6 +186,12 @@ def test_the_class_of_a_module_is_as_good_as_a_module(module):
     assert configs[0] == configs[1] and len(configs[0]) == 6
 
 
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_every_attention_fits_the_backbones_with_settings_of_their_own(attention):
+    for model in (wrn(10, 1, attention=attention), resnext(11, 2, 4, attention=attention)):
+        assert len(attentions(model)) == 3
+
+
 @pytest.mark.parametrize(
     ("attention", "settings", "known"),
     [

@@ -1,0 +1,165 @@
+"""The paper's cells for inference: the same numbers from fewer, wider ops.
+
+At batch size 1 a small op costs its call, not its arithmetic. So input and hidden state go through one matrix together;
+one sigmoid serves all gates, since tanh(z) = 2 sigmoid(2 z) - 1; and what the zero state makes of the first block of a
+stage is a constant.
+"""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+from keras import ops
+
+from ..units import DIALSTMCell, DIALSTMLightCell, StandardLSTMCell
+
+Weights = dict[str, np.ndarray]
+
+
+@keras.saving.register_keras_serializable(package="dia_keras")
+class FusedLSTMCell(keras.layers.Layer):
+    """An LSTM-like cell with constant weights; `fused` makes it from a trained one.
+
+    Args:
+        units: Integer, N: width of input, output and both states.
+        output_activation: As the trained cell's.
+        shapes: The shapes of the weights by name: the matrices `expand` and, where a hidden layer precedes it,
+            `reduce`, with their biases; of IE maps, `scale`, `hidden_scale` and `shift`; with `first_`, those of a zero
+            state.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor of shape `(batch, units)`.
+        states: `[h, c]`, two tensors of shape `(batch, units)`, or `None` for the zero state.
+
+    Returns:
+        `(h', [h', c'])`, all of shape `(batch, units)`.
+    """
+
+    def __init__(self, units: int, output_activation: str, shapes: Mapping[str, tuple[int, ...]], **kwargs):
+        super().__init__(trainable=False, **{key: value for key, value in kwargs.items() if key != "trainable"})
+        self.units = units
+        self.output_activation = output_activation
+        self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
+        self.state_size = [units, units]
+        self.output_size = units
+
+    def build(self, input_shape):
+        self.maps = {name: self.add_weight(shape, "zeros", name=name) for name, shape in self.shapes.items()}
+        self.built = True
+
+    def call(self, inputs, states=None):
+        which = "first_" if states is None else ""
+        seen = inputs if states is None else ops.concatenate([inputs, states[0]], axis=-1)
+        z = self._linear(f"{which}expand", seen)
+        if "scale" in self.maps:
+            z = ops.concatenate([self._enhanced(which, inputs, states), z], axis=-1)
+        i, o, *f, g = ops.split(ops.sigmoid(z), 3 if states is None else 4, axis=-1)
+        cell = i * (2 * g - 1)
+        if states is not None:
+            cell = f[0] * states[1] + cell
+        hidden = o * keras.activations.get(self.output_activation)(cell)
+        return hidden, [hidden, cell]
+
+    def _linear(self, expand: str, seen):
+        """Returns the linear map `expand` of what is seen, or of the hidden layer that reduces it."""
+        reduce = expand.replace("expand", "reduce")
+        if reduce in self.maps:
+            seen = ops.relu(ops.matmul(seen, self.maps[reduce]) + self.maps[f"{reduce}_bias"])
+        return ops.matmul(seen, self.maps[expand]) + self.maps[f"{expand}_bias"]
+
+    def _enhanced(self, which: str, inputs, states):
+        """Returns the IE maps of the gates i, o and, but for the first block, f, side by side."""
+        scale = self.maps[f"{which}scale"]
+        z = ops.expand_dims(inputs, 1) * scale + self.maps[f"{which}shift"]
+        if states is not None:
+            z = z + ops.expand_dims(states[0], 1) * self.maps["hidden_scale"]
+        return ops.reshape(z, (-1, scale.shape[0] * self.units))
+
+    def compute_output_spec(self, inputs, states=None):
+        def spec():
+            return keras.KerasTensor(inputs.shape, self.compute_dtype)
+
+        return spec(), [spec(), spec()]
+
+    def get_initial_state(self, batch_size=None):
+        return [ops.zeros((batch_size, n), self.compute_dtype) for n in self.state_size]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "output_activation": self.output_activation,
+            "shapes": self.shapes,
+        }
+
+
+def fused(cell: keras.layers.Layer) -> tuple[FusedLSTMCell, list[np.ndarray]] | None:
+    """Returns the fused form of a cell and its weights, or `None` where there is none."""
+    maps = {DIALSTMCell: _dia_lstm, DIALSTMLightCell: _dia_lstm_light, StandardLSTMCell: _standard_lstm}.get(type(cell))
+    if maps is None:
+        return None
+    weights = maps({weight.name: keras.ops.convert_to_numpy(weight).astype("float64") for weight in cell.weights})
+    shapes = {name: value.shape for name, value in weights.items()}
+    return FusedLSTMCell(cell.units, cell.output_activation, shapes, name=cell.name), list(weights.values())
+
+
+def _dia_lstm(w: Weights) -> Weights:
+    bias = w["input_expand_bias"] + w["hidden_expand_bias"]
+    return {
+        **_reducing(w),
+        "first_expand": _gates(w["input_expand_kernel"], first=True),
+        "first_expand_bias": _gates(bias + _of_zero_state(w), first=True),
+        "expand": _gates(np.concatenate([w["input_expand_kernel"], w["hidden_expand_kernel"]])),
+        "expand_bias": _gates(bias),
+    }
+
+
+def _dia_lstm_light(w: Weights) -> Weights:
+    """The rows of the IE maps are i, f, o; only the gate g is in the matrices, doubled."""
+    shift = w["input_shift"] + w["hidden_shift"]
+    first, all_gates = [0, 2], [0, 2, 1]
+    return {
+        **_reducing(w),
+        "first_expand": 2 * w["input_expand_kernel"],
+        "first_expand_bias": 2 * (w["candidate_bias"] + _of_zero_state(w)),
+        "expand": 2 * np.concatenate([w["input_expand_kernel"], w["hidden_expand_kernel"]]),
+        "expand_bias": 2 * w["candidate_bias"],
+        "first_scale": w["input_scale"][first],
+        "first_shift": shift[first],
+        "scale": w["input_scale"][all_gates],
+        "shift": shift[all_gates],
+        "hidden_scale": w["hidden_scale"][all_gates],
+    }
+
+
+def _standard_lstm(w: Weights) -> Weights:
+    bias = w["input_bias"] + w["hidden_bias"]
+    return {
+        "first_expand": _gates(w["input_kernel"], first=True),
+        "first_expand_bias": _gates(bias, first=True),
+        "expand": _gates(np.concatenate([w["input_kernel"], w["hidden_kernel"]])),
+        "expand_bias": _gates(bias),
+    }
+
+
+def _reducing(w: Weights) -> Weights:
+    """Returns the reducing maps: the input's, and both as one block-diagonal matrix."""
+    zeros = np.zeros_like(w["input_reduce_kernel"])
+    return {
+        "first_reduce": w["input_reduce_kernel"],
+        "first_reduce_bias": w["input_reduce_bias"],
+        "reduce": np.block([[w["input_reduce_kernel"], zeros], [zeros, w["hidden_reduce_kernel"]]]),
+        "reduce_bias": np.concatenate([w["input_reduce_bias"], w["hidden_reduce_bias"]]),
+    }
+
+
+def _of_zero_state(w: Weights) -> np.ndarray:
+    """Returns what the hidden path, without its last bias, makes of the zero state."""
+    return np.maximum(w["hidden_reduce_bias"], 0) @ w["hidden_expand_kernel"]
+
+
+def _gates(columns: np.ndarray, first: bool = False) -> np.ndarray:
+    """Returns the columns of the gates i, f, g, o as those of i, o, f (not for the first block) and 2 g."""
+    i, f, g, o = np.split(columns, 4, axis=-1)
+    return np.concatenate([i, o, 2 * g] if first else [i, o, f, 2 * g], axis=-1)

@@ -1,0 +1,112 @@
+"""Networks rewritten for inference answer as the trained ones."""
+
+import keras
+import numpy as np
+import pytest
+
+from dia_keras import backbones
+from dia_keras.export import optimize
+from dia_keras.export.fused_cells import FusedLSTMCell
+
+NETS = {
+    "resnet, DIA-LSTM": lambda: backbones.resnet(11, attention="dia_lstm"),
+    "resnet, Light": lambda: backbones.resnet(14, "basic", attention="dia_lstm_light"),
+    "resnet, LSTM": lambda: backbones.resnet(14, "basic", attention="lstm"),
+    "resnet, tanh, odd reduction": lambda: backbones.resnet(
+        14, "basic", attention="dia_lstm", attention_config={"output_activation": "tanh", "reduction": 3}
+    ),
+    "resnet, stacked cells": lambda: backbones.resnet(14, "basic", attention="dia_lstm", attention_config={"cells": 2}),
+    "resnet, GRU": lambda: backbones.resnet(8, "basic", attention=keras.layers.GRUCell),
+    "resnet, shared SRM": lambda: backbones.resnet(14, "basic", attention="srm", shared=True),
+    "resnet, SE": lambda: backbones.resnet(8, "basic", attention="se"),
+    "resnet without norms": lambda: backbones.resnet(8, "basic", attention="dia_lstm", normalize=False),
+    "preresnet": lambda: backbones.preresnet(8, "basic", attention="dia_lstm"),
+    "wrn": lambda: backbones.wrn(10, 1, attention="dia_lstm_light"),
+    "resnext": lambda: backbones.resnext(11, 4, 8, attention="dia_lstm"),
+    "imagenet_resnet": lambda: backbones.imagenet_resnet(18, attention="dia_lstm", input_shape=(32, 32, 3)),
+}
+IMAGES = np.random.default_rng(1).normal(size=(3, 32, 32, 3)).astype("float32")
+
+
+def randomize(model):
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        noise = rng.normal(size=weight.shape)
+        if weight.name in ("gamma", "moving_variance"):
+            weight.assign(np.exp(0.3 * noise))
+        elif "kernel" not in weight.name:
+            weight.assign(0.3 * noise)
+    return model
+
+
+def numpy(x):
+    return keras.ops.convert_to_numpy(x)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_answers_are_the_same_to_rounding(net):
+    model = randomize(NETS[net]())
+    features = keras.Model(model.input, model.get_layer("pool").input)
+    before = [numpy(w) for w in model.weights]
+    # Features, since the probabilities hide differences.
+    want, got = numpy(features(IMAGES)), numpy(optimize(features)(IMAGES))
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5 * np.abs(want).max())
+    np.testing.assert_allclose(numpy(optimize(model)(IMAGES)), numpy(model(IMAGES)), atol=1e-5)
+    for weight, old in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(numpy(weight), old)
+
+
+@pytest.mark.parametrize(
+    ("net", "norms"),
+    [("resnet, DIA-LSTM", 0), ("resnext", 0), ("imagenet_resnet", 0), ("wrn", 3 + 1), ("resnet, shared SRM", 6)],
+)
+def test_norms_are_folded_into_the_convolutions_before_them(net, norms):
+    """Those that remain follow an addition, or SRM's styles: in a WRN, each block's first and the last."""
+    layers = optimize(NETS[net]()).layers
+    assert sum(isinstance(layer, keras.layers.BatchNormalization) for layer in layers) == norms
+    assert not any(isinstance(layer, keras.layers.Identity) for layer in layers)
+
+
+@pytest.mark.parametrize("attention", ["dia_lstm", "dia_lstm_light", "lstm"])
+def test_cells_of_the_paper_are_fused_and_still_shared(attention):
+    twin = optimize(backbones.resnet(14, "basic", attention=attention))
+    units = [layer for layer in twin.layers if layer.name.endswith("_attention")]
+    assert len(units) == 3 and all(isinstance(unit.cell, FusedLSTMCell) for unit in units)
+
+
+def test_a_norm_whose_convolution_others_read_stays():
+    inputs = keras.Input((8, 8, 3))
+    conv = keras.layers.Conv2D(4, 3, padding="same")(inputs)
+    outputs = keras.layers.Add()([conv, keras.layers.BatchNormalization()(conv)])
+    alone = keras.layers.BatchNormalization(scale=False, center=False)(keras.layers.Conv2D(4, 1)(outputs))
+    model = randomize(keras.Model(inputs, [keras.layers.ReLU()(alone), conv]))
+    twin = optimize(model)
+    assert sum(isinstance(layer, keras.layers.BatchNormalization) for layer in twin.layers) == 1
+    for got, want in zip(twin(IMAGES[:, :8, :8]), model(IMAGES[:, :8, :8]), strict=True):
+        np.testing.assert_allclose(numpy(got), numpy(want), rtol=1e-4, atol=1e-5)
+
+
+def test_a_rewritten_network_is_saved_and_loaded(tmp_path):
+    twin = optimize(randomize(NETS["resnet, Light"]()))
+    twin.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(numpy(keras.models.load_model(tmp_path / "model.keras")(IMAGES)), numpy(twin(IMAGES)))
+
+
+def test_what_is_no_network_is_refused():
+    with pytest.raises(ValueError, match=r"`model` must be a functional `keras.Model`. Received: model=<Dense"):
+        optimize(keras.layers.Dense(2))
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("attention", ["dia_lstm", "dia_lstm_light"])
+def test_tflite_files_of_rewritten_networks_have_fewer_ops(attention, tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    from dia_keras.export import to_tflite
+
+    model = backbones.resnet(14, "basic", attention=attention)
+    counts = []
+    for name, form in (("trained", model), ("optimized", optimize(model))):
+        path = to_tflite(form, tmp_path / f"{name}.tflite").path
+        counts.append(len(Interpreter(str(path))._get_ops_details()))
+    assert counts[1] < counts[0]
