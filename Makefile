@@ -8,10 +8,13 @@ RUN := KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=3
 demo: environment  ## Classify the sample images with embedded weights, export to three formats, compare.
 	$(RUN) $(BIN)/python demo.py
 
+# Two processes, since building networks keeps one core busy; a file's tests stay together and share what they set up.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: environment check  ## Linters, types, and the tests on three backends.
-	$(RUN) $(BIN)/python -m pytest
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not counts and not tensorflow"
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "not counts and not tensorflow" tests/units tests/training
+	$(RUN) $(PYTEST)
+	KERAS_BACKEND=jax $(PYTEST) -m "not counts and not tensorflow"
+	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" tests/units tests/training
 
 check: environment
 	$(BIN)/ruff check .
