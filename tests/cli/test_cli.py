@@ -10,14 +10,15 @@ from PIL import Image
 
 from dia_keras import zoo
 from dia_keras.backbones import ATTENTIONS
-from dia_keras.cli import main
+from dia_keras.cli import console, main
 from dia_keras.samples import sample_paths
 
 RECIPES = pathlib.Path(__file__).parents[2] / "zoo" / "recipes"
 
 
 def run(*arguments, fails=False):
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(main, [str(argument) for argument in arguments])
+    console.width = 200  # the console took the terminal's when it was imported
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert (result.exit_code != 0) == fails, result.output
     if fails:
         assert "Traceback" not in result.output and len(result.output.strip().splitlines()) <= 5
