@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=3
 
-.PHONY: demo test check environment tables clean
+.PHONY: demo test check environment tables web web-test android-test clean
 
 demo: environment  ## Classify the sample images with embedded weights, export to three formats, compare.
 	$(RUN) $(BIN)/python demo.py
@@ -33,6 +33,18 @@ environment: .venv/.made
 	$(BIN)/python -m pip install --quiet -r requirements-test.txt
 	$(BIN)/python -m pip install --quiet -c requirements-test.txt -e ".[tensorflow-cpu,jax,torch,data,export,dev]"
 	touch $@
+
+web: environment  ## Build the page that classifies images in the browser, export/web/dist.
+	$(RUN) $(BIN)/python export/web/make_model.py
+	cd export/web && npm ci && npm run build
+
+web-test: web  ## Test it in a real browser: needs node and chromium.
+	cd export/web && npm test
+	$(RUN) $(BIN)/python -m pytest -rs tests/deployment/test_web.py
+
+android-test: environment  ## Test the Android sample's Kotlin: needs npm, and Debian's default-jdk-headless, junit4 and aapt.
+	npm install --prefix build/kotlin --no-save kotlin-compiler@2.4.20
+	$(RUN) $(BIN)/python -m pytest -rs tests/deployment/test_android_logic.py
 
 clean:
 	rm -rf .venv demo_output build *.egg-info

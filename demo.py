@@ -2,12 +2,14 @@
 
 import pathlib
 import time
+from collections.abc import Callable
+from functools import partial
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from dia_keras import export, zoo
+from dia_keras.export.report import table as report_table
 from dia_keras.samples import load_samples
 
 OUTPUT = pathlib.Path("demo_output")
@@ -27,27 +29,21 @@ def classify() -> None:
 
 
 def compare_exports() -> None:
-    """Exports one model to the three formats; each file was run and compared before it was put in place."""
+    """Exports one model; each file is run and compared before it is put in place."""
     name = "dia_resnet20_cifar100"
     started = time.perf_counter()
     model = zoo.load(name)
     console.print(f"zoo.load({name!r}): {time.perf_counter() - started:.2f} s")
     OUTPUT.mkdir(exist_ok=True)
-    table = Table("format", "file", "MB", "seconds", "difference to Keras", title=f"Exports of {name}")
-    for exporter, path in (
-        (export.to_saved_model, OUTPUT / "saved_model"),
-        (export.to_tflite, OUTPUT / "model.tflite"),
-        (export.to_onnx, OUTPUT / "model.onnx"),
-    ):
-        report = exporter(model, path)
-        table.add_row(
-            report.format,
-            str(report.path),
-            f"{report.size_bytes / 1e6:.2f}",
-            f"{report.seconds:.1f}",
-            np.format_float_scientific(report.max_difference, precision=1),
-        )
-    console.print(table)
+    exports: dict[str, Callable[..., export.ExportReport]] = {
+        "saved_model": export.to_saved_model,
+        "model.tflite": export.to_tflite,
+        "model.onnx": export.to_onnx,
+        "model_dynamic.tflite": partial(export.to_tflite, quantize="dynamic"),
+    }
+    labels = zoo.card(name).labels
+    reports = [exporter(model, OUTPUT / file, labels=labels) for file, exporter in exports.items()]
+    console.print(report_table(reports, title=f"Exports of {name}, in {OUTPUT}/"))
 
 
 if __name__ == "__main__":

@@ -122,9 +122,9 @@ def _flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
 )
 @without_traceback
 def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: pathlib.Path | None) -> None:
-    """Classify IMAGES, of any size and format that Pillow reads."""
+    """Classify IMAGES, of any format that Pillow reads. Of other sizes than the model's, the scaled centre is taken."""
     import numpy as np
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     from . import zoo
 
@@ -133,8 +133,8 @@ def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: path
     for path in images:
         try:
             with Image.open(path) as file:
-                resized = file.convert("RGB").resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
-                pixels.append(np.asarray(resized))
+                upright = ImageOps.exif_transpose(file).convert("RGB")
+            pixels.append(np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)))
         except UnidentifiedImageError as error:
             raise click.ClickException(f"{path} is not an image that Pillow can read.") from error
     batch = np.stack(pixels)
@@ -285,7 +285,7 @@ def _parse_change(change: str) -> tuple[str, Any]:
     epilog=_example(
         "dia-keras export dia_resnet20_cifar100 model.tflite",
         "dia-keras export dia_resnet20_cifar100 model.tflite --quantize int8 --data-dir ~/tensorflow_datasets",
-        "dia-keras export dia_resnet20_cifar100 model.onnx",
+        "dia-keras export dia_resnet20_cifar100 model.onnx --test",
         "dia-keras export dia_resnet20_cifar100 saved_model_folder",
     )
 )
@@ -295,16 +295,31 @@ def _parse_change(change: str) -> tuple[str, Any]:
 @click.option(
     "--quantize",
     type=click.Choice(["float16", "dynamic", "int8", "int16x8"]),
-    help="For .tflite; int8 and int16x8 measure ranges on 200 training images.",
+    help="For .tflite; int8 for .onnx, too. int8 and int16x8 measure ranges on 200 training images.",
 )
+@click.option(
+    "--input-dtype", type=click.Choice(["uint8", "float32"]), help="What .tflite and .onnx files take; default: uint8."
+)
+@click.option("--test", "on_test_set", is_flag=True, help="Measure top-1 of the file and the model on the test set.")
 @data_options
 @without_traceback
 def export(
-    name: str, path: pathlib.Path, weights: str, quantize: str | None, source: str | None, data_dir: str | None
+    name: str,
+    path: pathlib.Path,
+    weights: str,
+    quantize: str | None,
+    input_dtype: str | None,
+    on_test_set: bool,
+    source: str | None,
+    data_dir: str | None,
 ) -> None:
-    """Export the entry NAME to PATH: .tflite, .onnx, or a SavedModel folder. The file is run and compared first."""
+    """Export the entry NAME to PATH: .tflite, .onnx, or a SavedModel folder.
+
+    The file is run and compared with the model first. What was found is shown, and written to PATH.report.json.
+    """
     from . import export as exporters
     from . import zoo
+    from .export.report import table
     from .training.run import load_data
 
     formats: dict[str, Any] = {
@@ -314,13 +329,19 @@ def export(
     }
     if path.suffix not in formats:
         raise ValueError(f"`path` must end in .tflite or .onnx, or have no ending. Received: path={str(path)!r}")
-    if quantize and path.suffix != ".tflite":
-        raise ValueError(f"`--quantize` is for .tflite files. Received: path={str(path)!r}")
-    options: dict[str, Any] = {"quantize": quantize} if quantize else {}
-    if quantize in ("int8", "int16x8"):
-        options["representative"] = load_data(zoo.card(name), source, data_dir).train.images[:200]
-    report = formats[path.suffix](zoo.load(name, weights=weights), path, **options)
-    console.print(
-        f"Wrote {report.path}: {report.size_bytes / 1e6:.2f} MB in {report.seconds:.1f} s, "
-        f"largest difference to Keras {report.max_difference:.1e}"
-    )
+    if quantize and not (path.suffix == ".tflite" or (path.suffix == ".onnx" and quantize == "int8")):
+        raise ValueError(f"`--quantize {quantize}` is not for such files. Received: path={str(path)!r}")
+    if input_dtype and not path.suffix:
+        raise ValueError(f"`--input-dtype` is for .tflite and .onnx files. Received: path={str(path)!r}")
+    options: dict[str, Any] = {"quantize": quantize, "input_dtype": input_dtype}
+    options = {key: value for key, value in options.items() if value}
+    card = zoo.card(name)
+    if on_test_set or quantize in ("int8", "int16x8"):
+        dataset = load_data(card, source, data_dir)
+        if quantize in ("int8", "int16x8"):
+            options["representative"] = dataset.train.images[:200]
+        if on_test_set:
+            options["test"] = (dataset.test.images, dataset.test.labels)
+    report = formats[path.suffix](zoo.load(name, weights=weights), path, labels=card.labels, **options)
+    report.save(f"{path}.report.json")
+    console.print(table([report], title=f"{name}: {path}"))

@@ -2,29 +2,54 @@
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import keras
 import numpy as np
 
-from .arguments import TOLERANCES, check_model, check_packages, check_path, check_quantization, images_for
+from . import inference
+from .accuracy import top1
+from .arguments import (
+    CALIBRATED,
+    TOLERANCES,
+    check_labels,
+    check_model,
+    check_packages,
+    check_path,
+    check_quantization,
+    images_for,
+    input_dtype_for,
+    test_set,
+)
 from .convert import convert_and_check
+from .metadata import describe
 from .precision import in_float32
 from .report import ExportReport
 from .staging import size_of, staged
 
 PathLike = str | os.PathLike[str]
+Test = tuple[np.ndarray, np.ndarray]
 
 
 def to_saved_model(
-    model: keras.Model, path: PathLike, images: np.ndarray | None = None, *, tolerance: float = 1e-4
+    model: keras.Model,
+    path: PathLike,
+    images: np.ndarray | None = None,
+    *,
+    labels: Sequence[str] | None = None,
+    optimize: bool = True,
+    test: Test | None = None,
+    tolerance: float = 1e-4,
 ) -> ExportReport:
     """Exports a model as a TensorFlow SavedModel, which needs neither Keras nor dia_keras.
 
     `tf.saved_model.load(path)` gives a function of images, float32 or uint8, of any number. The signature
-    `"serving_default"` takes float32 and `"serving_uint8"` takes uint8 `images`; both return `predictions`. The file
-    is loaded, run, and put in place only if it answers as `model.predict` does.
+    `"serving_default"` takes float32 and `"serving_uint8"` takes uint8 `images`; `"serving_encoded"` takes `encoded`,
+    the bytes of JPEG or PNG files, and scales their centres to the model's size. All return `predictions`.
+    `assets.extra` has labels and metadata. The folder is loaded, run, and put in place only if it answers as
+    `model.predict` does.
 
     Args:
         model: Functional `keras.Model`, built on any backend, from images of a fixed size, channels last, to one
@@ -32,6 +57,10 @@ def to_saved_model(
         path: The folder to write. A SavedModel that is there is replaced.
         images: Array `(n, height, width, channels)`, uint8 or float, of images as the model takes them, to compare
             on. Default: the package's sample images, pixel values 0 to 255, in the model's size.
+        labels: Names of the classes, which the file then carries.
+        optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
+        test: Images and labels, `((n, height, width, channels), (n,))`, on which the accuracies of file and model are
+            measured for the report.
         tolerance: The largest difference allowed: absolute for probabilities, relative to the largest for logits.
 
     Returns:
@@ -39,7 +68,7 @@ def to_saved_model(
 
     Raises:
         ExportMismatchError: Where the file does not answer as the model does. Nothing is written, as with any error.
-        ValueError: On a model, a path or images that cannot be used.
+        ValueError: On a model, a path, images or labels that cannot be used.
         ImportError: Without the packages of `dia_keras[export]`.
 
     Example:
@@ -47,7 +76,7 @@ def to_saved_model(
     >>> to_saved_model(model, "dia_resnet20")
     >>> tf.saved_model.load("dia_resnet20")(images)
     """
-    return _export("saved_model", model, path, images, tolerance)
+    return _export("saved_model", model, path, images, "float32", labels, optimize, test, tolerance)
 
 
 def to_tflite(
@@ -58,12 +87,17 @@ def to_tflite(
     quantize: Literal["float16", "dynamic", "int8", "int16x8"] | None = None,
     representative: np.ndarray | None = None,
     batch_size: int | None = 1,
+    input_dtype: Literal["uint8", "float32"] | None = None,
+    labels: Sequence[str] | None = None,
+    optimize: bool = True,
+    test: Test | None = None,
     tolerance: float | None = None,
 ) -> ExportReport:
     """Exports a model as a TFLite file, for LiteRT on phones and small devices.
 
-    Its one signature takes float32 `images`, of values 0 to 255, and returns float32 `predictions`, however the file
-    computes in between. It is run with `ai_edge_litert`, and put in place only if it answers as `model.predict` does.
+    Its one signature takes `images`, of values 0 to 255, and returns float32 `predictions`, however the file computes
+    in between. It is a zip archive, too, of `labels.txt` and `metadata.json`, as TFLite Metadata has it. It is run with
+    `ai_edge_litert`, and put in place only if it answers as `model.predict` does.
 
     Args:
         model: Functional `keras.Model`, see `to_saved_model`.
@@ -75,6 +109,11 @@ def to_tflite(
         representative: Training images, `(n, height, width, channels)`, uint8 or float, on which the ranges of the
             activations are measured: a hundred or more, for `"int8"` and `"int16x8"` only.
         batch_size: Number of images the file takes at a time. `None` is any number, which runs slower on one image.
+        input_dtype: Dtype of the images that the file takes. Default: `"uint8"`, but `"float32"` for `"int16x8"`, which
+            cannot take integers, and where `images` are float.
+        labels: Names of the classes, which the file then carries.
+        optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
+        test: Test images and labels for the report, see `to_saved_model`.
         tolerance: The largest difference allowed, see `to_saved_model`. Default: 1e-4 in float32, 0.02 in float16, 0.2
             for dynamic ranges, and 0.5 where the activations are quantised too.
 
@@ -83,7 +122,7 @@ def to_tflite(
 
     Raises:
         ExportMismatchError: Where the file does not answer as the model does. Nothing is written, as with any error.
-        ValueError: On a model, a path or images that cannot be used.
+        ValueError: On a model, a path, images or labels that cannot be used.
         ImportError: Without the packages of `dia_keras[export]`.
 
     Example:
@@ -93,34 +132,56 @@ def to_tflite(
     """
     if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
         raise ValueError(f"`batch_size` must be a positive integer or None. Received: batch_size={batch_size!r}")
-    check_quantization(quantize, representative, batch_size)
+    check_quantization("tflite", quantize, representative)
+    if quantize in CALIBRATED and batch_size is None:
+        raise ValueError(f"`batch_size` must be an integer for quantize={quantize!r}. Received: batch_size=None")
     if tolerance is None:
         tolerance = TOLERANCES[quantize]
     options = {"batch_size": batch_size, "quantize": quantize, "representative": representative}
-    return _export("tflite", model, path, images, tolerance, **options)
+    return _export("tflite", model, path, images, input_dtype, labels, optimize, test, tolerance, **options)
 
 
 def to_onnx(
-    model: keras.Model, path: PathLike, images: np.ndarray | None = None, *, opset: int = 17, tolerance: float = 1e-4
+    model: keras.Model,
+    path: PathLike,
+    images: np.ndarray | None = None,
+    *,
+    quantize: Literal["int8"] | None = None,
+    representative: np.ndarray | None = None,
+    opset: int = 17,
+    input_dtype: Literal["uint8", "float32"] | None = None,
+    labels: Sequence[str] | None = None,
+    optimize: bool = True,
+    test: Test | None = None,
+    tolerance: float | None = None,
 ) -> ExportReport:
     """Exports a model as an ONNX file, for ONNX Runtime and others.
 
-    It takes float32 `images`, any number (dimension `batch`), and returns `predictions`. The file passes
-    `onnx.checker`, is run with ONNX Runtime, and put in place only if it answers as `model.predict` does.
+    It takes `images`, any number (dimension `batch`), of values 0 to 255, and returns float32 `predictions`; its
+    metadata properties have labels and normalisation. The file passes `onnx.checker`, is run with ONNX Runtime, and put
+    in place only if it answers as `model.predict` does.
 
     Args:
         model: Functional `keras.Model`, see `to_saved_model`.
         path: The file to write, `*.onnx`. A file that is there is replaced.
         images: Images to compare on, see `to_saved_model`.
+        quantize: `None` is float32; `"int8"` has int8 weights and uint8 activations in the convolutions and what
+            follows them, and leaves the attention in float32.
+        representative: Training images, see `to_tflite`, for `"int8"` only.
         opset: Version of the ONNX operators, 13 to 18.
-        tolerance: The largest difference allowed, see `to_saved_model`.
+        input_dtype: Dtype of the images that the file takes. Default: `"uint8"`, but `"float32"` where `images` are
+            float.
+        labels: Names of the classes, which the file then carries.
+        optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
+        test: Test images and labels for the report, see `to_saved_model`.
+        tolerance: The largest difference allowed, see `to_saved_model`. Default: 1e-4 in float32, 0.5 in int8.
 
     Returns:
         An `ExportReport`.
 
     Raises:
         ExportMismatchError: Where the file does not answer as the model does. Nothing is written, as with any error.
-        ValueError: On a model, a path or images that cannot be used.
+        ValueError: On a model, a path, images or labels that cannot be used.
         ImportError: Without the packages of `dia_keras[export]`.
 
     Example:
@@ -129,21 +190,38 @@ def to_onnx(
     """
     if opset not in range(13, 19):
         raise ValueError(f"`opset` must be an integer from 13 to 18. Received: opset={opset!r}")
-    return _export("onnx", model, path, images, tolerance, opset=opset)
+    check_quantization("onnx", quantize, representative)
+    if tolerance is None:
+        tolerance = TOLERANCES[quantize]
+    options = {"opset": opset, "quantize": quantize, "representative": representative}
+    return _export("onnx", model, path, images, input_dtype, labels, optimize, test, tolerance, **options)
 
 
-def _export(format: str, model, path, images, tolerance: float, **options) -> ExportReport:
+def _export(
+    format: str, model, path, images, input_dtype, labels, optimize, test, tolerance: float, **options
+) -> ExportReport:
     start = time.perf_counter()
     path = Path(path)
     check_packages(format)
     check_model(model)
     check_path(format, path)
+    check_labels(model, labels)
     images = images_for(model, images)
+    quantize = options.get("quantize")
+    if format != "saved_model":  # which takes several dtypes
+        input_dtype = options["input_dtype"] = input_dtype_for(input_dtype, images, quantize)
     if options.get("representative") is not None:
         options["representative"] = images_for(model, options["representative"], "representative")
+    test = test_set(model, test)
     model = in_float32(model)
     expected = model.predict(images.astype("float32"), verbose=0)
+    # XLA, which may compile a SavedModel, gains by pooling before the last convolution; other runtimes do not.
+    network = inference.optimize(model, pool_first=format == "saved_model") if optimize else model
+    options["metadata"] = describe(model, input_dtype, labels)
     with staged(path) as target:
-        difference = convert_and_check(format, model, target, images, expected, tolerance, options)
+        found = convert_and_check(format, network, target, images, expected, tolerance, options, test)
         size = size_of(target)
-    return ExportReport(path, format, size, time.perf_counter() - start, difference)
+    seconds = time.perf_counter() - start - found.pop("test_seconds", 0.0)
+    if test:
+        found["model_top1"] = top1(lambda part: model.predict(part, verbose=0), *test)
+    return ExportReport(path, format, quantize, size, seconds, images=len(images), **found)

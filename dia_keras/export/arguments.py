@@ -14,6 +14,7 @@ PACKAGES = {
     "tflite": ("tensorflow", "ai_edge_litert"),
     "onnx": ("tensorflow", "tf2onnx", "onnx", "onnxruntime"),
 }
+QUANTIZATIONS = {"tflite": (None, "float16", "dynamic", "int8", "int16x8"), "onnx": (None, "int8")}
 SUFFIXES = {"tflite": ".tflite", "onnx": ".onnx"}
 # By quantisation: how much a file may differ from its model, unless the caller says. Of 1,000 test images of CIFAR-100,
 # DIA-ResNet20 differed by 0.007 (float16), 0.065 (dynamic), 0.17 (int8) and 0.23 (int16x8) at most.
@@ -59,19 +60,66 @@ def check_model(model) -> None:
         )
 
 
-def check_quantization(quantize, representative, batch_size) -> None:
-    """Raises a `ValueError` on a quantisation that there is not, or that lacks its representative images."""
-    if quantize not in TOLERANCES:
-        names = ", ".join(map(repr, TOLERANCES))
+def check_quantization(format: str, quantize, representative) -> None:
+    """Raises a `ValueError` on a quantisation that the format has not, or that lacks its representative images."""
+    if quantize not in QUANTIZATIONS[format]:
+        names = ", ".join(map(repr, QUANTIZATIONS[format]))
         raise ValueError(f"`quantize` must be one of {names}. Received: quantize={quantize!r}")
     if quantize in CALIBRATED and representative is None:
         raise ValueError(f"`representative` must be training images for quantize={quantize!r}. Received: None")
     if quantize not in CALIBRATED and representative is not None:
+        calibrated = " and ".join(repr(name) for name in CALIBRATED if name in QUANTIZATIONS[format])
+        raise ValueError(f"`representative` is for {calibrated} only. Received: quantize={quantize!r}")
+
+
+def input_dtype_for(input_dtype: str | None, images: np.ndarray, quantize: str | None) -> str:
+    """Returns the dtype of the images that a file takes; by default that of the images to compare on.
+
+    Raises:
+        ValueError: On a dtype that is not possible.
+    """
+    integers = images.dtype == np.uint8
+    if input_dtype is None:
+        return "uint8" if integers and quantize != "int16x8" else "float32"
+    if input_dtype not in ("uint8", "float32"):
+        raise ValueError(f"`input_dtype` must be 'uint8' or 'float32'. Received: input_dtype={input_dtype!r}")
+    if input_dtype == "uint8" and quantize == "int16x8":
+        raise ValueError("`input_dtype` must be 'float32' for quantize='int16x8'. Received: input_dtype='uint8'")
+    if input_dtype == "uint8" and not integers:
         raise ValueError(
-            f"`representative` is for {' and '.join(map(repr, CALIBRATED))} only. Received: quantize={quantize!r}"
+            "`input_dtype` must be 'float32' where `images` are float. "
+            f"Received: input_dtype='uint8', images of dtype {images.dtype}"
         )
-    if quantize in CALIBRATED and batch_size is None:
-        raise ValueError(f"`batch_size` must be an integer for quantize={quantize!r}. Received: batch_size=None")
+    return input_dtype
+
+
+def check_labels(model: keras.Model, labels) -> None:
+    """Raises a `ValueError` on labels that are not names of the model's classes."""
+    if labels is None:
+        return
+    classes = model.outputs[0].shape[-1]
+    names = list(labels)
+    if isinstance(labels, str) or len(names) != classes or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"`labels` must be the names of {classes} classes. Received: labels={labels!r}")
+
+
+def test_set(model: keras.Model, test) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns the test images and their labels, `(n,)`.
+
+    Raises:
+        ValueError: Where they do not fit the model or each other.
+    """
+    if test is None:
+        return None
+    if not isinstance(test, tuple) or len(test) != 2:
+        raise ValueError(f"`test` must be images and labels, `(images, labels)`. Received: {type(test).__name__}")
+    images, labels = images_for(model, test[0], "test images"), np.asarray(test[1])
+    if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"`test` must have one label, an integer, for each of its {len(images)} images. "
+            f"Received: labels of dtype {labels.dtype} and shape {labels.shape}"
+        )
+    return images, labels
 
 
 def images_for(model: keras.Model, images, argument: str = "images") -> np.ndarray:

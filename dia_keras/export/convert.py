@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import keras
 import numpy as np
 
 from . import parity
+from .accuracy import top1
 
 
 def convert_and_check(
@@ -23,34 +25,47 @@ def convert_and_check(
     expected: np.ndarray,
     tolerance: float,
     options: dict[str, Any],
-) -> float:
-    """Writes `model` to `path`, runs what was written, and returns the largest difference from `expected`.
+    test: tuple[np.ndarray, np.ndarray] | None = None,
+) -> dict[str, Any]:
+    """Writes `model` to `path`, runs what was written, and returns what a report says of it.
 
     Args:
-        format: Name of the module that has `write` and `answers` for the format.
+        format: Name of the module that has `write`, `runners` and `anatomy` for the format.
         model: The model, in float32.
         path: Where to write.
         images: Images to compare on.
-        expected: The model's predictions.
+        expected: The predictions that are right.
         tolerance: The largest difference allowed.
         options: Keywords of the format's `write`.
+        test: Images and labels to measure the accuracy on, or `None`.
 
     Raises:
         ExportMismatchError: Where the difference is larger.
         RuntimeError: Where the TensorFlow process failed.
     """
     if keras.backend.backend() != "tensorflow":
-        return _in_tensorflow_process(format, model, path, images, expected, tolerance, options)
+        return _in_tensorflow_process(format, model, path, images, expected, tolerance, options, test)
     module = importlib.import_module(f".{format}", __package__)
+    start = time.perf_counter()
     module.write(model, path, **options)
-    return parity.check(module.answers(path, images), expected, tolerance)
+    found = {"conversion_seconds": time.perf_counter() - start}
+    runners = module.runners(path, images.dtype)
+    found["max_difference"] = parity.check(runners, images, expected, tolerance)
+    found |= module.anatomy(path)
+    if test:
+        start = time.perf_counter()
+        first = next(iter(runners.values()))
+        found |= {"top1": top1(first, *test), "test_seconds": time.perf_counter() - start}
+    return found
 
 
-def _in_tensorflow_process(format, model, path, images, expected, tolerance, options) -> float:
+def _in_tensorflow_process(format, model, path, images, expected, tolerance, options, test) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model.save(folder / "model.keras")
         arrays: dict[str, Any] = {key: value for key, value in options.items() if isinstance(value, np.ndarray)}
+        if test:
+            arrays |= {"test_images": test[0], "test_labels": test[1]}
         np.savez(folder / "arrays.npz", images=images, expected=expected, **arrays)
         options = {key: value for key, value in options.items() if key not in arrays}
         request = {"format": format, "path": str(path.absolute()), "tolerance": tolerance, "options": options}
@@ -71,7 +86,7 @@ def _in_tensorflow_process(format, model, path, images, expected, tolerance, opt
         raise parity.ExportMismatchError(answer["mismatch"])
     if "error" in answer:
         raise RuntimeError(f"`model` could not be converted on the TensorFlow backend: {answer['error']}")
-    return answer["max_difference"]
+    return answer["found"]
 
 
 def answer_request(folder: Path) -> None:
@@ -83,11 +98,12 @@ def answer_request(folder: Path) -> None:
         model = keras.models.load_model(folder / "model.keras", compile=False)
         path, options = Path(request.pop("path")), request.pop("options")
         images, expected = arrays.pop("images"), arrays.pop("expected")
+        test = (arrays.pop("test_images"), arrays.pop("test_labels")) if "test_images" in arrays else None
         options |= arrays
-        difference = convert_and_check(
-            model=model, path=path, images=images, expected=expected, options=options, **request
+        found = convert_and_check(
+            model=model, path=path, images=images, expected=expected, options=options, test=test, **request
         )
-        result = {"max_difference": difference}
+        result = {"found": found}
     except parity.ExportMismatchError as error:
         result = {"mismatch": str(error)}
     except Exception as error:  # whatever went wrong is for the process that asked

@@ -6,26 +6,28 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from ..backbones import native_grouped_convolutions
 
 
-def freeze(model, batch_size: int | None = None, native_groups: bool = False):
-    """Returns a concrete function: float32 images `(batch_size, height, width, channels)` to predictions.
+def freeze(model, batch_size: int | None = None, native_groups: bool = False, input_dtype: str = "float32"):
+    """Returns a concrete function: images `(batch_size, height, width, channels)` to predictions.
 
     Args:
         model: Keras model with one input and one output, on the TensorFlow backend.
         batch_size: Number of images, or `None` for any.
         native_groups: Whether the grouped convolutions of a backbone are single ops, which TensorFlow itself would run
             slowly on a CPU.
+        input_dtype: The dtype of the images.
     """
-    images = tf.TensorSpec((batch_size, *model.inputs[0].shape[1:]), tf.float32, name="images")
-    function = tf.function(lambda images: model(images, training=False))
+    images = tf.TensorSpec((batch_size, *model.inputs[0].shape[1:]), input_dtype, name="images")
+    function = tf.function(lambda images: model(tf.cast(images, tf.float32), training=False))
     with native_grouped_convolutions(native_groups):
         concrete = function.get_concrete_function(images)
     return convert_variables_to_constants_v2(concrete)
 
 
-def named(frozen, dtype=tf.float32):
-    """Returns a frozen function as a signature: images of `dtype`, named "images", to `{"predictions": ...}`."""
-    images = tf.TensorSpec(frozen.inputs[0].shape, dtype, name="images")
-    function = tf.function(lambda images: {"predictions": frozen(tf.cast(images, tf.float32))[0]})
+def named(frozen, dtype=None):
+    """Returns a frozen function as a signature: "images", of `dtype` or its own, to `{"predictions": ...}`."""
+    own = frozen.inputs[0]
+    images = tf.TensorSpec(own.shape, dtype or own.dtype, name="images")
+    function = tf.function(lambda images: {"predictions": frozen(tf.cast(images, own.dtype))[0]})
     return function.get_concrete_function(images)
 
 

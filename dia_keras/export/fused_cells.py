@@ -1,8 +1,8 @@
 """The paper's cells for inference: the same numbers from fewer, wider ops.
 
-At batch size 1 a small op costs its call, not its arithmetic. So input and hidden state go through one matrix together;
-one sigmoid serves all gates, since tanh(z) = 2 sigmoid(2 z) - 1; and what the zero state makes of the first block of a
-stage is a constant.
+At batch size 1 a small op costs its call, not its arithmetic. So input and hidden state, once they are reduced, go
+through one matrix together; one sigmoid serves all gates, since tanh(z) = 2 sigmoid(2 z) - 1; and what the zero state
+makes of the first block of a stage is a constant.
 """
 
 from collections.abc import Mapping
@@ -12,20 +12,21 @@ import numpy as np
 from keras import ops
 
 from ..units import DIALSTMCell, DIALSTMLightCell, StandardLSTMCell
+from ..units.two_state_cell import TwoStateCell
 
 Weights = dict[str, np.ndarray]
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
-class FusedLSTMCell(keras.layers.Layer):
+class FusedLSTMCell(TwoStateCell):
     """An LSTM-like cell with constant weights; `fused` makes it from a trained one.
 
     Args:
         units: Integer, N: width of input, output and both states.
         output_activation: As the trained cell's.
-        shapes: The shapes of the weights by name: the matrices `expand` and, where a hidden layer precedes it,
-            `reduce`, with their biases; of IE maps, `scale`, `hidden_scale` and `shift`; with `first_`, those of a zero
-            state.
+        shapes: The shapes of the weights by name: the matrix `expand` and, where hidden layers precede it,
+            `input_reduce_kernel` and `hidden_reduce_kernel`, with their biases; of IE maps, `scale`, `hidden_scale`
+            and `shift`; with `first_`, those of a zero state.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -37,12 +38,9 @@ class FusedLSTMCell(keras.layers.Layer):
     """
 
     def __init__(self, units: int, output_activation: str, shapes: Mapping[str, tuple[int, ...]], **kwargs):
-        super().__init__(trainable=False, **{key: value for key, value in kwargs.items() if key != "trainable"})
-        self.units = units
+        super().__init__(units, **{**kwargs, "trainable": False})
         self.output_activation = output_activation
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
-        self.state_size = [units, units]
-        self.output_size = units
 
     def build(self, input_shape):
         self.maps = {name: self.add_weight(shape, "zeros", name=name) for name, shape in self.shapes.items()}
@@ -50,8 +48,10 @@ class FusedLSTMCell(keras.layers.Layer):
 
     def call(self, inputs, states=None):
         which = "first_" if states is None else ""
-        seen = inputs if states is None else ops.concatenate([inputs, states[0]], axis=-1)
-        z = self._linear(f"{which}expand", seen)
+        seen = self._reduced("input", inputs)
+        if states is not None:
+            seen = ops.concatenate([seen, self._reduced("hidden", states[0])], axis=-1)
+        z = ops.matmul(seen, self.maps[f"{which}expand"]) + self.maps[f"{which}expand_bias"]
         if "scale" in self.maps:
             z = ops.concatenate([self._enhanced(which, inputs, states), z], axis=-1)
         i, o, *f, g = ops.split(ops.sigmoid(z), 3 if states is None else 4, axis=-1)
@@ -61,12 +61,11 @@ class FusedLSTMCell(keras.layers.Layer):
         hidden = o * keras.activations.get(self.output_activation)(cell)
         return hidden, [hidden, cell]
 
-    def _linear(self, expand: str, seen):
-        """Returns the linear map `expand` of what is seen, or of the hidden layer that reduces it."""
-        reduce = expand.replace("expand", "reduce")
-        if reduce in self.maps:
-            seen = ops.relu(ops.matmul(seen, self.maps[reduce]) + self.maps[f"{reduce}_bias"])
-        return ops.matmul(seen, self.maps[expand]) + self.maps[f"{expand}_bias"]
+    def _reduced(self, name: str, seen):
+        """Returns the hidden layer `name` of what is seen, or that itself where there is none."""
+        if f"{name}_reduce_kernel" not in self.maps:
+            return seen
+        return ops.relu(ops.matmul(seen, self.maps[f"{name}_reduce_kernel"]) + self.maps[f"{name}_reduce_bias"])
 
     def _enhanced(self, which: str, inputs, states):
         """Returns the IE maps of the gates i, o and, but for the first block, f, side by side."""
@@ -76,19 +75,9 @@ class FusedLSTMCell(keras.layers.Layer):
             z = z + ops.expand_dims(states[0], 1) * self.maps["hidden_scale"]
         return ops.reshape(z, (-1, scale.shape[0] * self.units))
 
-    def compute_output_spec(self, inputs, states=None):
-        def spec():
-            return keras.KerasTensor(inputs.shape, self.compute_dtype)
-
-        return spec(), [spec(), spec()]
-
-    def get_initial_state(self, batch_size=None):
-        return [ops.zeros((batch_size, n), self.compute_dtype) for n in self.state_size]
-
     def get_config(self):
         return {
             **super().get_config(),
-            "units": self.units,
             "output_activation": self.output_activation,
             "shapes": self.shapes,
         }
@@ -144,14 +133,7 @@ def _standard_lstm(w: Weights) -> Weights:
 
 
 def _reducing(w: Weights) -> Weights:
-    """Returns the reducing maps: the input's, and both as one block-diagonal matrix."""
-    zeros = np.zeros_like(w["input_reduce_kernel"])
-    return {
-        "first_reduce": w["input_reduce_kernel"],
-        "first_reduce_bias": w["input_reduce_bias"],
-        "reduce": np.block([[w["input_reduce_kernel"], zeros], [zeros, w["hidden_reduce_kernel"]]]),
-        "reduce_bias": np.concatenate([w["input_reduce_bias"], w["hidden_reduce_bias"]]),
-    }
+    return {name: values for name, values in w.items() if "_reduce_" in name}
 
 
 def _of_zero_state(w: Weights) -> np.ndarray:

@@ -1,9 +1,12 @@
 """ONNX: for ONNX Runtime, and the many tools that read it."""
 
+import json
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,12 +14,20 @@ import onnxruntime
 import tf2onnx
 
 from .freeze import freeze, inline_xla_calls
-from .parity import in_two_batches
+from .parity import Runner
 
 
-def write(model, path: Path, opset: int = 17) -> None:
-    """Writes the file `path`: float32 "images" to "predictions", with a free first dimension "batch"."""
-    frozen = freeze(model, native_groups=True)
+def write(
+    model,
+    path: Path,
+    metadata: dict[str, Any],
+    input_dtype: str = "uint8",
+    opset: int = 17,
+    quantize: str | None = None,
+    representative: np.ndarray | None = None,
+) -> None:
+    """Writes the file `path`: "images" to "predictions", with a free first dimension "batch"."""
+    frozen = freeze(model, native_groups=True, input_dtype=input_dtype)
     names = {frozen.inputs[0].name: "images", frozen.outputs[0].name: "predictions"}
     input_name, output_name = names
     with _without_deprecation_warnings():
@@ -30,18 +41,26 @@ def write(model, path: Path, opset: int = 17) -> None:
         )
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    if quantize and representative is not None:
+        from .onnx_int8 import quantized
+
+        proto = quantized(proto, representative.astype(input_dtype))
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
+    onnx.helper.set_model_props(proto, texts)
     onnx.checker.check_model(proto, full_check=True)
     path.write_bytes(proto.SerializeToString())
 
 
-def answers(path: Path, images: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields the file's answers to `images`."""
+def runners(path: Path, dtype: np.dtype) -> dict[str, Runner]:
+    """Returns the file."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    takes = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}[session.get_inputs()[0].type]
+    return {"the file": lambda images: session.run(["predictions"], {"images": images.astype(takes)})[0]}
 
-    def predict(part):
-        return session.run(["predictions"], {"images": part.astype("float32")})[0]
 
-    yield "the file", in_two_batches(predict, images)
+def anatomy(path: Path) -> dict[str, Any]:
+    """Returns the number of ops by type."""
+    return {"ops": dict(Counter(node.op_type for node in onnx.load(path).graph.node).most_common())}
 
 
 @contextmanager

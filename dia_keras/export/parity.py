@@ -1,8 +1,12 @@
 """Whether an exported file answers as the model does."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 import numpy as np
+
+#: Function of images, `(n, height, width, channels)`, that returns predictions, `(n, ...)`.
+Runner = Callable[[np.ndarray], np.ndarray]
+Runners = Mapping[str, Runner]
 
 
 class ExportMismatchError(ValueError):
@@ -19,11 +23,12 @@ def largest_difference(predictions: np.ndarray, expected: np.ndarray) -> float:
     return float(np.max(np.abs(predictions - expected)) / max(1.0, np.max(np.abs(expected))))
 
 
-def check(answers: Iterable[tuple[str, np.ndarray]], expected: np.ndarray, tolerance: float) -> float:
+def check(runners: Runners, images: np.ndarray, expected: np.ndarray, tolerance: float) -> float:
     """Returns the largest difference of all answers.
 
     Args:
-        answers: Pairs of what has answered, for the message, and its predictions.
+        runners: What answers, by its name for the message.
+        images: The images, of which one alone, and then all others, are asked for.
         expected: The model's predictions, `(n, ...)`.
         tolerance: What the difference may be at most.
 
@@ -31,8 +36,8 @@ def check(answers: Iterable[tuple[str, np.ndarray]], expected: np.ndarray, toler
         ExportMismatchError: Where a difference is larger, or not a number.
     """
     differences = [0.0]
-    for what, predictions in answers:
-        difference = largest_difference(predictions, expected)
+    for what, predict in runners.items():
+        difference = largest_difference(in_two_batches(predict, images), expected)
         if not difference <= tolerance:
             raise ExportMismatchError(
                 f"The exported file does not answer as `model` does: {what} differs by {difference:.3g}, more than "
@@ -42,7 +47,7 @@ def check(answers: Iterable[tuple[str, np.ndarray]], expected: np.ndarray, toler
     return max(differences)
 
 
-def in_two_batches(predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+def in_two_batches(predict: Runner, images: np.ndarray) -> np.ndarray:
     """Returns the predictions of one image and of all others: a file that fixes the batch size cannot give them."""
     parts = [images[:1], images[1:]] if len(images) > 1 else [images]
     return np.concatenate([predict(part) for part in parts])

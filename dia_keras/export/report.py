@@ -1,23 +1,74 @@
 """What an export tells about itself."""
 
-from dataclasses import dataclass
+import dataclasses
+import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+from rich.table import Table
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class ExportReport:
     """An exported and checked file.
 
     Attributes:
         path: The file; the folder of a SavedModel.
         format: `"saved_model"`, `"tflite"` or `"onnx"`.
+        quantize: How it was quantised, or `None`.
         size_bytes: Size of the file, or of all files of the folder.
-        seconds: Time of the whole export: conversion, and predictions of both model and file.
+        seconds: Time of the export: conversion, and predictions of both model and file on the images compared.
+        conversion_seconds: Time of the conversion alone.
         max_difference: Largest difference from the model's predictions, see `parity.largest_difference`.
+        images: Number of images compared.
+        ops: Number of the file's ops by type, most frequent first.
+        partitions: Number of parts into which LiteRT's CPU delegate puts the ops of a TFLite file.
+        top1: Fraction of the test images, if given, whose best class is right by the file.
+        model_top1: The same by the model.
     """
 
     path: Path
     format: str
+    quantize: str | None
     size_bytes: int
     seconds: float
+    conversion_seconds: float
     max_difference: float
+    images: int
+    ops: dict[str, int]
+    partitions: int | None = None
+    top1: float | None = None
+    model_top1: float | None = None
+
+    @property
+    def variant(self) -> str:
+        """Returns the format, and how it is quantised, if it is."""
+        return f"{self.format}, {self.quantize}" if self.quantize else self.format
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the report as what JSON can hold."""
+        return {**dataclasses.asdict(self), "path": str(self.path)}
+
+    def save(self, path: str | Path) -> None:
+        """Writes the report to the JSON file `path`."""
+        Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n")
+
+
+def table(reports: Iterable[ExportReport], title: str | None = None) -> Table:
+    """Returns reports as a table for the terminal."""
+    reports = list(reports)
+    columns = ["format", "MB", "seconds", "ops", "parts", "difference to Keras"]
+    measured = any(report.top1 is not None for report in reports)
+    shown = Table(*columns, *(["top-1 (%)", "Keras' (%)"] if measured else []), title=title)
+    for report in reports:
+        shown.add_row(
+            report.variant,
+            f"{report.size_bytes / 1e6:.2f}",
+            f"{report.seconds:.1f}",
+            str(sum(report.ops.values())),
+            "" if report.partitions is None else str(report.partitions),
+            f"{report.max_difference:.1e}",
+            *("" if value is None else f"{100 * value:.2f}" for value in (report.top1, report.model_top1) if measured),
+        )
+    return shown

@@ -1,14 +1,17 @@
 """TFLite: for LiteRT, on phones and small devices."""
 
-from collections.abc import Iterator
+import json
+import zipfile
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from .freeze import freeze, named
-from .parity import in_two_batches
+from .parity import Runner
 
 INTEGER_OPS = {
     "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
@@ -19,13 +22,15 @@ INTEGER_OPS = {
 def write(
     model,
     path: Path,
+    metadata: dict[str, Any],
+    input_dtype: str = "uint8",
     batch_size: int | None = 1,
     quantize: str | None = None,
     representative: np.ndarray | None = None,
 ) -> None:
-    """Writes the file `path`, with one signature: float32 "images" to float32 "predictions"."""
+    """Writes the file `path`, with one signature, "images" to float32 "predictions", and its metadata behind it."""
     module = tf.Module()
-    signature = named(freeze(model, batch_size, native_groups=True))
+    signature = named(freeze(model, batch_size, native_groups=True, input_dtype=input_dtype))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([signature], module)
     if quantize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -33,27 +38,41 @@ def write(
         converter.target_spec.supported_types = [tf.float16]
     if quantize in INTEGER_OPS and representative is not None:
         converter.target_spec.supported_ops = [INTEGER_OPS[quantize]]
-        parts = batches_of(batch_size, representative)
+        parts = batches_of(batch_size, representative).astype(input_dtype)
         converter.representative_dataset = lambda: ([part] for part in parts)
     path.write_bytes(converter.convert())
+    # As TFLite Metadata has it: the file is a zip archive, too.
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("metadata.json", json.dumps(metadata, indent=1))
+        if metadata["labels"]:
+            archive.writestr("labels.txt", "\n".join(metadata["labels"]) + "\n")
 
 
-def answers(path: Path, images: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields the file's answers to `images`, which it gets in batches of the size it was made for."""
+def runners(path: Path, dtype: np.dtype) -> dict[str, Runner]:
+    """Returns the file, which gets its images in batches of the size that it was made for."""
     signature = Interpreter(str(path)).get_signature_runner()
-    batch_size = signature.get_input_details()["images"]["shape_signature"][0]
+    details = signature.get_input_details()["images"]
+    batch_size = details["shape_signature"][0]
 
-    def predict(part):
-        return signature(images=part.astype("float32"))["predictions"]
+    def run(part):
+        return signature(images=part.astype(details["dtype"]))["predictions"]
 
-    if batch_size < 0:
-        yield "the file", in_two_batches(predict, images)
-    else:
-        yield "the file", np.concatenate([predict(part) for part in batches_of(batch_size, images)])[: len(images)]
+    def run_in_batches(images):
+        return np.concatenate([run(part) for part in batches_of(batch_size, images)])[: len(images)]
+
+    return {"the file": run if batch_size < 0 else run_in_batches}
 
 
 def batches_of(batch_size: int | None, images: np.ndarray) -> np.ndarray:
-    """Returns the images as float32 in whole batches, `(m, batch_size, ...)`; the first ones fill the last batch up."""
+    """Returns the images in whole batches, `(m, batch_size, ...)`; the first ones fill the last batch up."""
     assert batch_size is not None
     indices = np.arange(-(-len(images) // batch_size) * batch_size) % len(images)
-    return images[indices].reshape(-1, batch_size, *images.shape[1:]).astype("float32")
+    return images[indices].reshape(-1, batch_size, *images.shape[1:])
+
+
+def anatomy(path: Path) -> dict[str, Any]:
+    """Returns the number of ops by type, and into how many parts LiteRT's CPU delegate, XNNPACK, puts them."""
+    interpreter = Interpreter(str(path))
+    interpreter.allocate_tensors()
+    ops = Counter(op["op_name"] for op in interpreter._get_ops_details())
+    return {"partitions": ops.pop("DELEGATE", 0), "ops": dict(ops.most_common())}

@@ -213,7 +213,7 @@ class _RunRecord(keras.callbacks.Callback):
         write_json(self.path, {**describe_run(), "minutes": round(minutes, 2)})
 
 
-def write_json(path: pathlib.Path, value: dict) -> None:
+def write_json(path: pathlib.Path, value: dict | list) -> None:
     temporary = path.with_suffix(".partial")
     temporary.write_text(json.dumps(value, indent=2) + "\n")
     temporary.rename(path)

@@ -3,14 +3,13 @@
 import keras
 from keras import ops
 
-from .arguments import check_odd, check_positive
-from .attention_module import AttentionModule
-from .channel_maps import ChannelMLP
+from .arguments import check_odd
 from .initializers import conv_kernel
+from .mlp_module import MLPModule
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
-class CBAM(AttentionModule):
+class CBAM(MLPModule):
     """Convolutional block attention: first every channel, then every pixel.
 
         x1 = x * sigmoid(MLP(GAP(x)) + MLP(GMP(x)))
@@ -46,21 +45,13 @@ class CBAM(AttentionModule):
         bias_initializer=None,
         **kwargs,
     ):
-        super().__init__(data_format, **kwargs)
-        check_positive(ratio=ratio)
+        super().__init__(ratio, use_bias, data_format, bias_initializer, **kwargs)
         check_odd(kernel_size=kernel_size)
-        self.ratio = ratio
         self.kernel_size = kernel_size
-        self.use_bias = use_bias
-        self.bias_initializer = keras.initializers.get(bias_initializer)
 
     def build(self, input_shape):
-        channels = input_shape[self.channel_axis]
-        hidden = max(1, channels // self.ratio)
-        mlp = ChannelMLP(hidden, channels, self.use_bias, self.bias_initializer, dtype=self.dtype_policy, name="mlp")
-        self.add_part("mlp", mlp, channels)
+        super().build(input_shape)
         self.kernel = self.add_weight((self.kernel_size, self.kernel_size, 2, 1), conv_kernel(), name="kernel")
-        self.built = True
 
     def call(self, inputs):
         features = inputs * self.channel_attention(inputs)
@@ -79,10 +70,4 @@ class CBAM(AttentionModule):
         return ops.expand_dims(ops.sigmoid(ops.squeeze(convolved, -1)), axis)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "ratio": self.ratio,
-            "kernel_size": self.kernel_size,
-            "use_bias": self.use_bias,
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer) if self.bias_initializer else None,
-        }
+        return {**super().get_config(), "kernel_size": self.kernel_size}

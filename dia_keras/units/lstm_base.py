@@ -4,11 +4,12 @@ import keras
 from keras import ops
 
 from .initializers import linear_bias, linear_kernel
+from .two_state_cell import TwoStateCell
 
 OUTPUT_ACTIVATIONS = ("sigmoid", "tanh", "relu")
 
 
-class LSTMCellBase(keras.layers.Layer):
+class LSTMCellBase(TwoStateCell):
     """A cell with a hidden and a cell state, both of `units` numbers.
 
     Subclasses compute the four gates' pre-activations in `gates`; this class does the rest:
@@ -37,19 +38,14 @@ class LSTMCellBase(keras.layers.Layer):
     """
 
     def __init__(self, units: int, output_activation: str = "sigmoid", bias_initializer=None, **kwargs):
-        super().__init__(**kwargs)
-        if not isinstance(units, int) or units < 1:
-            raise ValueError(f"`units` must be a positive integer. Received: units={units!r}")
+        super().__init__(units, **kwargs)
         if output_activation not in OUTPUT_ACTIVATIONS:
             raise ValueError(
                 f"`output_activation` must be one of {OUTPUT_ACTIVATIONS}. "
                 f"Received: output_activation={output_activation!r}"
             )
-        self.units = units
         self.output_activation = output_activation
         self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.state_size = [units, units]
-        self.output_size = units
 
     def build(self, input_shape):
         if input_shape[-1] != self.units:
@@ -77,19 +73,9 @@ class LSTMCellBase(keras.layers.Layer):
         hidden = ops.sigmoid(o) * activation(cell)
         return hidden, [hidden, cell]
 
-    def compute_output_spec(self, inputs, states=None, training=False):
-        def spec():
-            return keras.KerasTensor(inputs.shape, self.compute_dtype)
-
-        return spec(), [spec(), spec()]
-
-    def get_initial_state(self, batch_size=None):
-        return [ops.zeros((batch_size, n), self.compute_dtype) for n in self.state_size]
-
     def get_config(self):
         return {
             **super().get_config(),
-            "units": self.units,
             "output_activation": self.output_activation,
             "bias_initializer": keras.initializers.serialize(self.bias_initializer) if self.bias_initializer else None,
         }

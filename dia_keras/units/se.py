@@ -3,13 +3,11 @@
 import keras
 from keras import ops
 
-from .arguments import check_positive
-from .attention_module import AttentionModule
-from .channel_maps import ChannelMLP
+from .mlp_module import MLPModule
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
-class SE(AttentionModule):
+class SE(MLPModule):
     """Squeeze-and-excitation: x' = x * sigmoid(W2 ReLU(W1 GAP(x))).
 
     2 N^2/ratio parameters, and N/ratio + N more with biases. Source: Hu et al., "Squeeze-and-Excitation
@@ -32,34 +30,5 @@ class SE(AttentionModule):
         ValueError: On an argument out of range.
     """
 
-    def __init__(
-        self,
-        ratio: int = 16,
-        use_bias: bool = True,
-        data_format: str | None = None,
-        bias_initializer=None,
-        **kwargs,
-    ):
-        super().__init__(data_format, **kwargs)
-        check_positive(ratio=ratio)
-        self.ratio = ratio
-        self.use_bias = use_bias
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-
-    def build(self, input_shape):
-        channels = input_shape[self.channel_axis]
-        hidden = max(1, channels // self.ratio)
-        mlp = ChannelMLP(hidden, channels, self.use_bias, self.bias_initializer, dtype=self.dtype_policy, name="mlp")
-        self.add_part("mlp", mlp, channels)
-        self.built = True
-
     def attention(self, inputs):
         return self.over_space(ops.sigmoid(self.mlp(self.pool(inputs))))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "ratio": self.ratio,
-            "use_bias": self.use_bias,
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer) if self.bias_initializer else None,
-        }

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import zipfile
 
 import numpy as np
 import pytest
@@ -155,7 +156,10 @@ def test_wrong_change_of_a_recipe_is_an_error(change):
 @pytest.mark.tensorflow
 def test_export_writes_a_file(weights, tmp_path):
     output = run("export", "dia_resnet20_cifar10", tmp_path / "model.tflite", "--weights", weights)
-    assert (tmp_path / "model.tflite").stat().st_size > 500_000 and "largest difference" in output
+    assert (tmp_path / "model.tflite").stat().st_size > 500_000 and "difference to Keras" in output
+    report = json.loads((tmp_path / "model.tflite.report.json").read_text())
+    assert report["size_bytes"] == (tmp_path / "model.tflite").stat().st_size
+    assert zipfile.ZipFile(tmp_path / "model.tflite").read("labels.txt").decode().split()[0] == "airplane"
 
 
 @pytest.mark.tensorflow
@@ -164,8 +168,18 @@ def test_export_quantizes_on_training_images(weights, npz, tmp_path):
     run("export", "dia_resnet20_cifar10", full, "--weights", weights)
     run("export", "dia_resnet20_cifar10", small, "--weights", weights, "--quantize", "int8", "--data", npz)
     assert small.stat().st_size < full.stat().st_size / 2
-    output = run("export", "dia_resnet20_cifar10", tmp_path / "m.onnx", "--quantize", "int8", fails=True)
-    assert "`--quantize` is for .tflite files" in output
+    output = run("export", "dia_resnet20_cifar10", tmp_path / "m.onnx", "--quantize", "float16", fails=True)
+    assert "`--quantize float16` is not for such files" in output
+    output = run("export", "dia_resnet20_cifar10", tmp_path / "folder", "--input-dtype", "uint8", fails=True)
+    assert "`--input-dtype` is for .tflite and .onnx files" in output
+
+
+@pytest.mark.tensorflow
+def test_export_measures_the_file_on_the_test_set(weights, npz, tmp_path):
+    path = tmp_path / "model.onnx"
+    output = run("export", "dia_resnet20_cifar10", path, "--weights", weights, "--test", "--data", npz)
+    report = json.loads((tmp_path / "model.onnx.report.json").read_text())
+    assert report["top1"] == report["model_top1"] and "top-1" in output
 
 
 def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):

@@ -1,9 +1,12 @@
 """Exported files answer as their models do, or are not written."""
 
 import importlib
+import io
+import json
 import os
 import subprocess
 import sys
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 from files import ask
+from PIL import Image
 
 from dia_keras import backbones, export
 from dia_keras.samples import load_samples
@@ -78,6 +82,96 @@ def test_size_is_that_of_the_file(format, tmp_path):
     report = to_format(small(), tmp_path / name)
     files = [report.path] if report.path.is_file() else [p for p in report.path.rglob("*") if p.is_file()]
     assert report.size_bytes == sum(len(path.read_bytes()) for path in files) > 4 * small().count_params()
+
+
+@pytest.mark.parametrize("input_dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("format", ["tflite", "onnx"])
+def test_file_takes_the_dtype_asked_for(format, input_dtype, tmp_path):
+    import onnxruntime
+    from ai_edge_litert.interpreter import Interpreter
+
+    to_format, name = FORMATS[format]
+    path = str(to_format(small(), tmp_path / name, input_dtype=input_dtype).path)
+    if format == "onnx":
+        takes = onnxruntime.InferenceSession(path).get_inputs()[0].type
+        assert takes == {"uint8": "tensor(uint8)", "float32": "tensor(float)"}[input_dtype]
+    else:
+        assert Interpreter(path).get_input_details()[0]["dtype"] == np.dtype(input_dtype)
+
+
+def test_labels_and_normalization_travel_with_every_file(tmp_path):
+    import onnx
+
+    labels = [f"class {i}" for i in range(10)]
+    paths = {
+        format: to_format(small(), tmp_path / name, labels=labels).path for format, (to_format, name) in FORMATS.items()
+    }
+    with zipfile.ZipFile(paths["tflite"]) as archive:
+        assert archive.read("labels.txt").decode().splitlines() == labels
+        in_tflite = json.loads(archive.read("metadata.json"))
+    extra = paths["saved_model"] / "assets.extra"
+    assert (extra / "labels.txt").read_text().splitlines() == labels
+    properties = {p.key: p.value for p in onnx.load(paths["onnx"]).metadata_props}
+    in_onnx = {key: json.loads(properties[key]) for key in ("input", "output", "normalization", "labels")}
+    for metadata in (in_tflite, json.loads((extra / "metadata.json").read_text()), in_onnx):
+        assert metadata["labels"] == labels and metadata["input"]["shape"] == [32, 32, 3]
+        np.testing.assert_allclose(metadata["normalization"]["mean"], [125.3, 123.0, 113.9], rtol=1e-6)
+        np.testing.assert_allclose(metadata["normalization"]["std"], np.sqrt([3969.0, 3869.0, 4070.0]), rtol=1e-6)
+
+
+def test_saved_model_decodes_and_resizes_image_files(tmp_path):
+    import tensorflow as tf
+
+    model = small()
+    predict = tf.saved_model.load(str(export.to_saved_model(model, tmp_path / "model").path)).signatures[
+        "serving_encoded"
+    ]
+    images = load_samples()[0][:2]
+    larger = np.repeat(np.repeat(images, 3, 1), 3, 2)
+
+    def ask_files(kind, pictures):
+        files = [io.BytesIO() for _ in pictures]
+        for file, picture in zip(files, pictures, strict=True):
+            Image.fromarray(picture).save(file, kind, **({"quality": 95} if kind == "JPEG" else {}))
+        return predict(encoded=tf.constant([file.getvalue() for file in files]))["predictions"].numpy()
+
+    expected = model.predict(images, verbose=0)
+    np.testing.assert_allclose(ask_files("PNG", images), expected, atol=1e-5)
+    wider = np.pad(larger, ((0, 0), (0, 0), (40, 40), (0, 0)))
+    np.testing.assert_allclose(ask_files("PNG", wider), ask_files("PNG", larger), atol=1e-5)
+    np.testing.assert_allclose(ask_files("PNG", larger), expected, atol=0.02)
+    np.testing.assert_allclose(ask_files("JPEG", larger), expected, atol=0.02)
+
+
+def test_report_tells_what_is_in_the_file_and_how_right_it_is(tmp_path):
+    model, images = small(attention="dia_lstm"), load_samples()[0]
+    labels = model.predict(images, verbose=0).argmax(-1)
+    labels[0] = (labels[0] + 1) % 10
+    for format, (to_format, name) in FORMATS.items():
+        report = to_format(model, tmp_path / name, test=(images, labels))
+        assert report.top1 == report.model_top1 == 1 - 1 / len(images) and report.images == len(images)
+        assert 0 < report.conversion_seconds < report.seconds
+        convolution = {"saved_model": "Conv2D", "tflite": "CONV_2D", "onnx": "Conv"}[format]
+        assert report.ops[convolution] == 9 and report.partitions == (1 if format == "tflite" else None)
+        report.save(tmp_path / "report.json")
+        assert json.loads((tmp_path / "report.json").read_text()) == report.to_dict()
+
+
+def test_model_is_exported_as_trained_if_asked(tmp_path):
+    model = backbones.resnet(20, attention="dia_lstm")
+    for format, (to_format, name) in FORMATS.items():
+        ops = [sum(to_format(model, tmp_path / name, optimize=optimize).ops.values()) for optimize in (True, False)]
+        assert ops[0] < ops[1], format
+
+
+def test_onnx_in_int8_is_smaller_and_answers_nearly_the_same(tmp_path):
+    model = randomized(small(attention="dia_lstm"))
+    random, images = np.random.default_rng(0), load_samples()[0]
+    representative = random.integers(0, 256, (50, 32, 32, 3), "uint8")
+    report = export.to_onnx(model, tmp_path / "model.onnx", quantize="int8", representative=representative)
+    np.testing.assert_allclose(ask(report.path, images), model.predict(images, verbose=0), atol=0.02)
+    assert report.quantize == "int8" and report.ops["QuantizeLinear"] > 0
+    assert report.size_bytes < 0.5 * export.to_onnx(model, tmp_path / "full.onnx").size_bytes
 
 
 def test_grouped_convolutions_stay_grouped_in_onnx(tmp_path):

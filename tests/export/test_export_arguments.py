@@ -118,13 +118,35 @@ IMAGES = np.zeros((4, 8, 8, 3), "uint8")
             {"quantize": "int8", "representative": IMAGES, "batch_size": None},
             "`batch_size` must be an integer for quantize='int8'",
         ),
+        ({"input_dtype": "int8"}, "`input_dtype` must be 'uint8' or 'float32'. Received: input_dtype='int8'"),
+        (
+            {"quantize": "int16x8", "representative": IMAGES, "input_dtype": "uint8"},
+            "`input_dtype` must be 'float32' for quantize='int16x8'",
+        ),
+        (
+            {"images": IMAGES / 255, "input_dtype": "uint8"},
+            "`input_dtype` must be 'float32' where `images` are float. Received: input_dtype='uint8', images of dtype",
+        ),
+        ({"labels": ["cat", "dog"]}, r"`labels` must be the names of 3 classes. Received: labels=\['cat', 'dog'\]"),
+        ({"labels": "cat"}, "`labels` must be the names of 3 classes. Received: labels='cat'"),
+        ({"test": IMAGES}, r"`test` must be images and labels, `\(images, labels\)`. Received: ndarray"),
+        ({"test": (IMAGES[:, :4], np.arange(4))}, r"`test images` must be uint8 or float, of shape \(n, 8, 8, 3\)"),
+        ({"test": (IMAGES, np.arange(3))}, r"`test` must have one label, an integer, for each of its 4 images"),
         (
             {"quantize": "int8", "representative": IMAGES[:, :4]},
             r"`representative` must be uint8 or float, of shape \(n, 8, 8, 3\). Received: representative of dtype",
         ),
     ],
 )
-def test_quantization_that_is_not_possible(options, message, tmp_path):
+def test_options_that_are_not_possible(options, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         export.to_tflite(model(), tmp_path / "model.tflite", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_onnx_is_quantized_to_int8_only(tmp_path):
+    with pytest.raises(ValueError, match=r"`quantize` must be one of None, 'int8'. Received: quantize='float16'"):
+        export.to_onnx(model(), tmp_path / "model.onnx", quantize="float16")
+    with pytest.raises(ValueError, match=r"`representative` is for 'int8' only. Received: quantize=None"):
+        export.to_onnx(model(), tmp_path / "model.onnx", representative=IMAGES)
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,68 @@
+package dia.keras.classifier
+
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import kotlin.random.Random
+
+class ResizeTest {
+    private fun noise(width: Int, height: Int): Image {
+        val random = Random(0)
+        return Image(IntArray(width * height) { random.nextInt() }, width, height)
+    }
+
+    private fun grey(vararg values: Int, width: Int) =
+        Image(IntArray(values.size) { 0xFF shl 24 or values[it] * 0x010101 }, width, values.size / width)
+
+    private fun Image.greys(width: Int, height: Int) =
+        toRgb(width, height).filterIndexed { i, _ -> i % 3 == 0 }.map { it.toInt() and 0xFF }
+
+    @Test
+    fun `an image of the size asked for stays exactly as it is`() {
+        for ((width, height) in listOf(32 to 32, 100 to 30, 7 to 300)) {
+            val image = noise(width, height)
+            val expected = image.pixels.flatMap { listOf(it shr 16, it shr 8, it).map(Int::toByte) }.toByteArray()
+            assertArrayEquals(expected, image.toRgb(width, height))
+        }
+    }
+
+    @Test
+    fun `the centre is kept, and the sides of a wide image are cut off`() {
+        val row = intArrayOf(9, 9, 1, 2, 9, 9)
+        assertEquals(listOf(1, 2, 1, 2), grey(*row, *row, width = 6).greys(2, 2))
+    }
+
+    @Test
+    fun `top and bottom of a high image are cut off`() {
+        assertEquals(listOf(1, 2, 3, 4), grey(9, 9, 1, 2, 3, 4, 9, 9, width = 2).greys(2, 2))
+    }
+
+    @Test
+    fun `an image of one colour keeps it at every size`() {
+        val image = Image(IntArray(37 * 53) { 0x123456 }, 37, 53)
+        for ((width, height) in listOf(1 to 1, 5 to 9, 64 to 48, 300 to 7)) {
+            val expected = ByteArray(width * height * 3) { byteArrayOf(0x12, 0x34, 0x56)[it % 3] }
+            assertArrayEquals(expected, image.toRgb(width, height))
+        }
+    }
+
+    @Test
+    fun `fine stripes become grey, where picking pixels would leave stripes`() {
+        val stripes = Image(IntArray(256 * 256) { if (it % 2 == 0) 0 else 0xFFFFFF }, 256, 256)
+        val greys = stripes.greys(8, 8)
+        assertTrue("$greys", greys.all { it in 120..135 })
+    }
+
+    @Test
+    fun `growing is bilinear`() {
+        assertEquals(listOf(0, 25, 75, 100), grey(0, 100, 0, 100, width = 2).greys(4, 4).take(4))
+    }
+
+    @Test
+    fun `pixels that do not fill the image are refused`() {
+        val error = assertThrows(IllegalArgumentException::class.java) { Image(IntArray(5), 2, 3) }
+        assertEquals("`pixels` must be width * height. Received: 5 pixels for 2 * 3", error.message)
+    }
+}

@@ -1,0 +1,37 @@
+// Puts the page together in dist: its sources, ONNX Runtime, the model of public, and the sample images of dia_keras.
+
+import { cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+const RUNTIME = here("node_modules/onnxruntime-web/dist/");
+const SAMPLES = here("../../dia_keras/samples/");
+const DIST = here("dist/");
+
+const missing = [
+  [RUNTIME, "npm ci"],
+  [here("public/model.onnx"), "python make_model.py"],
+  [here("public/labels.json"), "python make_model.py"],
+].find(([path]) => !existsSync(path));
+if (missing) {
+  console.error(`${missing[0]} is missing. Run: ${missing[1]}`);
+  process.exit(1);
+}
+
+await rm(DIST, { recursive: true, force: true });
+await cp(here("src"), DIST, { recursive: true });
+await cp(here("public"), DIST, { recursive: true });
+// Renamed, since some servers do not know .mjs and browsers refuse modules without a JavaScript type.
+await cp(`${RUNTIME}ort.wasm.bundle.min.mjs`, `${DIST}vendor/onnxruntime.js`);
+await cp(`${RUNTIME}ort-wasm-simd-threaded.wasm`, `${DIST}vendor/onnxruntime.wasm`);
+
+const samples = (await readdir(SAMPLES)).filter((name) => name.endsWith(".png")).sort();
+await mkdir(`${DIST}samples`);
+await Promise.all(samples.map((name) => cp(SAMPLES + name, `${DIST}samples/${name}`)));
+// Their names are <dataset>_<class>_<number>.png.
+const listed = samples.map((file) => ({ file, label: file.match(/^[^_]+_(.+)_\d+\.png$/)[1] }));
+await writeFile(`${DIST}samples/samples.json`, JSON.stringify(listed));
+
+console.log(`Built ${DIST}`);

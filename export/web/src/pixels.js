@@ -1,0 +1,53 @@
+// Arithmetic on pixels, without the DOM.
+
+/**
+ * Returns the centre of a picture, in the size of the target, as RGB bytes.
+ *
+ * It is resized by a triangle filter that widens when it shrinks, so that no pixel is skipped: as Pillow's
+ * `ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR)` does, up to rounding. A picture of the right size
+ * stays exactly as it is.
+ *
+ * @param picture `{data, width, height}` with RGBA bytes, such as an `ImageData`. Alpha is ignored.
+ * @param target `{width, height}`
+ */
+export function fit(picture, target) {
+  const scale = Math.min(picture.width / target.width, picture.height / target.height);
+  const rows = resizedAndTurned(picture, target.width, scale);
+  return resizedAndTurned(rows, target.height, scale).data;
+}
+
+/** Resizes the rows and returns them as columns, without alpha, so that a second call resizes the other direction. */
+function resizedAndTurned({ data, width, height }, length, scale) {
+  const stride = data.length / (width * height); // 4 bytes a pixel the first time, then 3
+  const resized = new Uint8Array(length * height * 3);
+  filters(width, length, scale).forEach(({ first, weights }, i) => {
+    for (let row = 0; row < height; row++) {
+      for (let channel = 0; channel < 3; channel++) {
+        let from = (row * width + first) * stride + channel;
+        let sum = 0.5; // since bytes round down
+        for (const weight of weights) {
+          sum += weight * data[from];
+          from += stride;
+        }
+        resized[(i * height + row) * 3 + channel] = sum;
+      }
+    }
+  });
+  return { data: resized, width: height, height: length };
+}
+
+/** Returns for every new pixel of a row the first old pixel that it is made of, and the weights from there on. */
+function filters(oldLength, newLength, scale) {
+  const start = (oldLength - newLength * scale) / 2;
+  const radius = Math.max(1, scale);
+  return Array.from({ length: newLength }, (_, i) => {
+    const centre = start + (i + 0.5) * scale;
+    const first = Math.max(0, Math.round(centre - radius));
+    const end = Math.min(oldLength, Math.round(centre + radius));
+    const weights = Array.from({ length: end - first }, (_, j) =>
+      Math.max(0, 1 - Math.abs(first + j + 0.5 - centre) / radius),
+    );
+    const sum = weights.reduce((a, b) => a + b);
+    return { first, weights: weights.map((weight) => weight / sum) };
+  });
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { fit } from "../src/pixels.js";
+
+/** Fits a picture whose red has these rows, and returns what becomes of its red. */
+function fittedRed(rows, width, height) {
+  const data = rows.flat().flatMap((red) => [red, 255 - red, 7, 255]);
+  const rgb = fit({ data, width: rows[0].length, height: rows.length }, { width, height });
+  assert.equal(rgb.length, width * height * 3);
+  return Array.from(rgb).filter((_, i) => i % 3 === 0);
+}
+
+test("a picture of the right size stays as it is, without alpha", () => {
+  const rgba = [1, 2, 3, 255, 4, 5, 6, 255, 0, 128, 255, 255, 9, 8, 7, 255];
+  const rgb = fit({ data: rgba, width: 2, height: 2 }, { width: 2, height: 2 });
+  assert.deepEqual(Array.from(rgb), [1, 2, 3, 4, 5, 6, 0, 128, 255, 9, 8, 7]);
+});
+
+test("the centre is cut out in the proportions of the target", () => {
+  const wide = [
+    [9, 1, 2, 9],
+    [9, 3, 4, 9],
+  ];
+  assert.deepEqual(fittedRed(wide, 2, 2), [1, 2, 3, 4]);
+  assert.deepEqual(fittedRed([[9], [5], [9]], 1, 1), [5]);
+});
+
+test("shrinking and enlarging give what Pillow's ImageOps.fit gives", () => {
+  const rows = [
+    [0, 50, 100, 150, 200],
+    [250, 10, 60, 110, 160],
+    [210, 255, 20, 70, 120],
+    [170, 220, 5, 30, 80],
+  ];
+  assert.deepEqual(fittedRed(rows, 2, 2), [83, 121, 157, 61]);
+  const tall = [67, 100, 133, 47, 80, 113, 52, 53, 86, 152, 27, 60, 163, 13, 38, 148, 5, 22];
+  assert.deepEqual(fittedRed(rows, 3, 6), tall);
+});
+
+test("a picture of one colour stays so in any size", () => {
+  const rows = Array(40).fill(Array(90).fill(201));
+  assert.ok(fittedRed(rows, 3, 3).every((value) => value === 201));
+  assert.ok(fittedRed(rows, 200, 110).every((value) => value === 201));
+});

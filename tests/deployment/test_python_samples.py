@@ -1,0 +1,137 @@
+"""The Python samples classify images as Keras does, and import nothing of Keras."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from dia_keras import export
+from dia_keras.samples import load_samples, sample_paths
+
+pytestmark = pytest.mark.tensorflow
+
+SAMPLES = Path(__file__).parents[2] / "export" / "python"
+RUNTIMES = {
+    "litert": (SAMPLES / "classify_litert.py", export.to_tflite, "model.tflite"),
+    "onnxruntime": (SAMPLES / "classify_onnxruntime.py", export.to_onnx, "model.onnx"),
+}
+LABELS = ["Äpfel", "two words", "tiger", "ship"]
+# Runs a script as `python SCRIPT ...` does; an import of what is not to be needed fails.
+GUARD = """
+import runpy, sys
+for name in ("dia_keras", "keras", "tensorflow", "jax", "torch"):
+    sys.modules[name] = None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(keras.layers.Rescaling(1 / 255)(inputs))
+    x = keras.layers.Flatten()(x)
+    return keras.Model(inputs, keras.layers.Dense(len(LABELS), "softmax")(x))
+
+
+@pytest.fixture(scope="module", params=RUNTIMES)
+def runtime(request, model, tmp_path_factory):
+    """Returns the script, the exporter, and a file of the model with labels."""
+    script, to_format, name = RUNTIMES[request.param]
+    return script, to_format, to_format(model, tmp_path_factory.mktemp("exported") / name, labels=LABELS).path
+
+
+def run(script, *arguments):
+    command = [sys.executable, "-X", "utf8", "-c", GUARD, script, *arguments]
+    return subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8")
+
+
+def answers(script, *arguments):
+    """Returns what a script prints: for every image, the labels and their probabilities, in the order printed."""
+    done = run(script, *arguments)
+    assert done.returncode == 0, done.stderr
+    tables = re.split(r"^.* \(\d+\.\d ms\)\n", done.stdout, flags=re.MULTILINE)[1:]
+    rows = [re.findall(r"^ *([\d.]+)%  (.*)$", table, re.MULTILINE) for table in tables]
+    return [{label: float(percent) / 100 for percent, label in row} for row in rows]
+
+
+def assert_as_keras(received, model, images, labels=LABELS):
+    expected = model.predict(np.asarray(images), verbose=0)
+    assert len(received) == len(images)
+    for answer, probabilities in zip(received, expected, strict=True):
+        assert list(answer) == [labels[i] for i in np.argsort(-probabilities)]
+        np.testing.assert_allclose([answer[label] for label in labels], probabilities, atol=6e-5)
+
+
+def test_answers_are_those_of_keras(runtime, model):
+    script, _, path = runtime
+    assert_as_keras(answers(script, path, *sample_paths()), model, load_samples()[0])
+
+
+def test_photos_are_turned_upright_and_cropped(runtime, model, tmp_path):
+    script, _, path = runtime
+    sample = load_samples()[0][0]
+    noise = np.random.default_rng(0).integers(0, 256, (32, 20, 3), "uint8")
+    lying = Image.fromarray(np.hstack([noise, sample, noise])).rotate(90, expand=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: to be turned clockwise by 90 degrees
+    lying.save(tmp_path / "photo.png", exif=exif)
+    assert_as_keras(answers(script, path, tmp_path / "photo.png"), model, [sample])
+
+
+def test_images_of_other_sizes_and_modes_are_taken(runtime, model, tmp_path):
+    script, _, path = runtime
+    Image.new("P", (100, 40), 0).save(tmp_path / "palette.gif")
+    Image.new("LA", (5, 7), (255, 0)).save(tmp_path / "grey.png")
+    received = answers(script, path, tmp_path / "palette.gif", tmp_path / "grey.png", "--threads", 1)
+    assert_as_keras(received, model, [np.zeros((32, 32, 3)), np.full((32, 32, 3), 255)])
+
+
+def test_top_limits_the_classes(runtime):
+    script, _, path = runtime
+    for top, shown in ((1, 1), (3, 3), (50, len(LABELS))):
+        assert [len(answer) for answer in answers(script, path, sample_paths()[0], "--top", top)] == [shown]
+
+
+def test_a_model_without_labels_has_numbers(runtime, model, tmp_path):
+    script, to_format, path = runtime
+    unnamed = to_format(model, tmp_path / path.name).path
+    images, _ = load_samples()
+    assert_as_keras(answers(script, unnamed, sample_paths()[0]), model, images[:1], ["0", "1", "2", "3"])
+
+
+def test_files_that_take_floats_are_taken(runtime, model, tmp_path):
+    script, to_format, path = runtime
+    floats = to_format(model, tmp_path / path.name, labels=LABELS, input_dtype="float32").path
+    assert_as_keras(answers(script, floats, *sample_paths()), model, load_samples()[0])
+
+
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_tflite_files_for_several_images_are_taken(batch_size, model, tmp_path):
+    path = export.to_tflite(model, tmp_path / "model.tflite", labels=LABELS, batch_size=batch_size).path
+    images, _ = load_samples()
+    script, _, _ = RUNTIMES["litert"]
+    assert_as_keras(answers(script, path, *sample_paths()[:2]), model, images[:2])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("{model}", "missing.png"), r"Error: .*No such file or directory: 'missing\.png'"),
+        (("{model}", "{model}"), r"Error: cannot identify image file '.*model\.\w+'"),
+        (("missing.model", "missing.png"), r"Error: missing\.model must be an? \w+ file\. .*"),
+        ((__file__, "missing.png"), r"Error: .*test_python_samples\.py must be an? \w+ file\. .*"),
+        (("{model}", "missing.png", "--top", "0"), r".*argument --top: must be a positive integer\. Received: 0"),
+    ],
+)
+def test_what_cannot_be_classified_is_said_in_one_line(arguments, message, runtime):
+    script, _, path = runtime
+    done = run(script, *(argument.format(model=path) for argument in arguments))
+    assert done.returncode != 0 and "Traceback" not in done.stderr and done.stdout == ""
+    assert re.fullmatch(message, done.stderr.splitlines()[-1])
