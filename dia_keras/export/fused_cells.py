@@ -1,8 +1,8 @@
 """The paper's cells for inference: the same numbers from fewer, wider ops.
 
 At batch size 1 a small op costs its call, not its arithmetic. So input and hidden state, once they are reduced, go
-through one matrix together; one sigmoid serves all gates, since tanh(z) = 2 sigmoid(2 z) - 1; and what the zero state
-makes of the first block of a stage is a constant.
+through one matrix together; one sigmoid serves the gates i, o and f, side by side; and what the zero state makes of the
+first block of a stage, which has no f, is a constant.
 """
 
 from collections.abc import Mapping
@@ -24,9 +24,9 @@ class FusedLSTMCell(TwoStateCell):
     Args:
         units: Integer, N: width of input, output and both states.
         output_activation: As the trained cell's.
-        shapes: The shapes of the weights by name: the matrix `expand` and, where hidden layers precede it,
-            `input_reduce_kernel` and `hidden_reduce_kernel`, with their biases; of IE maps, `scale`, `hidden_scale`
-            and `shift`; with `first_`, those of a zero state.
+        shapes: The shapes of the weights by name: the matrices `candidate` of the gate g and `expand` of the others,
+            and `input_reduce_kernel` and `hidden_reduce_kernel` where hidden layers precede them, with biases; in place
+            of `expand`, the IE maps `scale`, `hidden_scale` and `shift`; with `first_`, those of a zero state.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -51,15 +51,16 @@ class FusedLSTMCell(TwoStateCell):
         seen = self._reduced("input", inputs)
         if states is not None:
             seen = ops.concatenate([seen, self._reduced("hidden", states[0])], axis=-1)
-        z = ops.matmul(seen, self.maps[f"{which}expand"]) + self.maps[f"{which}expand_bias"]
-        if "scale" in self.maps:
-            z = ops.concatenate([self._enhanced(which, inputs, states), z], axis=-1)
-        i, o, *f, g = ops.split(ops.sigmoid(z), 3 if states is None else 4, axis=-1)
-        cell = i * (2 * g - 1)
+        z = self._enhanced(inputs, states) if "scale" in self.maps else self._linear(f"{which}expand", seen)
+        i, o, *f = ops.split(ops.sigmoid(z), 2 if states is None else 3, axis=-1)
+        cell = i * ops.tanh(self._linear(f"{which}candidate", seen))
         if states is not None:
             cell = f[0] * states[1] + cell
         hidden = o * keras.activations.get(self.output_activation)(cell)
         return hidden, [hidden, cell]
+
+    def _linear(self, name: str, seen):
+        return ops.matmul(seen, self.maps[name]) + self.maps[f"{name}_bias"]
 
     def _reduced(self, name: str, seen):
         """Returns the hidden layer `name` of what is seen, or that itself where there is none."""
@@ -67,13 +68,12 @@ class FusedLSTMCell(TwoStateCell):
             return seen
         return ops.relu(ops.matmul(seen, self.maps[f"{name}_reduce_kernel"]) + self.maps[f"{name}_reduce_bias"])
 
-    def _enhanced(self, which: str, inputs, states):
+    def _enhanced(self, inputs, states):
         """Returns the IE maps of the gates i, o and, but for the first block, f, side by side."""
-        scale = self.maps[f"{which}scale"]
-        z = ops.expand_dims(inputs, 1) * scale + self.maps[f"{which}shift"]
-        if states is not None:
-            z = z + ops.expand_dims(states[0], 1) * self.maps["hidden_scale"]
-        return ops.reshape(z, (-1, scale.shape[0] * self.units))
+        if states is None:
+            return ops.concatenate([inputs] * 2, axis=-1) * self.maps["first_scale"] + self.maps["first_shift"]
+        z = ops.concatenate([inputs] * 3, axis=-1) * self.maps["scale"] + self.maps["shift"]
+        return z + ops.concatenate([states[0]] * 3, axis=-1) * self.maps["hidden_scale"]
 
     def get_config(self):
         return {
@@ -95,40 +95,31 @@ def fused(cell: keras.layers.Layer) -> tuple[FusedLSTMCell, list[np.ndarray]] | 
 
 def _dia_lstm(w: Weights) -> Weights:
     bias = w["input_expand_bias"] + w["hidden_expand_bias"]
-    return {
-        **_reducing(w),
-        "first_expand": _gates(w["input_expand_kernel"], first=True),
-        "first_expand_bias": _gates(bias + _of_zero_state(w), first=True),
-        "expand": _gates(np.concatenate([w["input_expand_kernel"], w["hidden_expand_kernel"]])),
-        "expand_bias": _gates(bias),
-    }
-
-
-def _dia_lstm_light(w: Weights) -> Weights:
-    """The rows of the IE maps are i, f, o; only the gate g is in the matrices, doubled."""
-    shift = w["input_shift"] + w["hidden_shift"]
-    first, all_gates = [0, 2], [0, 2, 1]
-    return {
-        **_reducing(w),
-        "first_expand": 2 * w["input_expand_kernel"],
-        "first_expand_bias": 2 * (w["candidate_bias"] + _of_zero_state(w)),
-        "expand": 2 * np.concatenate([w["input_expand_kernel"], w["hidden_expand_kernel"]]),
-        "expand_bias": 2 * w["candidate_bias"],
-        "first_scale": w["input_scale"][first],
-        "first_shift": shift[first],
-        "scale": w["input_scale"][all_gates],
-        "shift": shift[all_gates],
-        "hidden_scale": w["hidden_scale"][all_gates],
-    }
+    both = np.concatenate([w["input_expand_kernel"], w["hidden_expand_kernel"]])
+    first_bias = bias + _of_zero_state(w)
+    return {**_reducing(w), **_linear_gates(w["input_expand_kernel"], first_bias, both, bias)}
 
 
 def _standard_lstm(w: Weights) -> Weights:
     bias = w["input_bias"] + w["hidden_bias"]
+    return _linear_gates(w["input_kernel"], bias, np.concatenate([w["input_kernel"], w["hidden_kernel"]]), bias)
+
+
+def _dia_lstm_light(w: Weights) -> Weights:
+    """The rows of the IE maps are i, f, o."""
+    shift = w["input_shift"] + w["hidden_shift"]
+    first, all_gates = [0, 2], [0, 2, 1]
     return {
-        "first_expand": _gates(w["input_kernel"], first=True),
-        "first_expand_bias": _gates(bias, first=True),
-        "expand": _gates(np.concatenate([w["input_kernel"], w["hidden_kernel"]])),
-        "expand_bias": _gates(bias),
+        **_reducing(w),
+        "first_candidate": w["input_expand_kernel"],
+        "first_candidate_bias": w["candidate_bias"] + _of_zero_state(w),
+        "candidate": np.concatenate([w["input_expand_kernel"], w["hidden_expand_kernel"]]),
+        "candidate_bias": w["candidate_bias"],
+        "first_scale": w["input_scale"][first].ravel(),
+        "first_shift": shift[first].ravel(),
+        "scale": w["input_scale"][all_gates].ravel(),
+        "shift": shift[all_gates].ravel(),
+        "hidden_scale": w["hidden_scale"][all_gates].ravel(),
     }
 
 
@@ -141,7 +132,13 @@ def _of_zero_state(w: Weights) -> np.ndarray:
     return np.maximum(w["hidden_reduce_bias"], 0) @ w["hidden_expand_kernel"]
 
 
-def _gates(columns: np.ndarray, first: bool = False) -> np.ndarray:
-    """Returns the columns of the gates i, f, g, o as those of i, o, f (not for the first block) and 2 g."""
-    i, f, g, o = np.split(columns, 4, axis=-1)
-    return np.concatenate([i, o, 2 * g] if first else [i, o, f, 2 * g], axis=-1)
+def _linear_gates(first_kernel, first_bias, kernel, bias) -> Weights:
+    """Returns the matrices and biases of all gates, whose columns are i, f, g, o, by gates."""
+    weights = {}
+    for which, gates in (("first_", "io"), ("", "iof")):
+        matrices = (first_kernel, first_bias) if which else (kernel, bias)
+        for values, suffix in zip(matrices, ("", "_bias"), strict=True):
+            columns = dict(zip("ifgo", np.split(values, 4, axis=-1), strict=True))
+            weights[f"{which}expand{suffix}"] = np.concatenate([columns[gate] for gate in gates], axis=-1)
+            weights[f"{which}candidate{suffix}"] = columns["g"]
+    return weights

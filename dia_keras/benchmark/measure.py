@@ -1,0 +1,138 @@
+"""Timing side by side."""
+
+import dataclasses
+import itertools
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from .. import zoo
+from .candidates import Candidate, candidates
+from .peers import is_installed, torch_calls
+from .runtimes import RUNTIMES, Call
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """How fast one network runs.
+
+    Attributes:
+        network: The entry, and which form of it.
+        base: The network that `ratio` compares with: the entry's plain twin where the zoo has one.
+        runtime: A name in `RUNTIMES`, or "torch".
+        batch_size: Images a call.
+        threads: Number of threads, `None` where the runtime takes them all.
+        milliseconds: Median time of a call.
+        ratio: Median of `milliseconds` divided by that of `base`.
+        runs: Number of calls.
+    """
+
+    network: str
+    base: str
+    runtime: str
+    batch_size: int
+    threads: int | None
+    milliseconds: float
+    ratio: float
+    runs: int
+
+    @property
+    def images_per_second(self) -> float:
+        return 1e3 * self.batch_size / self.milliseconds
+
+
+def measure(
+    names: Sequence[str],
+    runtimes: Sequence[str] = ("tflite",),
+    batch_sizes: Sequence[int] = (1,),
+    threads: Sequence[int] = (1,),
+    runs: int = 100,
+    as_trained: bool = False,
+    least: bool = False,
+    peers: bool = False,
+) -> list[Measurement]:
+    """Times entries of the zoo, with initial weights, beside their plain twins.
+
+    For every runtime, batch size and number of threads, all networks are exported and then take turns, one call each,
+    until each has made `runs` calls.
+
+    Args:
+        names: Names of entries; their plain twins are added.
+        runtimes: Names in `RUNTIMES`.
+        batch_sizes: Images a call.
+        threads: Numbers of threads; runtimes that take them all are timed once.
+        runs: Calls of each network.
+        as_trained: Whether to time the networks without `export.optimize`, too.
+        least: Whether to time, too, a network that only pools and multiplies in place of its attention: what any
+            attention over channels costs at least.
+        peers: Whether to time pytorchcv's networks, too, where they are installed.
+
+    Returns:
+        The measurements, in the order of runtimes, batch sizes, threads and networks.
+
+    Raises:
+        ValueError: On an unknown entry or runtime.
+        ImportError: Where a runtime, or pytorchcv for `peers`, is not installed.
+    """
+    unknown = [runtime for runtime in runtimes if runtime not in RUNTIMES]
+    if unknown:
+        raise ValueError(f"`runtimes` must be among {', '.join(map(repr, RUNTIMES))}. Received: {unknown[0]!r}")
+    if peers and not is_installed():
+        raise ImportError("`peers` needs torch and pytorchcv. Install with `pip install torch pytorchcv`")
+    timed = candidates(names, as_trained, least)
+    random = np.random.default_rng(0)
+    found: list[Measurement] = []
+    for runtime, batch_size in itertools.product(runtimes, batch_sizes):
+        chosen = RUNTIMES[runtime]
+        images = random.integers(0, 256, (batch_size, *zoo.card(names[0]).dataset.image_size, 3), "uint8")
+        with tempfile.TemporaryDirectory() as folder:
+            files = _exported(timed, runtime, batch_size, Path(folder))
+            for count in threads if chosen.has_threads else threads[:1]:
+                calls = {name: chosen.load(path, images, count) for name, path in files.items()}
+                bases = {name: candidate.base for name, candidate in timed.items()}
+                for name in names if peers and chosen.has_threads else ():
+                    others = torch_calls(name, images, count)
+                    calls |= others
+                    bases |= dict.fromkeys(others, timed[name].base)
+                seconds = interleaved(calls, runs)
+                for name, base in bases.items():
+                    found.append(
+                        Measurement(
+                            name,
+                            base,
+                            runtime if name in timed else "torch",
+                            batch_size,
+                            count if chosen.has_threads else None,
+                            1e3 * seconds[name],
+                            seconds[name] / seconds[base],
+                            runs,
+                        )
+                    )
+    return found
+
+
+def interleaved(calls: dict[str, Call], runs: int) -> dict[str, float]:
+    """Returns the median seconds of calls that take turns; a first round, not counted, warms up."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(runs + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if turn > 0:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def _exported(timed: dict[str, Candidate], runtime: str, batch_size: int, folder: Path) -> dict[str, Path]:
+    """Writes the files, and returns where they are."""
+    exporter, suffix, *_ = RUNTIMES[runtime]
+    files = {}
+    for number, (name, candidate) in enumerate(track(timed.items(), f"Exporting for {runtime}")):
+        files[name] = folder / f"{number}{suffix}"
+        exporter(candidate.build(), files[name], batch_size=batch_size, optimize=candidate.optimize)
+    return files

@@ -1,0 +1,55 @@
+"""Measurements as a table, a plot and a file."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from ..training.host import describe_run
+from ..training.run import write_json
+from .measure import Measurement
+
+
+def table(measurements: Sequence[Measurement]) -> Table:
+    """Returns measurements as a table for the terminal."""
+    shown = Table("network", "runtime", "batch", "threads", "ms", "images/s", "ratio")
+    for each in measurements:
+        shown.add_row(
+            each.network,
+            each.runtime,
+            str(each.batch_size),
+            str(each.threads or "all"),
+            f"{each.milliseconds:.2f}",
+            f"{each.images_per_second:.0f}",
+            f"{each.ratio:.3f}",
+        )
+    return shown
+
+
+def plot(measurements: Sequence[Measurement], path: Path) -> None:
+    """Draws images per second, a panel for each batch size and number of threads, to a PNG."""
+    panels: dict[tuple[int, int], list[Measurement]] = {}
+    for each in measurements:
+        panels.setdefault((each.batch_size, each.threads or 0), []).append(each)
+    groups = list(panels.values())
+    bars = sum(map(len, groups))
+    figure = Figure(figsize=(8, 1 + 0.35 * bars + 0.6 * len(groups)), layout="constrained")
+    rows = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(group) for group in groups])
+    for (axes,), group in zip(rows, groups, strict=True):
+        names = [f"{each.network} ({each.runtime})" for each in group]
+        colours = ["tab:gray" if each.network == each.base else "tab:blue" for each in group]
+        drawn = axes.barh(names, [each.images_per_second for each in group], color=colours)
+        axes.bar_label(drawn, [f"{each.ratio:.2f}" for each in group], padding=3, fontsize=8)
+        axes.invert_yaxis()
+        axes.margins(x=0.1)
+        axes.set_title(f"batch {group[0].batch_size}, threads {group[0].threads or 'all'}", fontsize=9)
+        axes.tick_params(labelsize=8)
+    rows[-1][0].set_xlabel("images per second; at the bars, time as a ratio to the plain net's", fontsize=9)
+    figure.savefig(path, dpi=120, format="png")
+
+
+def save(measurements: Sequence[Measurement], path: Path) -> None:
+    """Writes measurements, and what they were made on, to a JSON file."""
+    write_json(path, {"measurements": [dataclasses.asdict(each) for each in measurements], "run": describe_run()})

@@ -1,0 +1,81 @@
+"""Networks are timed in turns, beside their plain twins."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from dia_keras.benchmark import measure, show
+from dia_keras.benchmark.candidates import candidates, plain_twin
+from dia_keras.benchmark.measure import Measurement, interleaved
+from dia_keras.benchmark.peers import peer_name
+
+
+def test_calls_take_turns_and_the_first_round_is_not_counted(monkeypatch):
+    made = []
+    clock = iter([0.0, 0.0, *(0.0, 1.0, 0.0, 5.0), *(0.0, 3.0, 0.0, 7.0), *(0.0, 2.0, 0.0, 6.0)])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    medians = interleaved({"a": lambda: made.append("a"), "b": lambda: made.append("b")}, runs=3)
+    assert made == ["a", "b"] * 4 and medians == {"a": 2.0, "b": 6.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [
+        ("dia_resnet164_cifar100", "resnet164_cifar100"),
+        ("dia_se_wrn52_4_cifar10", "wrn52_4_cifar10"),
+        ("dia_light_resnext101_8x32d_cifar100", "resnext101_8x32d_cifar100"),
+        ("resnet20_cifar10", "resnet20_cifar10"),
+    ],
+)
+def test_plain_twin_has_the_backbone_and_data_set_but_no_attention(name, twin):
+    assert plain_twin(name) == twin
+
+
+def test_every_network_is_compared_with_its_twin():
+    found = candidates(["dia_resnet20_cifar10", "se_resnet164_cifar10"], as_trained=True, least=True)
+    assert {name: candidate.base for name, candidate in found.items()} == {
+        "resnet20_cifar10": "resnet20_cifar10",
+        "resnet164_cifar10": "resnet164_cifar10",
+        "dia_resnet20_cifar10": "resnet20_cifar10",
+        "se_resnet164_cifar10": "resnet164_cifar10",
+        "dia_resnet20_cifar10, as trained": "resnet20_cifar10",
+        "se_resnet164_cifar10, as trained": "resnet164_cifar10",
+        "resnet20_cifar10, least": "resnet20_cifar10",
+        "resnet164_cifar10, least": "resnet164_cifar10",
+    }
+    assert [name for name, candidate in found.items() if not candidate.optimize] == [n for n in found if "trained" in n]
+
+
+def test_peers_are_called_as_pytorchcv_calls_them():
+    assert peer_name("dia_resnet164_cifar100") == "diaresnet164bn_cifar100"
+    assert peer_name("resnet20_cifar10") == "resnet20_cifar10"
+    assert peer_name("dia_wrn52_4_cifar10") is None
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("runtime", ["tflite", "tflite-cached", "onnx", "xla"])
+def test_every_runtime_runs(runtime):
+    found = measure(["dia_resnet20_cifar10"], [runtime], batch_sizes=(2,), threads=(1, 2), runs=1)
+    times = 1 if runtime == "xla" else 2
+    assert [each.network for each in found] == ["resnet20_cifar10", "dia_resnet20_cifar10"] * times
+    assert [each.threads for each in found] == ([None] * 2 if runtime == "xla" else [1, 1, 2, 2])
+    assert all(each.milliseconds > 0 and each.batch_size == 2 for each in found) and found[0].ratio == 1
+
+
+def test_table_plot_and_file_show_what_was_measured(tmp_path):
+    plain = Measurement("plain", "plain", "tflite", 4, 1, 2.0, 1.0, 10)
+    found = [plain, Measurement("dia", "plain", "tflite", 4, 1, 2.5, 1.25, 10)]
+    assert found[1].images_per_second == 1600
+    assert show.table(found).row_count == 2
+    show.plot(found, tmp_path / "plot.png")
+    with Image.open(tmp_path / "plot.png") as picture:
+        assert picture.width > 500
+    show.save(found, tmp_path / "found.json")
+    saved = json.loads((tmp_path / "found.json").read_text())
+    assert saved["measurements"][1]["ratio"] == 1.25 and "device" in saved["run"]
+
+
+def test_unknown_runtime_is_an_error():
+    with pytest.raises(ValueError, match=r"`runtimes` must be among 'tflite', .*Received: 'coreml'"):
+        measure(["dia_resnet20_cifar10"], ["coreml"])

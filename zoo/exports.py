@@ -1,0 +1,67 @@
+"""Exports entries of the zoo in every form, and keeps the reports.
+
+    python zoo/exports.py dia_resnet20_cifar100 --data-dir ~/tensorflow_datasets
+
+Each file is run and compared with the Keras model, and its accuracy measured on the whole test set; the ranges of
+activations are measured on 200 training images. An entry without weights is exported with its initial values, and its
+accuracy is not measured. The reports go to `zoo/exports/NAME.json`; `make tables` makes `zoo/EXPORTS.md` of them. The
+files themselves are not kept.
+"""
+
+import pathlib
+import tempfile
+
+import click
+from rich.console import Console
+
+from dia_keras import export, zoo
+from dia_keras.cli import data_options, without_traceback
+from dia_keras.export.report import table
+from dia_keras.training.host import describe_run
+from dia_keras.training.run import load_data, write_json
+
+REPORTS = pathlib.Path(__file__).resolve().parent / "exports"
+#: Exporter, name of the file, and its options.
+FORMS = (
+    (export.to_saved_model, "saved_model", {}),
+    (export.to_tflite, "model.tflite", {}),
+    (export.to_tflite, "model.tflite", {"quantize": "float16"}),
+    (export.to_tflite, "model.tflite", {"quantize": "dynamic"}),
+    (export.to_tflite, "model.tflite", {"quantize": "int8"}),
+    (export.to_tflite, "model.tflite", {"quantize": "int16x8"}),
+    (export.to_onnx, "model.onnx", {}),
+    (export.to_onnx, "model.onnx", {"quantize": "int8"}),
+)
+
+
+def export_all(name: str, source: str | None, data_dir: str | None) -> list[export.ExportReport]:
+    """Returns the reports of an entry's exports in all forms."""
+    card = zoo.card(name)
+    trained = card.weights is not None
+    model = zoo.load(name, weights="pretrained" if trained else None)
+    data = load_data(card, source, data_dir)
+    common = {"labels": card.labels, "test": (data.test.images, data.test.labels) if trained else None}
+    reports = []
+    with tempfile.TemporaryDirectory() as folder:
+        for exporter, file, options in FORMS:
+            if options.get("quantize") in ("int8", "int16x8"):
+                options = {**options, "representative": data.train.images[:200]}
+            reports.append(exporter(model, pathlib.Path(folder, file), **common, **options))
+    return reports
+
+
+@click.command(help=__doc__)
+@click.argument("names", nargs=-1, required=True)
+@data_options
+@without_traceback
+def main(names: tuple[str, ...], source: str | None, data_dir: str | None):
+    REPORTS.mkdir(exist_ok=True)
+    for name in names:
+        reports = export_all(name, source, data_dir)
+        Console().print(table(reports, title=name))
+        found = [{**report.to_dict(), "path": report.path.name} for report in reports]
+        write_json(REPORTS / f"{name}.json", {"entry": name, "exports": found, "run": describe_run()})
+
+
+if __name__ == "__main__":
+    main()
