@@ -28,8 +28,8 @@ class GroupedConv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` with `groups`, which TensorFlow computes on a CPU as one convolution a group.
 
     TensorFlow has no grouped convolution for the CPU, and Keras hands it to XLA there, which is slow: with 8 groups, 32
-    images of 32 x 32 x 256, two cores beside another job, forward and backward took 33 s, in separate convolutions
-    0.26 s. Elsewhere (other backends, GPUs, channels first) this is Keras' layer.
+    images of 32 x 32 x 256, forward and backward took 17 s on two cores, in separate convolutions 0.20 s
+    (`benchmarks/grouped_conv.py`). Elsewhere (other backends, GPUs, channels first) this is Keras' layer.
 
     Args:
         **kwargs: Arguments of `keras.layers.Conv2D`.

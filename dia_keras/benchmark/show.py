@@ -43,7 +43,7 @@ def plot(measurements: Sequence[Measurement], path: Path) -> None:
         drawn = axes.barh(names, [each.images_per_second for each in group], color=colours)
         axes.bar_label(drawn, [f"{each.ratio:.2f}" for each in group], padding=3, fontsize=8)
         axes.invert_yaxis()
-        axes.margins(x=0.1)
+        axes.margins(x=0.1, y=0.01)
         axes.set_title(f"batch {group[0].batch_size}, threads {group[0].threads or 'all'}", fontsize=9)
         axes.tick_params(labelsize=8)
     rows[-1][0].set_xlabel("images per second; at the bars, time as a ratio to the plain net's", fontsize=9)
