@@ -13,7 +13,6 @@ from rich.progress import track
 
 from .. import zoo
 from .candidates import Candidate, candidates
-from .peers import is_installed, torch_calls
 from .runtimes import RUNTIMES, Call
 
 
@@ -24,7 +23,7 @@ class Measurement:
     Attributes:
         network: The entry, and which form of it.
         base: The network that `ratio` compares with: the entry's plain twin where the zoo has one.
-        runtime: A name in `RUNTIMES`, or "torch".
+        runtime: A name in `RUNTIMES`.
         batch_size: Images a call.
         threads: Number of threads, `None` where the runtime takes them all.
         milliseconds: Median time of a call.
@@ -54,7 +53,6 @@ def measure(
     runs: int = 100,
     as_trained: bool = False,
     least: bool = False,
-    peers: bool = False,
 ) -> list[Measurement]:
     """Times entries of the zoo, with initial weights, beside their plain twins.
 
@@ -70,20 +68,17 @@ def measure(
         as_trained: Whether to time the networks without `export.optimize`, too.
         least: Whether to time, too, a network that only pools and multiplies in place of its attention: what any
             attention over channels costs at least.
-        peers: Whether to time pytorchcv's networks, too, where they are installed.
 
     Returns:
         The measurements, in the order of runtimes, batch sizes, threads and networks.
 
     Raises:
         ValueError: On an unknown entry or runtime.
-        ImportError: Where a runtime, or pytorchcv for `peers`, is not installed.
+        ImportError: Where a runtime is not installed.
     """
     unknown = [runtime for runtime in runtimes if runtime not in RUNTIMES]
     if unknown:
         raise ValueError(f"`runtimes` must be among {', '.join(map(repr, RUNTIMES))}. Received: {unknown[0]!r}")
-    if peers and not is_installed():
-        raise ImportError("`peers` needs torch and pytorchcv. Install with `pip install torch pytorchcv`")
     timed = candidates(names, as_trained, least)
     random = np.random.default_rng(0)
     found: list[Measurement] = []
@@ -94,18 +89,13 @@ def measure(
             files = _exported(timed, runtime, batch_size, Path(folder))
             for count in threads if chosen.has_threads else threads[:1]:
                 calls = {name: chosen.load(path, images, count) for name, path in files.items()}
-                bases = {name: candidate.base for name, candidate in timed.items()}
-                for name in names if peers and chosen.has_threads else ():
-                    others = torch_calls(name, images, count)
-                    calls |= others
-                    bases |= dict.fromkeys(others, timed[name].base)
                 seconds = interleaved(calls, runs)
-                for name, base in bases.items():
+                for name, (_, _, base) in timed.items():
                     found.append(
                         Measurement(
                             name,
                             base,
-                            runtime if name in timed else "torch",
+                            runtime,
                             batch_size,
                             count if chosen.has_threads else None,
                             1e3 * seconds[name],

@@ -8,7 +8,6 @@ from PIL import Image
 from dia_keras.benchmark import measure, show
 from dia_keras.benchmark.candidates import candidates, plain_twin
 from dia_keras.benchmark.measure import Measurement, interleaved
-from dia_keras.benchmark.peers import peer_name
 
 
 def test_calls_take_turns_and_the_first_round_is_not_counted(monkeypatch):
@@ -45,12 +44,6 @@ def test_every_network_is_compared_with_its_twin():
         "resnet164_cifar10, least": "resnet164_cifar10",
     }
     assert [name for name, candidate in found.items() if not candidate.optimize] == [n for n in found if "trained" in n]
-
-
-def test_peers_are_called_as_pytorchcv_calls_them():
-    assert peer_name("dia_resnet164_cifar100") == "diaresnet164bn_cifar100"
-    assert peer_name("resnet20_cifar10") == "resnet20_cifar10"
-    assert peer_name("dia_wrn52_4_cifar10") is None
 
 
 @pytest.mark.tensorflow
