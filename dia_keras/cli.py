@@ -319,6 +319,7 @@ def export(
     """
     from . import export as exporters
     from . import zoo
+    from .export.arguments import CALIBRATED
     from .export.report import table
     from .training.run import load_data
 
@@ -336,9 +337,9 @@ def export(
     options: dict[str, Any] = {"quantize": quantize, "input_dtype": input_dtype}
     options = {key: value for key, value in options.items() if value}
     card = zoo.card(name)
-    if on_test_set or quantize in ("int8", "int16x8"):
+    if on_test_set or quantize in CALIBRATED:
         dataset = load_data(card, source, data_dir)
-        if quantize in ("int8", "int16x8"):
+        if quantize in CALIBRATED:
             options["representative"] = dataset.train.images[:200]
         if on_test_set:
             options["test"] = (dataset.test.images, dataset.test.labels)

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from dia_keras import export, zoo
 from dia_keras.cli import data_options, without_traceback
+from dia_keras.export.arguments import CALIBRATED
 from dia_keras.export.report import table
 from dia_keras.training.host import describe_run
 from dia_keras.training.run import load_data, write_json
@@ -44,7 +45,7 @@ def export_all(name: str, source: str | None, data_dir: str | None) -> list[expo
     reports = []
     with tempfile.TemporaryDirectory() as folder:
         for exporter, file, options in FORMS:
-            if options.get("quantize") in ("int8", "int16x8"):
+            if options.get("quantize") in CALIBRATED:
                 options = {**options, "representative": data.train.images[:200]}
             reports.append(exporter(model, pathlib.Path(folder, file), **common, **options))
     return reports

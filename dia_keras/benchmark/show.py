@@ -47,7 +47,9 @@ def plot(measurements: Sequence[Measurement], path: Path) -> None:
         axes.set_title(f"batch {group[0].batch_size}, threads {group[0].threads or 'all'}", fontsize=9)
         axes.tick_params(labelsize=8)
     rows[-1][0].set_xlabel("images per second; at the bars, time as a ratio to the plain net's", fontsize=9)
-    figure.savefig(path, dpi=120, format="png")
+    partial = path.with_name(f".{path.name}")
+    figure.savefig(partial, dpi=120, format="png")
+    partial.replace(path)
 
 
 def save(measurements: Sequence[Measurement], path: Path) -> None:

@@ -1,12 +1,13 @@
 """What an export tells about itself."""
 
 import dataclasses
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+
+from ..training.run import write_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,7 @@ class ExportReport:
 
     def save(self, path: str | Path) -> None:
         """Writes the report to the JSON file `path`."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n")
+        write_json(Path(path), self.to_dict())
 
 
 def table(reports: Iterable[ExportReport], title: str | None = None) -> Table:
