@@ -11,6 +11,7 @@ from ..data import Split
 from .augment import batches
 from .budget import WallClockBudget
 from .checkpoint import Checkpoint, resume
+from .fused_norm import fused_batch_norms
 from .recipe import Recipe
 
 
@@ -64,22 +65,23 @@ def fit(
     validation = None
     if held_out is not None and len(held_out.labels):
         validation = held_out.images, keras.utils.to_categorical(held_out.labels, num_classes)
-    model.fit(
-        batches(train.images, train.labels, num_classes, recipe, done),
-        steps_per_epoch=steps,
-        epochs=recipe.epochs,
-        initial_epoch=done,
-        validation_data=validation,
-        validation_batch_size=250,
-        shuffle=False,  # the generator shuffles
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[
-            keras.callbacks.CSVLogger(log, append=done > 0),
-            Checkpoint(directory, recipe.seed),
-            budget,
-            *callbacks,
-        ],
-    )
+    with fused_batch_norms(model):
+        model.fit(
+            batches(train.images, train.labels, num_classes, recipe, done),
+            steps_per_epoch=steps,
+            epochs=recipe.epochs,
+            initial_epoch=done,
+            validation_data=validation,
+            validation_batch_size=250,
+            shuffle=False,  # the generator shuffles
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[
+                keras.callbacks.CSVLogger(log, append=done > 0),
+                Checkpoint(directory, recipe.seed),
+                budget,
+                *callbacks,
+            ],
+        )
     return not budget.stopped
 
 

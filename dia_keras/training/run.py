@@ -15,6 +15,7 @@ from .augment import batches
 from .budget import WallClockBudget
 from .curves import plot_curves
 from .fit import compile_for, fit
+from .fused_norm import fused_batch_norms
 from .host import describe_run
 from .recipe import Recipe
 
@@ -167,14 +168,15 @@ def _fit_epochs(
     compile_for(model, recipe, steps)
     clock, began, probe = _EpochClock(), time.monotonic(), min(PROBE_STEPS, steps)
     # The first epoch compiles, the second is measured; the real run compiles once more.
-    model.fit(
-        batches(training.images, training.labels, num_classes, recipe),
-        steps_per_epoch=probe,
-        epochs=2,
-        shuffle=False,
-        verbose=0,
-        callbacks=[clock],
-    )
+    with fused_batch_norms(model):
+        model.fit(
+            batches(training.images, training.labels, num_classes, recipe),
+            steps_per_epoch=probe,
+            epochs=2,
+            shuffle=False,
+            verbose=0,
+            callbacks=[clock],
+        )
     first, second = clock.seconds
     per_epoch = second / probe * steps
     left = seconds - (time.monotonic() - began) - (first - second)
