@@ -24,6 +24,7 @@ class Draws:
         indices: Which images, int32.
         top, left: Offsets of the crop in the padded image, int32, from 0 to 2 * pad.
         flip: Whether to flip left to right, bool.
+        erased: Rows and columns `(top, bottom, left, right)` that become the mean colour, int32 `(batch, 4)`.
         partner: Which image of the batch to mix with, int32.
         weight: Weight of the image itself in its mix (scalar float32, 1 without mixing).
         box: Rows and columns `(top, bottom, left, right)` that CutMix takes from the partner, int32 `(4,)`.
@@ -34,6 +35,7 @@ class Draws:
     top: np.ndarray
     left: np.ndarray
     flip: np.ndarray
+    erased: np.ndarray
     partner: np.ndarray
     weight: np.ndarray
     box: np.ndarray
@@ -61,11 +63,28 @@ def draw_epoch(recipe: Recipe, epoch: int, num_images: int, image_size: Sequence
             top=rng.integers(2 * recipe.pad + 1, size=batch, dtype=np.int32),
             left=rng.integers(2 * recipe.pad + 1, size=batch, dtype=np.int32),
             flip=rng.random(batch) < (0.5 if recipe.flip else 0.0),
+            erased=erased_boxes(rng, recipe.erase, batch, height, width),
             partner=rng.permutation(batch).astype(np.int32),
             weight=np.asarray(weight, np.float32),
             box=box,
             cut=np.asarray(cut),
         )
+
+
+def erased_boxes(rng: np.random.Generator, probability: float, count: int, height: int, width: int) -> np.ndarray:
+    """Returns the boxes of random erasing, `(count, 4)`: (top, bottom, left, right), empty where nothing is erased.
+
+    Areas are 2 to 33% of the image and aspect ratios 0.3 to 3.3, as in Zhong et al.,
+    https://arxiv.org/abs/1708.04896; a box that is longer than the image is cut to it, and not drawn anew.
+    """
+    if probability == 0:
+        return np.zeros((count, 4), np.int32)
+    chosen = rng.random(count) < probability
+    area, aspect = rng.uniform(0.02, 0.33, count), np.exp(rng.uniform(np.log(0.3), np.log(3.3), count))
+    sides = np.sqrt([area * aspect, area / aspect]) * np.sqrt(height * width)
+    rows, columns = np.minimum(np.round(sides), [[height], [width]]).astype(np.int32)
+    top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
+    return np.stack([top, top + rows, left, left + columns], axis=1).astype(np.int32) * chosen[:, None]
 
 
 def cutmix_box(weight: float, row: int, column: int, height: int, width: int) -> np.ndarray:
@@ -101,20 +120,32 @@ def crop_and_flip(pixels, size: tuple[int, int], indices, top, left, flip, pad: 
     columns = ops.arange(width, dtype="int32")
     columns = ops.where(ops.expand_dims(flip, 1), width - 1 - columns, columns) + ops.expand_dims(left, 1) - pad
     rows, columns = ops.expand_dims(rows, 2), ops.expand_dims(columns, 1)
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    in_image = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     source = (ops.reshape(indices, (-1, 1, 1)) * height + ops.clip(rows, 0, height - 1)) * width
     images = ops.take(pixels, source + ops.clip(columns, 0, width - 1), axis=0)
-    return ops.where(ops.expand_dims(inside, 3), images, ops.zeros_like(images))
+    return ops.where(ops.expand_dims(in_image, 3), images, ops.zeros_like(images))
+
+
+def inside(images, boxes):
+    """Returns which pixels of the images are in their boxes.
+
+    Args:
+        images: `(batch, height, width, channels)`.
+        boxes: (top, bottom, left, right), one for each image, `(batch, 4)`, or one for all, `(1, 4)`.
+
+    Returns:
+        Bool, `(batch, height, width, 1)` or `(1, height, width, 1)`.
+    """
+    top, bottom, left, right = (ops.reshape(side, (-1, 1, 1, 1)) for side in ops.unstack(boxes, axis=1))
+    rows = ops.reshape(ops.arange(images.shape[1], dtype="int32"), (1, -1, 1, 1))
+    columns = ops.reshape(ops.arange(images.shape[2], dtype="int32"), (1, 1, -1, 1))
+    return (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
 
 
 def mix(images, targets, partner, weight, box, cut):
     """Mixes every image with its partner, by MixUp or CutMix, and their targets by `weight`."""
     other = ops.take(images, partner, axis=0)
-    rows = ops.reshape(ops.arange(images.shape[1], dtype="int32"), (1, -1, 1, 1))
-    columns = ops.reshape(ops.arange(images.shape[2], dtype="int32"), (1, 1, -1, 1))
-    in_rows = ops.logical_and(rows >= box[0], rows < box[1])
-    in_columns = ops.logical_and(columns >= box[2], columns < box[3])
-    cut_mixed = ops.where(ops.logical_and(in_rows, in_columns), other, images)
+    cut_mixed = ops.where(inside(images, ops.expand_dims(box, 0)), other, images)
     mixed = ops.where(cut, cut_mixed, weight * images + (1 - weight) * other)
     return mixed, weight * targets + (1 - weight) * ops.take(targets, partner, axis=0)
 
@@ -131,11 +162,14 @@ def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: 
     size = images.shape[1], images.shape[2]
     pixels = ops.convert_to_tensor(images.reshape(-1, images.shape[-1]))
     device_labels = ops.convert_to_tensor(labels.astype("int32"))
+    mean_colour = ops.convert_to_tensor(images.mean((0, 1, 2), dtype="float32"))
     mixing = recipe.mixup > 0 or recipe.cutmix > 0
 
-    def augment(data, classes, indices, top, left, flip, partner, weight, box, cut):
+    def augment(data, classes, indices, top, left, flip, erased, partner, weight, box, cut):
         batch = ops.cast(crop_and_flip(data, size, indices, top, left, flip, recipe.pad), "float32")
         targets = ops.one_hot(ops.take(classes, indices, axis=0), num_classes, dtype="float32")
+        if recipe.erase > 0:
+            batch = ops.where(inside(batch, erased), mean_colour, batch)
         if mixing:
             batch, targets = mix(batch, targets, partner, weight, box, cut)
         return batch, targets

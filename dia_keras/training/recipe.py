@@ -2,6 +2,7 @@
 
 import dataclasses
 import types
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import keras
@@ -31,6 +32,7 @@ class Recipe:
         ema: Momentum a step of the exponential moving average of the weights, or `None`.
         pad: Zero-padding in pixels before the random crop.
         flip: Whether images are flipped left to right at random.
+        erase: Probability of random erasing: a box of 2 to 33% of the image becomes the data's mean colour.
         mixup: Parameter of MixUp's beta distribution; 0 is off.
         cutmix: Parameter of CutMix's beta distribution; 0 is off.
         held_out: Number of training images held out (0 for the final run, which trains on all).
@@ -55,6 +57,7 @@ class Recipe:
     ema: float | None = None
     pad: int = 4
     flip: bool = True
+    erase: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     held_out: int = 0
@@ -77,6 +80,13 @@ class Recipe:
             )
         if not 0 <= self.warmup < 1:
             raise ValueError(f"`warmup` must be in [0, 1). Received: warmup={self.warmup!r}")
+        if not 0 <= self.erase <= 1:
+            raise ValueError(f"`erase` must be a probability, from 0 to 1. Received: erase={self.erase!r}")
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Recipe":
+        """Returns the recipe that a run recorded; what recipes did not have then, is off."""
+        return cls(**{**fields, "milestones": tuple(fields["milestones"])})
 
     def replace(self, **changes) -> "Recipe":
         """Returns a copy with other values."""

@@ -101,8 +101,8 @@ def train(
             raise ValueError("`fit_to_minutes` needs `minutes`. Received: minutes=None")
         recipe = _fit_epochs(recipe, build(), training, num_classes, 60 * minutes - (time.monotonic() - started))
     elif fit_to_minutes:
-        fitted = json.loads(record.read_text())
-        recipe = recipe.replace(epochs=fitted["epochs"], milestones=tuple(fitted["milestones"]))
+        fitted = Recipe.from_json(json.loads(record.read_text()))
+        recipe = recipe.replace(epochs=fitted.epochs, milestones=fitted.milestones)
     check_same_recipe(recipe, record)
 
     model = build()
@@ -188,13 +188,13 @@ def _fit_epochs(
 
 def check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
     """Writes the recipe into the run's folder, or checks that it is the one there."""
-    mine = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    mine = dataclasses.asdict(recipe)
     if not record.exists():
         record.parent.mkdir(parents=True, exist_ok=True)
         write_json(record, mine)
         return
-    theirs = json.loads(record.read_text())
-    different = sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
+    theirs = dataclasses.asdict(Recipe.from_json(json.loads(record.read_text())))
+    different = sorted(key for key in mine if mine[key] != theirs[key])
     if different:
         raise ValueError(
             f"`directory` must be new or hold a run of the same recipe. Received: directory={str(record.parent)!r}, "

@@ -1,5 +1,6 @@
 """Tests of the command line, called as a user calls it."""
 
+import dataclasses
 import json
 import pathlib
 import zipfile
@@ -13,6 +14,7 @@ from dia_keras import zoo
 from dia_keras.backbones import ATTENTIONS
 from dia_keras.cli import console, main
 from dia_keras.samples import sample_paths
+from dia_keras.training import Recipe
 
 RECIPES = pathlib.Path(__file__).parents[2] / "zoo" / "recipes"
 
@@ -139,7 +141,8 @@ def test_train_into_the_folder_of_another_recipe_is_an_error(npz, tmp_path):
         "--out",
         tmp_path,
     )
-    (tmp_path / "recipe.json").write_text('{"epochs": 7}')
+    other = Recipe("dia_resnet20_cifar10", epochs=7)
+    (tmp_path / "recipe.json").write_text(json.dumps(dataclasses.asdict(other)))
     assert "whose recipe differs in" in run(*common, fails=True)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dia_keras.training import Recipe
-from dia_keras.training.augment import augmenter, cutmix_box, draw_epoch
+from dia_keras.training.augment import augmenter, cutmix_box, draw_epoch, erased_boxes
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 9, 7, 3), np.uint8)
 LABELS = np.arange(50) % 10
@@ -54,6 +54,27 @@ def test_cutmix_pastes_a_box_and_weighs_targets_by_its_area():
         np.testing.assert_array_equal(images, expected)
         np.testing.assert_allclose(1 - draws.weight, (bottom - top) * (right - left) / 63, rtol=1e-6)
         np.testing.assert_allclose(targets.sum(-1), 1, rtol=1e-5)
+
+
+def test_erased_boxes_become_the_mean_colour():
+    seen = []
+    for draws, images, _ in batches(Recipe("x", 1, batch_size=16, erase=0.5)):
+        expected = cropped(draws, 4).astype("float32")
+        for image, (top, bottom, left, right) in zip(expected, draws.erased, strict=True):
+            image[top:bottom, left:right] = IMAGES.mean((0, 1, 2))
+            seen.append((bottom - top) * (right - left))
+        np.testing.assert_allclose(images, expected, rtol=1e-6)
+    assert 0.2 < np.mean(np.array(seen) > 0) < 0.8
+
+
+def test_erased_boxes_have_the_papers_areas_and_lie_inside():
+    boxes = erased_boxes(np.random.default_rng(0), 1.0, 10_000, 32, 32)
+    top, bottom, left, right = boxes.T
+    assert (boxes >= 0).all() and bottom.max() == right.max() == 32
+    rows, columns = bottom - top, right - left
+    assert (rows * columns / 1024).min() > 0.015 and (rows * columns / 1024).max() < 0.35
+    assert (rows / columns).min() > 0.25 and (rows / columns).max() < 4
+    assert abs((rows * columns / 1024).mean() - 0.175) < 0.01
 
 
 def test_cutmix_box_covers_its_share_and_stays_inside():

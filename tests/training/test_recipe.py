@@ -1,5 +1,7 @@
 """Tests of recipes and their schedules."""
 
+import dataclasses
+import json
 import pathlib
 
 import numpy as np
@@ -36,6 +38,7 @@ def test_one_cycle_without_warmup_starts_at_the_peak():
         ("batch_size", 1.5),
         ("schedule", "linear"),
         ("warmup", 1.0),
+        ("erase", 1.5),
         ("warmup", "high"),
         ("milestones", 5),
         ("milestones", ("a",)),
@@ -77,6 +80,14 @@ def test_steps_without_milestones_are_an_error():
 
 def test_changes_replace_fields():
     assert load_recipe(FILES[0], epochs=3).epochs == 3
+
+
+def test_the_record_of_a_recipe_is_that_recipe_also_where_it_is_older():
+    recipe = load_recipe(FILES[0].parent / "paper_resnet.py")
+    record = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    assert Recipe.from_json(record) == recipe
+    del record["erase"]
+    assert Recipe.from_json(record) == recipe
 
 
 def test_unknown_change_is_an_error():

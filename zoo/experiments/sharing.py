@@ -139,9 +139,9 @@ def results() -> dict[str, list[dict]]:
     found = {net: [file_of(net, seed) for seed in SEEDS] for net in NETS}
     runs = {net: [json.loads(path.read_text()) for path in paths if path.exists()] for net, paths in found.items()}
     for run in itertools.chain(*runs.values()):
-        mine = json.loads(json.dumps(dataclasses.asdict(RECIPE.replace(seed=run["recipe"]["seed"]))))
-        if run["recipe"] != mine or run["settings"] != NETS[run["net"]]:
-            raise click.ClickException(f"{run['net']}, seed {mine['seed']} ran with other settings: remove its file.")
+        recipe = Recipe.from_json(run["recipe"])
+        if recipe != RECIPE.replace(seed=recipe.seed) or run["settings"] != NETS[run["net"]]:
+            raise click.ClickException(f"{run['net']}, seed {recipe.seed} ran with other settings: remove its file.")
     return runs
 
 
