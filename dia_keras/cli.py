@@ -352,6 +352,7 @@ def export(
     epilog=_example(
         "dia-keras benchmark dia_resnet164_cifar100 dia_light_resnet164_cifar100",
         "dia-keras benchmark dia_resnet20_cifar100 --runtime tflite --runtime onnx --batch 1 --batch 32 --threads 2",
+        "dia-keras benchmark dia_resnet164_cifar100 --runtime onnx --peers",
         "dia-keras benchmark dia_resnet164_cifar100 --least --plot latency.png --out latency.json",
     )
 )
@@ -369,6 +370,7 @@ def export(
 @click.option("--runs", type=click.IntRange(1), default=100, show_default=True, help="Calls of each network.")
 @click.option("--as-trained", is_flag=True, help="Time the networks without the rewrite for inference, too.")
 @click.option("--least", is_flag=True, help="Time pooling and multiplying alone, too: any attention's least cost.")
+@click.option("--peers", is_flag=True, help="Time pytorchcv's networks in PyTorch, too, eager and compiled.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Draw a PNG.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write a JSON file.")
 @without_traceback

@@ -5,15 +5,20 @@ import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from rich.progress import track
 
 from .. import zoo
-from .candidates import Candidate, candidates
+from .candidates import Candidate, candidates, plain_twin
+from .peers import MODES, load_peer
+from .peers import peers as peer_networks
 from .runtimes import RUNTIMES, Call
+
+Name = TypeVar("Name")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Measurement:
     Attributes:
         network: The entry, and which form of it.
         base: The network that `ratio` compares with: the entry's plain twin where the zoo has one.
-        runtime: A name in `RUNTIMES`.
+        runtime: A name in `RUNTIMES`, or how PyTorch runs a peer.
         batch_size: Images a call.
         threads: Number of threads, `None` where the runtime takes them all.
         milliseconds: Median time of a call.
@@ -53,6 +58,7 @@ def measure(
     runs: int = 100,
     as_trained: bool = False,
     least: bool = False,
+    peers: bool = False,
 ) -> list[Measurement]:
     """Times entries of the zoo, with initial weights, beside their plain twins.
 
@@ -73,13 +79,15 @@ def measure(
         The measurements, in the order of runtimes, batch sizes, threads and networks.
 
     Raises:
-        ValueError: On an unknown entry or runtime.
-        ImportError: Where a runtime is not installed.
+        ValueError: On an unknown entry or runtime, or where pytorchcv has none of the networks.
+        ImportError: Where a runtime or pytorchcv is not installed.
     """
     unknown = [runtime for runtime in runtimes if runtime not in RUNTIMES]
     if unknown:
         raise ValueError(f"`runtimes` must be among {', '.join(map(repr, RUNTIMES))}. Received: {unknown[0]!r}")
     timed = candidates(names, as_trained, least)
+    entries = list(dict.fromkeys([*(plain_twin(name) or name for name in names), *names]))
+    in_pytorch = peer_networks(entries) if peers else {}
     random = np.random.default_rng(0)
     found: list[Measurement] = []
     for runtime, batch_size in itertools.product(runtimes, batch_sizes):
@@ -88,27 +96,40 @@ def measure(
         with tempfile.TemporaryDirectory() as folder:
             files = _exported(timed, runtime, batch_size, Path(folder))
             for count in threads if chosen.has_threads else threads[:1]:
-                calls = {name: chosen.load(path, images, count) for name, path in files.items()}
+                used = count if chosen.has_threads else None
+                calls = {
+                    Timed(name, timed[name].base, runtime, used): chosen.load(path, images, count)
+                    for name, path in files.items()
+                }
+                if runtime == runtimes[0]:
+                    for mode, (network, entry) in itertools.product(MODES, in_pytorch.items()):
+                        base = _peer_base(entry, in_pytorch)
+                        calls[Timed(network, base, mode, count)] = load_peer(entry, mode, images, count)
                 seconds = interleaved(calls, runs)
-                for name, (_, _, base) in timed.items():
-                    found.append(
-                        Measurement(
-                            name,
-                            base,
-                            runtime,
-                            batch_size,
-                            count if chosen.has_threads else None,
-                            1e3 * seconds[name],
-                            seconds[name] / seconds[base],
-                            runs,
-                        )
-                    )
+                for each, median in seconds.items():
+                    ratio = median / seconds[each._replace(network=each.base)]
+                    found.append(Measurement(*each[:3], batch_size, each.threads, 1e3 * median, ratio, runs))
     return found
 
 
-def interleaved(calls: dict[str, Call], runs: int) -> dict[str, float]:
+class Timed(NamedTuple):
+    """What takes a turn: see `Measurement` for the fields."""
+
+    network: str
+    base: str
+    runtime: str
+    threads: int | None
+
+
+def _peer_base(entry: str, in_pytorch: dict[str, str]) -> str:
+    """Returns the peer of an entry's plain twin."""
+    twin = plain_twin(entry) or entry
+    return next(network for network, name in in_pytorch.items() if name == twin)
+
+
+def interleaved(calls: Mapping[Name, Call], runs: int) -> dict[Name, float]:
     """Returns the median seconds of calls that take turns; a first round, not counted, warms up."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    seconds: dict[Name, list[float]] = {name: [] for name in calls}
     for turn in range(runs + 1):
         for name, call in calls.items():
             start = time.perf_counter()

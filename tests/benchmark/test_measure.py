@@ -1,6 +1,8 @@
 """Networks are timed in turns, beside their plain twins."""
 
 import json
+import sys
+import types
 
 import pytest
 from PIL import Image
@@ -8,6 +10,7 @@ from PIL import Image
 from dia_keras.benchmark import measure, show
 from dia_keras.benchmark.candidates import candidates, plain_twin
 from dia_keras.benchmark.measure import Measurement, interleaved
+from dia_keras.benchmark.peers import peer
 
 
 def test_calls_take_turns_and_the_first_round_is_not_counted(monkeypatch):
@@ -54,6 +57,56 @@ def test_every_runtime_runs(runtime):
     assert [each.network for each in found] == ["resnet20_cifar10", "dia_resnet20_cifar10"] * times
     assert [each.threads for each in found] == ([None] * 2 if runtime == "xla" else [1, 1, 2, 2])
     assert all(each.milliseconds > 0 and each.batch_size == 2 for each in found) and found[0].ratio == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("dia_resnet164_cifar100", "diaresnet164bn_cifar100"),
+        ("resnet20_cifar10", "resnet20_cifar10"),
+        ("se_resnet56_cifar10", "seresnet56_cifar10"),
+        ("dia_light_resnet164_cifar100", None),
+        ("dia_se_resnet164_cifar100", None),
+        ("wrn52_4_cifar10", None),
+    ],
+)
+def test_peer_is_the_network_of_pytorchcv(name, function):
+    known = peer(name)
+    assert (known and known[1]) == function
+
+
+@pytest.fixture
+def pytorchcv(tmp_path, monkeypatch):
+    """A stand-in for pytorchcv, which the tests do not install."""
+    torch = pytest.importorskip("torch")
+    for module, function in (("resnet_cifar", "resnet20_cifar10"), ("diaresnet_cifar", "diaresnet20_cifar10")):
+        made = types.ModuleType(f"pytorchcv.models.{module}")
+        setattr(made, function, lambda: torch.nn.Conv2d(3, 10, 3))
+        monkeypatch.setitem(sys.modules, made.__name__, made)
+    for name in ("pytorchcv", "pytorchcv.models"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setattr(torch, "compile", lambda network: network)  # half a minute, and pytorchcv's affair
+
+
+@pytest.mark.tensorflow
+def test_peers_take_turns_with_the_first_runtime_and_have_their_own_base(pytorchcv):
+    found = measure(["dia_resnet20_cifar10"], ["tflite", "onnx"], runs=1, peers=True)
+    ours = ["resnet20_cifar10", "dia_resnet20_cifar10"]
+    theirs = ["resnet20_cifar10 (pytorchcv)", "diaresnet20_cifar10 (pytorchcv)"]
+    assert [each.network for each in found] == [*ours, *theirs, *theirs, *ours]
+    assert [each.runtime for each in found] == [
+        runtime for runtime in ("tflite", "torch", "torch.compile", "onnx") for _ in range(2)
+    ]
+    assert [each.base for each in found] == [name for name in (ours[0], theirs[0], theirs[0], ours[0]) for _ in "12"]
+    assert [each.ratio for each in found[::2]] == [1] * 4
+
+
+def test_missing_peers_are_an_error(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pytorchcv", None)
+    with pytest.raises(ImportError, match="`peers` needs pytorchcv: `pip install"):
+        measure(["dia_resnet20_cifar10"], peers=True)
+    with pytest.raises(ValueError, match=r"`peers` must be for a ResNet.*Received: wrn52_4_cifar10"):
+        measure(["wrn52_4_cifar10"], peers=True)
 
 
 def test_table_plot_and_file_show_what_was_measured(tmp_path):
