@@ -21,8 +21,9 @@ check: environment
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-tables: environment  ## Write the generated tables into README.md and zoo/RESULTS.md.
+tables: environment  ## Write the generated tables into README.md and zoo/RESULTS.md, and draw zoo/accuracy.png.
 	$(RUN) $(BIN)/python zoo/tables.py
+	$(RUN) $(BIN)/python zoo/plots.py
 
 environment: .venv/.made
 

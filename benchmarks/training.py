@@ -4,9 +4,11 @@
 
 The entries take turns, `--rounds` times `--steps` steps of `model.fit` on random images, as `zoo/train.py` trains them:
 augmentation included, compiled by XLA on JAX and on GPUs. Images/s are medians over the rounds, the ratio is to the
-first entry. The first round, which builds and compiles, is told apart.
+first entry. The first round, which builds and compiles, is told apart. With `--keras-norms` every entry takes part once
+more, without the fused batch norm of `dia_keras.training.fused_norm`.
 """
 
+import contextlib
 import pathlib
 import statistics
 import time
@@ -22,15 +24,18 @@ from dia_keras.cli import without_traceback
 from dia_keras.training import Recipe
 from dia_keras.training.augment import batches
 from dia_keras.training.fit import compile_for
+from dia_keras.training.fused_norm import fused_batch_norms
 from dia_keras.training.host import describe_run
-from dia_keras.training.run import write_json
+from dia_keras.training.run import EpochClock, write_json
 
 
 class Contender:
     """An entry that trains, a few steps at a time."""
 
-    def __init__(self, name: str, recipe: Recipe, steps: int):
-        self.name, self.recipe, self.steps = name, recipe, steps
+    def __init__(self, name: str, recipe: Recipe, steps: int, is_fused: bool = True):
+        self.name = name if is_fused else f"{name}, Keras' batch norm"
+        self.recipe, self.steps = recipe, steps
+        self.context = fused_batch_norms if is_fused else contextlib.nullcontext
         self.speeds: list[float] = []
         keras.config.set_dtype_policy(recipe.precision)
         began = time.perf_counter()
@@ -46,9 +51,10 @@ class Contender:
         self.speeds.clear()
 
     def take_turn(self) -> None:
-        began = time.perf_counter()
-        self.model.fit(self.data, steps_per_epoch=self.steps, epochs=1, shuffle=False, verbose=0)
-        self.speeds.append(self.steps * self.recipe.batch_size / (time.perf_counter() - began))
+        clock = EpochClock()  # of the steps alone: where data come from a generator, `fit` may end seconds later
+        with self.context(self.model):
+            self.model.fit(self.data, steps_per_epoch=self.steps, epochs=1, shuffle=False, verbose=0, callbacks=[clock])
+        self.speeds.append(self.steps * self.recipe.batch_size / clock.seconds[-1])
 
     @property
     def speed(self) -> float:
@@ -63,11 +69,15 @@ class Contender:
 @click.option(
     "--precision", default="mixed_bfloat16", show_default=True, type=click.Choice(["float32", "mixed_bfloat16"])
 )
+@click.option("--keras-norms", is_flag=True, help="Time the entries with Keras' own batch norm, too.")
 @click.option("--out", type=click.Path(path_type=pathlib.Path), help="Write the figures to this JSON file, too.")
 @without_traceback
-def main(entries, steps: int, rounds: int, batch_size: int, precision: str, out: pathlib.Path | None):
+def main(
+    entries, steps: int, rounds: int, batch_size: int, precision: str, keras_norms: bool, out: pathlib.Path | None
+):
     recipe = Recipe(entry=entries[0], epochs=1, batch_size=batch_size, nesterov=True, precision=precision)
-    contenders = [Contender(name, recipe.replace(entry=name), steps) for name in entries]
+    kinds = (True, False) if keras_norms else (True,)
+    contenders = [Contender(name, recipe.replace(entry=name), steps, kind) for name in entries for kind in kinds]
     for _ in range(rounds):
         for contender in contenders:
             contender.take_turn()

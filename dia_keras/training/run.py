@@ -144,7 +144,7 @@ def load_data(card: zoo.Card, source=None, data_dir=None, held_out: int = 0) -> 
     return data
 
 
-class _EpochClock(keras.callbacks.Callback):
+class EpochClock(keras.callbacks.Callback):
     """Measures the seconds of every epoch."""
 
     def on_train_begin(self, logs=None):
@@ -166,7 +166,7 @@ def _fit_epochs(
     """Returns the recipe with as many epochs as fit into the seconds, milestones moved alike."""
     steps = len(training.labels) // recipe.batch_size
     compile_for(model, recipe, steps)
-    clock, began, probe = _EpochClock(), time.monotonic(), min(PROBE_STEPS, steps)
+    clock, began, probe = EpochClock(), time.monotonic(), min(PROBE_STEPS, steps)
     # The first epoch compiles, the second is measured; the real run compiles once more.
     with fused_batch_norms(model):
         model.fit(

@@ -1,4 +1,4 @@
-"""The generated tables are up to date."""
+"""The generated tables and reports are up to date."""
 
 import pathlib
 import runpy
@@ -12,3 +12,10 @@ PAGES = runpy.run_path(str(ZOO / "tables.py"))["pages"]()
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_generated_page_is_up_to_date(path):
     assert path.read_text() == PAGES[path], "run `make tables`"
+
+
+def test_report_of_the_experiment_is_up_to_date_and_complete():
+    experiment = runpy.run_path(str(ZOO / "experiments" / "sharing.py"))
+    text = experiment["report_text"]()
+    assert text == (ZOO / "experiments" / "SHARING.md").read_text(), "run `python zoo/experiments/sharing.py report`"
+    assert "Not run yet" not in text
