@@ -50,13 +50,12 @@ def draw() -> Figure:
         for whose, style in STYLES.items():
             mine = [point for point in known if point.whose == whose]
             axes.scatter([p.parameters for p in mine], [p.top1 for p in mine], label=whose, zorder=2, **style)
-        for point in known:
-            axes.annotate(
-                point.network, (point.parameters, point.top1), (5, -3), textcoords="offset points", fontsize=7
-            )
+        for number, point in enumerate(sorted(known, key=lambda point: point.top1)):
+            offset = 5, 3 if number % 2 else -8  # neighbours' names, one above and one below
+            axes.annotate(point.network, (point.parameters, point.top1), offset, textcoords="offset points", fontsize=7)
         axes.set(xscale="log", xlabel="parameters", ylabel="top-1 (%)", title=title)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e6:g} M"))
-        axes.margins(x=0.25)
+        axes.margins(x=0.35)
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right", fontsize=8)
     return figure
