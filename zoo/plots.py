@@ -1,5 +1,6 @@
 """Draws `zoo/accuracy.png`, top-1 against parameters, from the cards and `published.toml`: part of `make tables`."""
 
+import math
 import pathlib
 import tomllib
 from typing import NamedTuple
@@ -42,6 +43,11 @@ def points(dataset: str) -> list[Point]:
     return found
 
 
+def _is_over(other: Point, point: Point) -> bool:
+    """Returns whether another point would be in the way of a name above this one."""
+    return 0 < other.top1 - point.top1 < 1 and abs(math.log10(other.parameters / point.parameters)) < 0.5
+
+
 def draw() -> Figure:
     """Returns the figure, a panel for each data set."""
     figure = Figure(figsize=(11, 4.5), layout="constrained")
@@ -50,8 +56,8 @@ def draw() -> Figure:
         for whose, style in STYLES.items():
             mine = [point for point in known if point.whose == whose]
             axes.scatter([p.parameters for p in mine], [p.top1 for p in mine], label=whose, zorder=2, **style)
-        for number, point in enumerate(sorted(known, key=lambda point: point.top1)):
-            offset = 5, 3 if number % 2 else -8  # neighbours' names, one above and one below
+        for point in known:
+            offset = 5, -8 if any(_is_over(other, point) for other in known) else 3
             axes.annotate(point.network, (point.parameters, point.top1), offset, textcoords="offset points", fontsize=7)
         axes.set(xscale="log", xlabel="parameters", ylabel="top-1 (%)", title=title)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e6:g} M"))
