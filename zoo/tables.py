@@ -108,11 +108,11 @@ def exports() -> str:
     return text
 
 
-def latency_table() -> str:
-    """Returns the table of the committed benchmarks, a column for each runtime and batch size."""
+def latency_table(folder: pathlib.Path) -> str:
+    """Returns the table of the committed benchmarks in a folder, a column for each runtime and batch size."""
     times: dict[str, dict[str, str]] = {}
     commands = []
-    for path in sorted(BENCHMARKS.glob("*.json")):
+    for path in sorted(folder.glob("*.json")):
         found = json.loads(path.read_text())
         commands.append(f"`{found['run']['command']}`, {found['run']['device']}")
         for each in found["measurements"]:
@@ -139,9 +139,12 @@ def filled(path: pathlib.Path, tables: dict[str, str]) -> str:
 
 def pages() -> dict[pathlib.Path, str]:
     """Returns what the generated files should hold."""
+    latencies = {"latency": latency_table(BENCHMARKS), "peers": latency_table(BENCHMARKS / "peers")}
     return {
         README: filled(README, {"results": readme_table(), "attentions": attentions_table()}),
-        EXPORT_README: filled(EXPORT_README, {"latency": latency_table()}),
+        EXPORT_README: filled(
+            EXPORT_README, {"latency": latency_table(BENCHMARKS), "peers": latency_table(BENCHMARKS / "peers")}
+        ),
         RESULTS: results(),
         EXPORTS: exports(),
     }

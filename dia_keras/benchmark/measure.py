@@ -14,8 +14,7 @@ from rich.progress import track
 
 from .. import zoo
 from .candidates import Candidate, candidates, plain_twin
-from .peers import MODES, load_peer
-from .peers import peers as peer_networks
+from .peers import MODES, find_peers, load_peer
 from .runtimes import RUNTIMES, Call
 
 Name = TypeVar("Name")
@@ -87,7 +86,7 @@ def measure(
         raise ValueError(f"`runtimes` must be among {', '.join(map(repr, RUNTIMES))}. Received: {unknown[0]!r}")
     timed = candidates(names, as_trained, least)
     entries = list(dict.fromkeys([*(plain_twin(name) or name for name in names), *names]))
-    in_pytorch = peer_networks(entries) if peers else {}
+    in_pytorch = find_peers(entries) if peers else {}
     random = np.random.default_rng(0)
     found: list[Measurement] = []
     for runtime, batch_size in itertools.product(runtimes, batch_sizes):

@@ -32,7 +32,7 @@ def peer(name: str) -> tuple[str, str] | None:
     return f"pytorchcv.models.{module}", f"{prefix}{depth}{bottleneck}_{card.dataset.name}"
 
 
-def peers(names: Sequence[str]) -> dict[str, str]:
+def find_peers(names: Sequence[str]) -> dict[str, str]:
     """Returns the entries that have a peer, by what the peer is called.
 
     Raises:

@@ -98,7 +98,7 @@ def main():
 @data_options
 @without_traceback
 def run(runs: pathlib.Path, minutes: float | None, nets: tuple[str, ...], source: str | None, data_dir: str | None):
-    """Train and measure what is missing: faster in two processes of one thread, each with its nets."""
+    """Train and measure what is missing."""
     started = time.monotonic()
     card = zoo.card(RECIPE.entry)
     data = load_data(card, source, data_dir, RECIPE.held_out)
@@ -174,7 +174,8 @@ def report_text() -> str:
         "of the shared form against the form per block,\nof SRM's shared batch norm against one a block, and of "
         f"DIA-LSTM against the plain net, each at the level {LEVEL}.\nA difference that is not significant with so few "
         "seeds is not known to be none: the interval says what it may be. What\nso short a training shows need not "
-        "hold for a long one.\n\n"
+        "hold for a long one. Seed 0 of org, se and se, shared ran with Keras' batch norm, all others with TensorFlow's\n"
+        "fused one: the same formulas, rounded otherwise.\n\n"
         "| net | seeds | top-1 (%) | against | difference | 95% interval | p | verdict |\n"
         "|---|--:|--:|---|--:|--:|--:|---|\n"
     )
