@@ -142,9 +142,7 @@ def pages() -> dict[pathlib.Path, str]:
     latencies = {"latency": latency_table(BENCHMARKS), "peers": latency_table(BENCHMARKS / "peers")}
     return {
         README: filled(README, {"results": readme_table(), "attentions": attentions_table()}),
-        EXPORT_README: filled(
-            EXPORT_README, {"latency": latency_table(BENCHMARKS), "peers": latency_table(BENCHMARKS / "peers")}
-        ),
+        EXPORT_README: filled(EXPORT_README, latencies),
         RESULTS: results(),
         EXPORTS: exports(),
     }

@@ -174,8 +174,8 @@ def report_text() -> str:
         "of the shared form against the form per block,\nof SRM's shared batch norm against one a block, and of "
         f"DIA-LSTM against the plain net, each at the level {LEVEL}.\nA difference that is not significant with so few "
         "seeds is not known to be none: the interval says what it may be. What\nso short a training shows need not "
-        "hold for a long one. Seed 0 of org, se and se, shared ran with Keras' batch norm, all others with TensorFlow's\n"
-        "fused one: the same formulas, rounded otherwise.\n\n"
+        "hold for a long one. Seed 0 of org, se and se, shared ran with Keras' batch norm, all others with\n"
+        "TensorFlow's fused one: the same formulas, rounded otherwise.\n\n"
         "| net | seeds | top-1 (%) | against | difference | 95% interval | p | verdict |\n"
         "|---|--:|--:|---|--:|--:|--:|---|\n"
     )
