@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import keras
 import numpy as np
 from rich.progress import track
 
@@ -59,7 +60,7 @@ def measure(
     least: bool = False,
     peers: bool = False,
 ) -> list[Measurement]:
-    """Times entries of the zoo, with initial weights, beside their plain twins.
+    """Times entries of the zoo, with random weights, beside their plain twins.
 
     For every runtime, batch size and number of threads, all networks are exported and then take turns, one call each,
     until each has made `runs` calls.
@@ -144,5 +145,14 @@ def _exported(timed: dict[str, Candidate], runtime: str, batch_size: int, folder
     files = {}
     for number, (name, candidate) in enumerate(track(timed.items(), f"Exporting for {runtime}")):
         files[name] = folder / f"{number}{suffix}"
-        exporter(candidate.build(), files[name], batch_size=batch_size, optimize=candidate.optimize)
+        exporter(_without_zeros(candidate.build()), files[name], batch_size=batch_size, optimize=candidate.optimize)
     return files
+
+
+def _without_zeros(model: keras.Model) -> keras.Model:
+    """Draws the weights that begin as zeros, in place: converters drop the ops of biases that are zero."""
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        if not np.any(keras.ops.convert_to_numpy(weight)):
+            weight.assign(0.1 * random.normal(size=weight.shape))
+    return model

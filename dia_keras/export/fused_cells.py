@@ -2,7 +2,7 @@
 
 At batch size 1 a small op costs its call, not its arithmetic. So input and hidden state, once they are reduced, go
 through one matrix together; one sigmoid serves the gates i, o and f, side by side; and what the zero state makes of the
-first block of a stage, which has no f, is a constant.
+first block of a stage, which has no f, is a constant. A convolution before the pooling can take in the first matrix.
 """
 
 from collections.abc import Mapping
@@ -26,12 +26,14 @@ class FusedLSTMCell(TwoStateCell):
         output_activation: As the trained cell's.
         shapes: The shapes of the weights by name: the matrices `candidate` of the gate g and `expand` of the others,
             and `input_reduce_kernel` and `hidden_reduce_kernel` where hidden layers precede them, with biases; in place
-            of `expand`, the IE maps `scale`, `hidden_scale` and `shift`; with `first_`, those of a zero state.
+            of `expand`, the IE maps `scale`, `hidden_scale` and `shift`, one row a gate; with `first_`, those of a zero
+            state.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: Tensor of shape `(batch, units)`.
+        inputs: Tensor of shape `(batch, units)`, or what the cell's hidden layer makes of it.
         states: `[h, c]`, two tensors of shape `(batch, units)`, or `None` for the zero state.
+        is_reduced: Whether the inputs come from the hidden layer, which `input_layer` gives.
 
     Returns:
         `(h', [h', c'])`, all of shape `(batch, units)`.
@@ -46,13 +48,21 @@ class FusedLSTMCell(TwoStateCell):
         self.maps = {name: self.add_weight(shape, "zeros", name=name) for name, shape in self.shapes.items()}
         self.built = True
 
-    def call(self, inputs, states=None):
+    @property
+    def input_layer(self) -> tuple[str, str] | None:
+        """The names of kernel and bias of the hidden layer through which alone the input is seen, `None` without."""
+        is_alone = "input_reduce_kernel" in self.shapes and "scale" not in self.shapes
+        return ("input_reduce_kernel", "input_reduce_bias") if is_alone else None
+
+    def compute_output_spec(self, inputs, states=None, is_reduced=False):
+        return super().compute_output_spec(keras.KerasTensor((inputs.shape[0], self.units), self.compute_dtype))
+
+    def call(self, inputs, states=None, is_reduced=False):
         which = "first_" if states is None else ""
-        seen = self._reduced("input", inputs)
+        seen = inputs if is_reduced else self._reduced("input", inputs)
         if states is not None:
             seen = ops.concatenate([seen, self._reduced("hidden", states[0])], axis=-1)
-        z = self._enhanced(inputs, states) if "scale" in self.maps else self._linear(f"{which}expand", seen)
-        i, o, *f = ops.split(ops.sigmoid(z), 2 if states is None else 3, axis=-1)
+        i, o, *f = self._gates(inputs, states, seen)
         cell = i * ops.tanh(self._linear(f"{which}candidate", seen))
         if states is not None:
             cell = f[0] * states[1] + cell
@@ -68,12 +78,24 @@ class FusedLSTMCell(TwoStateCell):
             return seen
         return ops.relu(ops.matmul(seen, self.maps[f"{name}_reduce_kernel"]) + self.maps[f"{name}_reduce_bias"])
 
-    def _enhanced(self, inputs, states):
-        """Returns the IE maps of the gates i, o and, but for the first block, f, side by side."""
-        if states is None:
-            return ops.concatenate([inputs] * 2, axis=-1) * self.maps["first_scale"] + self.maps["first_shift"]
-        z = ops.concatenate([inputs] * 3, axis=-1) * self.maps["scale"] + self.maps["shift"]
-        return z + ops.concatenate([states[0]] * 3, axis=-1) * self.maps["hidden_scale"]
+    def _gates(self, inputs, states, seen):
+        """Returns the gates i, o and, but for the first block, f."""
+        which, number = ("first_", 2) if states is None else ("", 3)
+        if "scale" not in self.maps:
+            return ops.split(ops.sigmoid(self._linear(f"{which}expand", seen)), number, axis=-1)
+        # One image is one row, which the maps of the gates, a row each, spread over; more need copies side by side.
+        is_one = inputs.shape[0] == 1
+
+        def spread(x, name):
+            return x * self.maps[name] if is_one else ops.concatenate([x] * number, axis=-1) * flat(name)
+
+        def flat(name):
+            return self.maps[name] if is_one else ops.reshape(self.maps[name], (-1,))
+
+        z = spread(inputs, f"{which}scale") + flat(f"{which}shift")
+        if states is not None:
+            z = z + spread(states[0], "hidden_scale")
+        return ops.split(ops.sigmoid(z), number, axis=0 if is_one else -1)
 
     def get_config(self):
         return {
@@ -115,11 +137,11 @@ def _dia_lstm_light(w: Weights) -> Weights:
         "first_candidate_bias": w["candidate_bias"] + _of_zero_state(w),
         "candidate": np.concatenate([w["input_expand_kernel"], w["hidden_expand_kernel"]]),
         "candidate_bias": w["candidate_bias"],
-        "first_scale": w["input_scale"][first].ravel(),
-        "first_shift": shift[first].ravel(),
-        "scale": w["input_scale"][all_gates].ravel(),
-        "shift": shift[all_gates].ravel(),
-        "hidden_scale": w["hidden_scale"][all_gates].ravel(),
+        "first_scale": w["input_scale"][first],
+        "first_shift": shift[first],
+        "scale": w["input_scale"][all_gates],
+        "shift": shift[all_gates],
+        "hidden_scale": w["hidden_scale"][all_gates],
     }
 
 

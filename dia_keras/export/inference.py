@@ -21,9 +21,10 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
 
     Args:
         model: Functional `keras.Model` in float32.
-        pool_first: Whether the paper's cells pool what the last 1x1 convolution of a block reads, a quarter of the
-            channels, and map the average as the convolution does, instead of pooling what it gives: the two commute.
-            It pays where XLA compiles the model for large batches, and not in LiteRT or ONNX Runtime.
+        pool_first: Whether all of the paper's cells pool what the last 1x1 convolution of a block reads, a quarter of
+            the channels, and map the average as the convolution does, instead of pooling what it gives: the two
+            commute. DIA-LSTM's always does, since its first matrix takes in that map; with the others it pays where XLA
+            compiles the model for large batches, and not in LiteRT or ONNX Runtime.
 
     Returns:
         A functional `keras.Model` with weights of its own, of the same inputs and outputs.
@@ -58,7 +59,7 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
     def call(layer, *args, **kwargs):
         if layer.name in norms:
             return args[0]  # what the batch norm gave, its convolution gives
-        if pool_first and _has_fused_cell(layer) and (convolution := _pointwise(args[0])):
+        if _has_fused_cell(layer) and (pool_first or layer.cell.input_layer) and (convolution := _pointwise(args[0])):
             return _pooled_first(layer, convolution, weights, *args, **kwargs)
         return layer(*args, **kwargs)
 
@@ -100,14 +101,21 @@ def _pointwise(features) -> keras.layers.Conv2D | None:
     return layer if is_pointwise and layer.groups == 1 and layer.use_bias else None
 
 
-def _pooled_first(unit, convolution, weights: Weights, features, states=None):
+def _pooled_first(unit, convolution, weights: Weights, features, states=None, training=False):
     """Calls a unit on the features that a 1x1 convolution gives, with its pooling before that convolution."""
-    pooled = keras.layers.GlobalAveragePooling2D(name=f"{convolution.name}_pool")(convolution.input)
-    mapped = keras.layers.Dense(features.shape[-1], name=f"{convolution.name}_pooled")
+    pooled = keras.layers.GlobalAveragePooling2D(unit.data_format, name=f"{convolution.name}_pool")(convolution.input)
     kernel, bias = next(values for layer, values in weights if layer is convolution)
-    weights.append((mapped, [kernel[0, 0], bias]))
-    attention, states = unit.cell(mapped(pooled), states)
-    broadcast = keras.layers.Reshape((1, 1, features.shape[-1]), name=f"{convolution.name}_attention")(attention)
+    kernel = kernel[0, 0]
+    if names := unit.cell.input_layer:
+        maps = dict(zip(unit.cell.shapes, next(values for layer, values in weights if layer is unit), strict=True))
+        reduce_kernel, reduce_bias = (maps[name] for name in names)
+        kernel, bias = kernel @ reduce_kernel, bias @ reduce_kernel + reduce_bias
+    mapped = keras.layers.Dense(len(bias), "relu" if names else None, name=f"{convolution.name}_pooled")
+    weights.append((mapped, [kernel, bias]))
+    attention, states = unit.cell(mapped(pooled), states, is_reduced=bool(names))
+    shape = [1, 1, 1, 1]
+    shape[unit.channel_axis] = unit.cell.units
+    broadcast = keras.layers.Reshape(shape[1:], name=f"{convolution.name}_attention")(attention)
     return keras.layers.Multiply(name=f"{convolution.name}_scaled")([features, broadcast]), states
 
 

@@ -7,7 +7,7 @@ import pytest
 from dia_keras import backbones
 from dia_keras.export import optimize
 from dia_keras.export.fused_cells import FusedLSTMCell
-from dia_keras.units import RecurrentAttention
+from dia_keras.units import DIALSTMCell, RecurrentAttention
 
 NETS = {
     "resnet, DIA-LSTM": lambda: backbones.resnet(11, attention="dia_lstm"),
@@ -57,11 +57,13 @@ def test_answers_are_the_same_to_rounding(net):
         np.testing.assert_array_equal(numpy(weight), old)
 
 
-@pytest.mark.parametrize("attention", ["dia_lstm", "dia_lstm_light", "lstm"])
-def test_pooling_before_the_last_convolution_changes_nothing(attention, tmp_path):
+@pytest.mark.parametrize(
+    ("attention", "pool_first"), [("dia_lstm", False), ("dia_lstm", True), ("dia_lstm_light", True), ("lstm", True)]
+)
+def test_pooling_before_the_last_convolution_changes_nothing(attention, pool_first, tmp_path):
     model = randomize(backbones.resnet(20, attention=attention, input_shape=(24, 16, 3), include_top=False))
     images = IMAGES[:, :24, :16]
-    twin = optimize(model, pool_first=True)
+    twin = optimize(model, pool_first)
     want = numpy(model(images))
     np.testing.assert_allclose(numpy(twin(images)), want, rtol=1e-5, atol=1e-5 * np.abs(want).max())
     # Each block pools the quarter of the channels that its last convolution reads.
@@ -69,6 +71,31 @@ def test_pooling_before_the_last_convolution_changes_nothing(attention, tmp_path
     assert [pool.output.shape[-1] for pool in pools] == [16, 16, 32, 32, 64, 64]
     twin.save(tmp_path / "model.keras")
     np.testing.assert_array_equal(numpy(keras.models.load_model(tmp_path / "model.keras")(images)), numpy(twin(images)))
+
+
+@pytest.mark.parametrize("reduction", [1, 64])
+def test_hidden_layers_as_wide_as_the_unit_or_of_one_value(reduction):
+    config = {"reduction": reduction}
+    model = randomize(backbones.resnet(11, attention="dia_lstm", attention_config=config, include_top=False))
+    want = numpy(model(IMAGES))
+    np.testing.assert_allclose(numpy(optimize(model)(IMAGES)), want, rtol=1e-5, atol=1e-5 * np.abs(want).max())
+
+
+@pytest.mark.parametrize("net", ["resnet, Light", "resnet, DIA-LSTM"])
+def test_one_image_is_as_many(net):
+    model = optimize(randomize(NETS[net]()))
+    np.testing.assert_allclose(numpy(model(IMAGES[:1])), numpy(model(IMAGES))[:1], rtol=1e-5, atol=1e-6)
+
+
+def test_channels_first_stay_first():
+    """On a CPU, TensorFlow convolves only channels last: the graph alone is looked at."""
+    inputs = keras.Input((16, 8, 8))
+    features = keras.layers.Conv2D(16, 1, data_format="channels_first")(inputs)
+    unit = RecurrentAttention(DIALSTMCell(16), "channels_first")
+    twin = optimize(keras.Model(inputs, unit(features)[0]))
+    assert twin.output.shape == (None, 16, 8, 8)
+    pools = [layer for layer in twin.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
+    assert [pool.data_format for pool in pools] == ["channels_first"]
 
 
 def test_pooling_stays_where_no_1x1_convolution_precedes_it():
