@@ -6,6 +6,14 @@ The entries take turns, `--rounds` times `--steps` steps of `model.fit` on rando
 augmentation included, compiled by XLA on JAX and on GPUs. Images/s are medians over the rounds, the ratio is to the
 first entry. The first round, which builds and compiles, is told apart. With `--keras-norms` every entry takes part once
 more, without the fused batch norm of `dia_keras.training.fused_norm`.
+
+With `--peers` pytorchcv's networks of the same parameters train in PyTorch, in the same process: channels last,
+compiled by `torch.compile`, on one batch that lies on the device already, so that nothing but the network is timed.
+With `--cost` XLA's count of a step's operations and bytes (JAX only) tells FLOP/s and bytes/s, and their part of the
+card's limits:
+
+    XLA_PYTHON_CLIENT_PREALLOCATE=false KERAS_BACKEND=jax python benchmarks/training.py \\
+        resnet164_cifar100 dia_resnet164_cifar100 --peers --cost --steps 100
 """
 
 import contextlib
@@ -20,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dia_keras import zoo
+from dia_keras.benchmark.peers import build_peer, find_peers
 from dia_keras.cli import without_traceback
 from dia_keras.training import Recipe
 from dia_keras.training.augment import batches
@@ -27,6 +36,9 @@ from dia_keras.training.fit import compile_for
 from dia_keras.training.fused_norm import fused_batch_norms
 from dia_keras.training.host import describe_run
 from dia_keras.training.run import EpochClock, write_json
+
+#: Dense bfloat16 FLOP/s and bytes/s of a card, after NVIDIA's data sheets, by JAX's name of it.
+LIMITS = {"NVIDIA H100 80GB HBM3": (989e12, 3.35e12), "NVIDIA H200": (989e12, 4.8e12)}
 
 
 class Contender:
@@ -56,9 +68,56 @@ class Contender:
             self.model.fit(self.data, steps_per_epoch=self.steps, epochs=1, shuffle=False, verbose=0, callbacks=[clock])
         self.speeds.append(self.steps * self.recipe.batch_size / clock.seconds[-1])
 
-    @property
-    def speed(self) -> float:
-        return statistics.median(self.speeds)
+    def cost(self) -> tuple[float, float]:
+        """Returns the floating-point operations and the bytes that a training step takes, after XLA."""
+        import jax
+
+        state = self.model._get_jax_state(
+            trainable_variables=True,
+            non_trainable_variables=True,
+            optimizer_variables=True,
+            metrics_variables=True,
+        )
+        compiled = jax.jit(self.model.train_step).lower(state, next(self.data)).compile()
+        self.model.jax_state_sync()
+        found = compiled.cost_analysis()
+        return found["flops"], found["bytes accessed"]
+
+
+class Peer:
+    """pytorchcv's network of an entry, which trains in PyTorch."""
+
+    def __init__(self, name: str, entry: str, recipe: Recipe, steps: int):
+        import torch
+
+        self.name, self.recipe, self.steps = name, recipe, steps
+        self.speeds: list[float] = []
+        began = time.perf_counter()
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        size = (recipe.batch_size, 3, *zoo.card(entry).dataset.image_size)
+        self.images = torch.randn(size, device=self.device).to(memory_format=torch.channels_last)
+        self.labels = torch.randint(len(zoo.card(entry).labels), size[:1], device=self.device)
+        network = build_peer(entry).to(self.device, memory_format=torch.channels_last).train()
+        self.optimizer = torch.optim.SGD(
+            network.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
+        )
+        self.network = torch.compile(network)
+        self.take_turn()
+        self.first = time.perf_counter() - began
+        self.speeds.clear()
+
+    def take_turn(self) -> None:
+        import torch
+
+        began = time.perf_counter()
+        for _ in range(self.steps):
+            with torch.autocast(self.device, torch.bfloat16, enabled=self.recipe.precision == "mixed_bfloat16"):
+                loss = torch.nn.functional.cross_entropy(self.network(self.images), self.labels)
+            loss.backward()
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+        loss.item()  # waits for the device
+        self.speeds.append(self.steps * self.recipe.batch_size / (time.perf_counter() - began))
 
 
 @click.command(help=__doc__)
@@ -70,29 +129,68 @@ class Contender:
     "--precision", default="mixed_bfloat16", show_default=True, type=click.Choice(["float32", "mixed_bfloat16"])
 )
 @click.option("--keras-norms", is_flag=True, help="Time the entries with Keras' own batch norm, too.")
+@click.option("--peers", is_flag=True, help="Time pytorchcv's networks in PyTorch, too.")
+@click.option("--cost", is_flag=True, help="Count a step's operations and bytes; on JAX.")
 @click.option("--out", type=click.Path(path_type=pathlib.Path), help="Write the figures to this JSON file, too.")
 @without_traceback
 def main(
-    entries, steps: int, rounds: int, batch_size: int, precision: str, keras_norms: bool, out: pathlib.Path | None
+    entries,
+    steps: int,
+    rounds: int,
+    batch_size: int,
+    precision: str,
+    keras_norms: bool,
+    peers: bool,
+    cost: bool,
+    out: pathlib.Path | None,
 ):
+    if cost and keras.backend.backend() != "jax":
+        raise click.UsageError(f"--cost needs KERAS_BACKEND=jax. Received: {keras.backend.backend()}")
     recipe = Recipe(entry=entries[0], epochs=1, batch_size=batch_size, nesterov=True, precision=precision)
     kinds = (True, False) if keras_norms else (True,)
-    contenders = [Contender(name, recipe.replace(entry=name), steps, kind) for name in entries for kind in kinds]
+    in_pytorch = find_peers(entries) if peers else {}
+    contenders: list[Contender | Peer] = [
+        Contender(name, recipe.replace(entry=name), steps, kind) for name in entries for kind in kinds
+    ]
+    contenders += [Peer(name, entry, recipe, steps) for name, entry in in_pytorch.items()]
     for _ in range(rounds):
         for contender in contenders:
             contender.take_turn()
-    base = contenders[0].speed
+    base = statistics.median(contenders[0].speeds)
     table = Table("entry", "images/s", "slowest", "fastest", "ratio", "first round (s)")
     rows = []
     for each in contenders:
-        row = (each.speed, min(each.speeds), max(each.speeds), each.speed / base, each.first)
+        speed = statistics.median(each.speeds)
+        row = (speed, min(each.speeds), max(each.speeds), speed / base, each.first)
         rows.append({"entry": each.name, "images_per_second": each.speeds, "first_round_seconds": each.first})
         table.add_row(each.name, *(f"{value:.{digits}f}" for value, digits in zip(row, (0, 0, 0, 3, 1), strict=True)))
     Console().print(table)
     run = describe_run()
+    if cost:
+        costs = {each.name: each.cost() for each in contenders if isinstance(each, Contender)}
+        for found in rows:
+            if found["entry"] in costs:
+                found |= dict(zip(("flops", "bytes"), costs[found["entry"]], strict=True))
+        Console().print(cost_table(rows, batch_size, run["device"]))
     Console().print(f"{run['backend']} on {run['device']}, {precision}, batch {batch_size}", highlight=False)
     if out:
         write_json(out, {"results": rows, "run": run})
+
+
+def cost_table(rows: list[dict], batch_size: int, device: str) -> Table:
+    """Returns the table of FLOP/s and bytes/s, beside the limits of the device where they are known."""
+    table = Table("entry", "GFLOP an image", "TFLOP/s", "of the limit", "MB an image", "GB/s", "of the limit")
+    for found in rows:
+        if "flops" not in found:
+            continue
+        rate = statistics.median(found["images_per_second"]) / batch_size
+        cells = []
+        for which, (key, unit, scale) in enumerate((("flops", 1e9, 1e12), ("bytes", 1e6, 1e9))):
+            limit = LIMITS[device][which] if device in LIMITS else None
+            cells += [f"{found[key] / batch_size / unit:.2f}", f"{found[key] * rate / scale:.2f}"]
+            cells.append(f"{found[key] * rate / limit:.1%}" if limit else "unknown")
+        table.add_row(found["entry"], *cells)
+    return table
 
 
 if __name__ == "__main__":

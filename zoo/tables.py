@@ -1,4 +1,4 @@
-"""Generates `zoo/RESULTS.md`, `zoo/EXPORTS.md` and the tables in the READMEs from cards and reports: `make tables`.
+"""Generates `zoo/RESULTS.md`, `zoo/EXPORTS.md` and the tables in other pages from what runs wrote: `make tables`.
 
 python zoo/tables.py          # write
 python zoo/tables.py --check  # exit with 1 where a table is not up to date
@@ -16,6 +16,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
 RESULTS = HERE / "RESULTS.md"
 EXPORTS = HERE / "EXPORTS.md"
+RECIPES = HERE / "RECIPES.md"
+EXPERIMENTS = HERE / "experiments"
 EXPORT_README = HERE.parent / "export" / "README.md"
 BENCHMARKS = HERE.parent / "benchmarks" / "results"
 
@@ -125,6 +127,40 @@ def latency_table(folder: pathlib.Path) -> str:
     return text + "\nMeasured by " + ", and by ".join(commands) + ".\n"
 
 
+def recipes_table() -> str:
+    """Returns the table of the trials of `experiments/recipes.py`, the best on held-out images first."""
+    trials = [json.loads(path.read_text()) for path in (EXPERIMENTS / "recipes").glob("*.json")]
+    trials.sort(key=lambda trial: -trial["log"][-1]["val_accuracy"])
+    text = row("changed", "top-1 (%) on held-out images", "top-1 (%) in training", "loss on held-out images")
+    text += "|---|--:|--:|--:|\n"
+    for trial in trials:
+        last = trial["log"][-1]
+        text += row(
+            ", ".join(f"`{key}={value!r}`" for key, value in trial["changes"].items()) or "nothing",
+            f"{100 * last['val_accuracy']:.2f}",
+            f"{100 * last['accuracy']:.2f}",
+            f"{last['val_loss']:.3f}",
+        )
+    devices = ", ".join(sorted({trial["run"]["device"] for trial in trials}))
+    return text + f"\nMeasured by `zoo/experiments/recipes.py`, {devices}.\n"
+
+
+def resumed_table() -> str:
+    """Returns the table of what `experiments/resume.py` compared."""
+    text = row("entry", "backend", "recipe", "arrays", "different") + "|---|---|---|--:|--:|\n"
+    for path in sorted((EXPERIMENTS / "resume").glob("*.json")):
+        found = json.loads(path.read_text())
+        recipe, run = found["recipe"], found["run"]
+        text += row(
+            f"`{found['entry']}`",
+            f"{run['backend']} {run[run['backend']]}, {run['device']}",
+            f"{recipe['epochs']} epochs of {recipe['images'] or 'all'} images, {recipe['precision']}",
+            str(found["arrays"]),
+            str(len(found["different"])),
+        )
+    return text
+
+
 def filled(path: pathlib.Path, tables: dict[str, str]) -> str:
     """Returns a page with its tables, which stand between marks, replaced."""
     page = path.read_text()
@@ -143,6 +179,7 @@ def pages() -> dict[pathlib.Path, str]:
     return {
         README: filled(README, {"results": readme_table(), "attentions": attentions_table()}),
         EXPORT_README: filled(EXPORT_README, latencies),
+        RECIPES: filled(RECIPES, {"trials": recipes_table(), "resumed": resumed_table()}),
         RESULTS: results(),
         EXPORTS: exports(),
     }

@@ -9,6 +9,7 @@ from keras import ops
 
 from .. import zoo
 from ..units import AttentionModule
+from ..units.two_state_cell import TwoStateCell
 from ..zoo.loading import BACKBONES, preprocessing
 
 ATTENTION_ARGUMENTS = ("attention", "attention_config", "attention_stages", "shared")
@@ -35,6 +36,35 @@ class LeastAttention(AttentionModule):
         return self.over_space(ops.sigmoid(self.pool(inputs)))
 
 
+class MatricesAlone(TwoStateCell):
+    """DIA-LSTM's two reducing and its expanding matrix, all of its weights, and a sigmoid: what it costs at least.
+
+    Args:
+        units: Integer, N: width of input, output and both states.
+        reduction: Integer r, as DIA-LSTM's.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, units: int, reduction: int = 4, **kwargs):
+        super().__init__(units, **kwargs)
+        self.reduction = reduction
+
+    def build(self, input_shape):
+        reduced = self.units // self.reduction
+        self.reduce = [self.add_weight((self.units, reduced), name=f"reduce_{name}") for name in ("input", "hidden")]
+        self.expand = self.add_weight((2 * reduced, 4 * self.units), name="expand")
+        self.built = True
+
+    def call(self, inputs, states=None):
+        hidden = inputs if states is None else states[0]
+        seen = ops.concatenate([ops.matmul(inputs, self.reduce[0]), ops.matmul(hidden, self.reduce[1])], axis=-1)
+        hidden = ops.split(ops.sigmoid(ops.matmul(seen, self.expand)), 4, axis=-1)[0]
+        return hidden, [hidden, hidden]
+
+    def get_config(self):
+        return {**super().get_config(), "reduction": self.reduction}
+
+
 def candidates(names: Sequence[str], as_trained: bool = False, least: bool = False) -> dict[str, Candidate]:
     """Returns entries and their plain twins by name; see `measure` for the arguments."""
 
@@ -47,7 +77,14 @@ def candidates(names: Sequence[str], as_trained: bool = False, least: bool = Fal
             for name, base in bases.items()
         }
     if least:
-        found |= {f"{base}, least": Candidate(partial(least_attention, base), True, base) for base in bases.values()}
+        found |= {
+            f"{base}, least": Candidate(partial(variant, base, LeastAttention), True, base) for base in bases.values()
+        }
+        found |= {
+            f"{name}, matrices alone": Candidate(partial(variant, name, MatricesAlone), True, base)
+            for name, base in bases.items()
+            if zoo.card(name).architecture.arguments.get("attention") == "dia_lstm"
+        }
     return found
 
 
@@ -64,16 +101,16 @@ def plain_twin(name: str) -> str | None:
     return None
 
 
-def least_attention(name: str) -> keras.Model:
-    """Returns the network of an entry, with `LeastAttention` in place of its attention."""
+def variant(name: str, attention: Any) -> keras.Model:
+    """Returns the network of an entry, with another attention in place of its own."""
     card = zoo.card(name)
     return BACKBONES[card.architecture.backbone](
         **_plain_arguments(card),
-        attention=LeastAttention,
+        attention=attention,
         input_shape=(*card.dataset.image_size, 3),
         num_classes=len(card.labels),
         preprocessing=preprocessing(card.dataset),
-        name=f"{name}_least",
+        name=f"{name}_{attention.__name__}",
     )
 
 

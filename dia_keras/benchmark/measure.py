@@ -72,8 +72,8 @@ def measure(
         threads: Numbers of threads; runtimes that take them all are timed once.
         runs: Calls of each network.
         as_trained: Whether to time the networks without `export.optimize`, too.
-        least: Whether to time, too, a network that only pools and multiplies in place of its attention: what any
-            attention over channels costs at least.
+        least: Whether to time, too, a network that only pools and multiplies in place of its attention, which is what
+            any attention over channels costs at least, and one that only multiplies by DIA-LSTM's matrices.
 
     Returns:
         The measurements, in the order of runtimes, batch sizes, threads and networks.
@@ -145,11 +145,11 @@ def _exported(timed: dict[str, Candidate], runtime: str, batch_size: int, folder
     files = {}
     for number, (name, candidate) in enumerate(track(timed.items(), f"Exporting for {runtime}")):
         files[name] = folder / f"{number}{suffix}"
-        exporter(_without_zeros(candidate.build()), files[name], batch_size=batch_size, optimize=candidate.optimize)
+        exporter(without_zeros(candidate.build()), files[name], batch_size=batch_size, optimize=candidate.optimize)
     return files
 
 
-def _without_zeros(model: keras.Model) -> keras.Model:
+def without_zeros(model: keras.Model) -> keras.Model:
     """Draws the weights that begin as zeros, in place: converters drop the ops of biases that are zero."""
     random = np.random.default_rng(0)
     for weight in model.weights:

@@ -1,16 +1,21 @@
 """Networks are timed in turns, beside their plain twins."""
 
 import json
+import math
 import sys
 import types
 
+import keras
+import numpy as np
 import pytest
 from PIL import Image
 
+from dia_keras import zoo
 from dia_keras.benchmark import measure, show
-from dia_keras.benchmark.candidates import candidates, plain_twin
-from dia_keras.benchmark.measure import Measurement, interleaved
+from dia_keras.benchmark.candidates import MatricesAlone, candidates, plain_twin
+from dia_keras.benchmark.measure import Measurement, interleaved, without_zeros
 from dia_keras.benchmark.peers import peer
+from dia_keras.units import DIALSTMCell
 
 
 def test_calls_take_turns_and_the_first_round_is_not_counted(monkeypatch):
@@ -45,8 +50,23 @@ def test_every_network_is_compared_with_its_twin():
         "se_resnet164_cifar10, as trained": "resnet164_cifar10",
         "resnet20_cifar10, least": "resnet20_cifar10",
         "resnet164_cifar10, least": "resnet164_cifar10",
+        "dia_resnet20_cifar10, matrices alone": "resnet20_cifar10",
     }
     assert [name for name, candidate in found.items() if not candidate.optimize] == [n for n in found if "trained" in n]
+
+
+def test_matrices_alone_are_those_of_dia_lstm():
+    whole, alone = DIALSTMCell(64), MatricesAlone(64)
+    whole.build((None, 64))
+    alone.build((None, 64))
+    matrices = [weight for weight in whole.weights if weight.name.endswith("kernel")]
+    sizes = [sum(math.prod(weight.shape) for weight in weights) for weights in (matrices, alone.weights)]
+    assert sizes == [10 * 64**2 // 4] * 2
+
+
+def test_no_weight_of_a_timed_network_is_zero():
+    model = without_zeros(zoo.load("dia_light_resnet20_cifar10", weights=None))
+    assert all(np.any(keras.ops.convert_to_numpy(weight)) for weight in model.weights)
 
 
 @pytest.mark.tensorflow
