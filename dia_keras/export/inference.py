@@ -59,7 +59,7 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
     def call(layer, *args, **kwargs):
         if layer.name in norms:
             return args[0]  # what the batch norm gave, its convolution gives
-        if _has_fused_cell(layer) and (pool_first or layer.cell.input_layer) and (convolution := _pointwise(args[0])):
+        if _has_fused_cell(layer) and (pool_first or layer.cell.input_layer) and (convolution := _widening(args[0])):
             return _pooled_first(layer, convolution, weights, *args, **kwargs)
         return layer(*args, **kwargs)
 
@@ -94,11 +94,13 @@ def _has_fused_cell(layer) -> bool:
     return isinstance(layer, RecurrentAttention) and isinstance(layer.cell, FusedLSTMCell)
 
 
-def _pointwise(features) -> keras.layers.Conv2D | None:
-    """Returns the 1x1 convolution, of stride 1 and one group, that gave the features, or `None`."""
+def _widening(features) -> keras.layers.Conv2D | None:
+    """Returns the 1x1 convolution, of stride 1 and one group, that made the features of fewer ones, or `None`."""
     layer = features._keras_history.operation
     is_pointwise = isinstance(layer, keras.layers.Conv2D) and layer.kernel_size == layer.strides == (1, 1)
-    return layer if is_pointwise and layer.groups == 1 and layer.use_bias else None
+    if not is_pointwise or layer.groups != 1 or not layer.use_bias:
+        return None
+    return layer if layer.kernel.shape[2] < layer.filters else None
 
 
 def _pooled_first(unit, convolution, weights: Weights, features, states=None, training=False):

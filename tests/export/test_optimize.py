@@ -89,7 +89,7 @@ def test_one_image_is_as_many(net):
 
 def test_channels_first_stay_first():
     """On a CPU, TensorFlow convolves only channels last: the graph alone is looked at."""
-    inputs = keras.Input((16, 8, 8))
+    inputs = keras.Input((4, 8, 8))
     features = keras.layers.Conv2D(16, 1, data_format="channels_first")(inputs)
     unit = RecurrentAttention(DIALSTMCell(16), "channels_first")
     twin = optimize(keras.Model(inputs, unit(features)[0]))
@@ -98,8 +98,9 @@ def test_channels_first_stay_first():
     assert [pool.data_format for pool in pools] == ["channels_first"]
 
 
-def test_pooling_stays_where_no_1x1_convolution_precedes_it():
-    twin = optimize(NETS["resnet, Light"](), pool_first=True)
+@pytest.mark.parametrize("build", [NETS["resnet, Light"], lambda: backbones.resnext(11, 8, 32, attention="dia_lstm")])
+def test_pooling_stays_where_no_1x1_convolution_from_fewer_channels_precedes_it(build):
+    twin = optimize(build(), pool_first=True)
     assert sum(isinstance(layer, RecurrentAttention) for layer in twin.layers) == 3
 
 
