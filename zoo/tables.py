@@ -131,15 +131,14 @@ def recipes_table() -> str:
     """Returns the table of the trials of `experiments/recipes.py`, the best on held-out images first."""
     trials = [json.loads(path.read_text()) for path in (EXPERIMENTS / "recipes").glob("*.json")]
     trials.sort(key=lambda trial: -trial["log"][-1]["val_accuracy"])
-    text = row("changed", "top-1 (%) on held-out images", "top-1 (%) in training", "loss on held-out images")
-    text += "|---|--:|--:|--:|\n"
+    text = row("changed", "top-1 (%) on held-out images", "top-1 (%) in training")
+    text += "|---|--:|--:|\n"
     for trial in trials:
         last = trial["log"][-1]
         text += row(
             ", ".join(f"`{key}={value!r}`" for key, value in trial["changes"].items()) or "nothing",
             f"{100 * last['val_accuracy']:.2f}",
             f"{100 * last['accuracy']:.2f}",
-            f"{last['val_loss']:.3f}",
         )
     devices = ", ".join(sorted({trial["run"]["device"] for trial in trials}))
     return text + f"\nMeasured by `zoo/experiments/recipes.py`, {devices}.\n"
