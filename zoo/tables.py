@@ -130,15 +130,14 @@ def latency_table(folder: pathlib.Path) -> str:
 def recipes_table() -> str:
     """Returns the table of the trials of `experiments/recipes.py`, the best on held-out images first."""
     trials = [json.loads(path.read_text()) for path in (EXPERIMENTS / "recipes").glob("*.json")]
-    trials.sort(key=lambda trial: -trial["log"][-1]["val_accuracy"])
+    trials.sort(key=lambda trial: -trial["top1"])
     text = row("changed", "top-1 (%) on held-out images", "top-1 (%) in training")
     text += "|---|--:|--:|\n"
     for trial in trials:
-        last = trial["log"][-1]
         text += row(
             ", ".join(f"`{key}={value!r}`" for key, value in trial["changes"].items()) or "nothing",
-            f"{100 * last['val_accuracy']:.2f}",
-            f"{100 * last['accuracy']:.2f}",
+            f"{100 * trial['top1']:.2f}",
+            f"{100 * trial['log'][-1]['accuracy']:.2f}",
         )
     devices = ", ".join(sorted({trial["run"]["device"] for trial in trials}))
     return text + f"\nMeasured by `zoo/experiments/recipes.py`, {devices}.\n"

@@ -2,8 +2,10 @@
 
     KERAS_BACKEND=tensorflow python zoo/experiments/recipes.py --data-dir ~/tensorflow_datasets
 
-Trains what is missing, one element changed at a time, and goes on where it was cut. Every complete trial leaves its log
-in `zoo/experiments/recipes/`, of which `make tables` makes the table in `zoo/RECIPES.md`. The test set is not read.
+Trains what is missing, one element changed at a time, and goes on where it was cut. Every complete trial leaves its log,
+and the accuracy of its final weights on the held-out images, in `zoo/experiments/recipes/`, of which `make tables` makes
+the table in `zoo/RECIPES.md`. (The log's last `val_accuracy` is not that where the weights are averaged: they take their
+place at the end.) The test set is not read.
 """
 
 import csv
@@ -12,9 +14,10 @@ import pathlib
 
 import click
 
+from dia_keras import zoo
 from dia_keras.cli import data_options, without_traceback
-from dia_keras.training import load_recipe, train
-from dia_keras.training.run import write_json
+from dia_keras.training import evaluate, load_recipe, train
+from dia_keras.training.run import load_data, write_json
 
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / "recipes"
@@ -47,18 +50,22 @@ TRIALS = {
 @without_traceback
 def main(runs: pathlib.Path, trials: tuple[str, ...], source: str | None, data_dir: str | None):
     RESULTS.mkdir(exist_ok=True)
+    card = zoo.card(COMMON["entry"])
+    held_out = load_data(card, source, data_dir, COMMON["held_out"]).held_out
     for name in trials or TRIALS:
         result = RESULTS / f"{name}.json"
         if result.exists():
             continue
         directory = runs / name
-        train(load_recipe(BASE, **{**COMMON, **TRIALS[name]}), directory, source=source, data_dir=data_dir)
+        recipe = load_recipe(BASE, **{**COMMON, **TRIALS[name]})
+        weights = train(recipe, directory, source=source, data_dir=data_dir)
+        found = evaluate(zoo.load(recipe.entry, weights=weights), held_out, card.labels)
         log = [
             {key: float(value) for key, value in row.items()}
             for row in csv.DictReader((directory / "log.csv").read_text().splitlines())
         ]
         recorded = {name: json.loads((directory / f"{name}.json").read_text()) for name in ("recipe", "run")}
-        write_json(result, {"trial": name, "changes": TRIALS[name], "log": log, **recorded})
+        write_json(result, {"trial": name, "changes": TRIALS[name], "top1": found.top1, "log": log, **recorded})
 
 
 if __name__ == "__main__":
