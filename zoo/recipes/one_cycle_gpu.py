@@ -15,6 +15,5 @@ RECIPE = Recipe(
     decay_all=False,
     nesterov=True,
     label_smoothing=0.1,
-    ema=0.999,
     precision="mixed_bfloat16",
 )
