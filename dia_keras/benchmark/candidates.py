@@ -36,6 +36,7 @@ class LeastAttention(AttentionModule):
         return self.over_space(ops.sigmoid(self.pool(inputs)))
 
 
+@keras.saving.register_keras_serializable(package="dia_keras")
 class MatricesAlone(TwoStateCell):
     """DIA-LSTM's two reducing and its expanding matrix, all of its weights, and a sigmoid: what it costs at least.
 

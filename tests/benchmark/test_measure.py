@@ -15,6 +15,7 @@ from dia_keras.benchmark import measure, show
 from dia_keras.benchmark.candidates import MatricesAlone, candidates, plain_twin
 from dia_keras.benchmark.measure import Measurement, interleaved, without_zeros
 from dia_keras.benchmark.peers import peer
+from dia_keras.export import optimize
 from dia_keras.units import DIALSTMCell
 
 
@@ -62,6 +63,11 @@ def test_matrices_alone_are_those_of_dia_lstm():
     matrices = [weight for weight in whole.weights if weight.name.endswith("kernel")]
     sizes = [sum(math.prod(weight.shape) for weight in weights) for weights in (matrices, alone.weights)]
     assert sizes == [10 * 64**2 // 4] * 2
+
+
+def test_networks_of_least_cost_can_be_rewritten():
+    for name, candidate in candidates(["dia_resnet20_cifar10"], least=True).items():
+        assert optimize(candidate.build()).output.shape == (None, 10), name
 
 
 def test_no_weight_of_a_timed_network_is_zero():
