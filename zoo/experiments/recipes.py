@@ -2,10 +2,10 @@
 
     KERAS_BACKEND=tensorflow python zoo/experiments/recipes.py --data-dir ~/tensorflow_datasets
 
-Trains what is missing, one element changed at a time, and goes on where it was cut. Every complete trial leaves its log,
-and the accuracy of its final weights on the held-out images, in `zoo/experiments/recipes/`, of which `make tables` makes
-the table in `zoo/RECIPES.md`. (The log's last `val_accuracy` is not that where the weights are averaged: they take their
-place at the end.) The test set is not read.
+Trains what is missing, one element changed at a time, and goes on where it was cut. Every complete trial leaves its
+log, and the accuracy of its final weights on the held-out images, in `zoo/experiments/recipes/`, of which `make tables`
+makes the table in `zoo/RECIPES.md`. (The log's last `val_accuracy` is not that where the weights are averaged: they
+take their place at the end.) The test set is not read.
 """
 
 import csv
