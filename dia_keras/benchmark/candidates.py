@@ -38,7 +38,7 @@ class LeastAttention(AttentionModule):
 
 @keras.saving.register_keras_serializable(package="dia_keras")
 class MatricesAlone(TwoStateCell):
-    """DIA-LSTM's two reducing and its expanding matrix, all of its weights, and a sigmoid: what it costs at least.
+    """DIA-LSTM's two reducing and its expanding matrix, and a sigmoid: what reading its weights costs.
 
     Args:
         units: Integer, N: width of input, output and both states.

@@ -23,7 +23,7 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
         model: Functional `keras.Model` in float32.
         pool_first: Whether all of the paper's cells pool what the last 1x1 convolution of a block reads, a quarter of
             the channels, and map the average as the convolution does, instead of pooling what it gives: the two
-            commute. DIA-LSTM's always does, since its first matrix takes in that map; with the others it pays where XLA
+            commute. DIA-LSTM's always does, since its first matrix takes in that map. With the others it pays where XLA
             compiles the model for large batches, and not in LiteRT or ONNX Runtime.
 
     Returns:
