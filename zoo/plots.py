@@ -61,7 +61,8 @@ def draw() -> Figure:
             axes.annotate(point.network, (point.parameters, point.top1), offset, textcoords="offset points", fontsize=7)
         axes.set(xscale="log", xlabel="parameters", ylabel="top-1 (%)", title=title)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e6:g} M"))
-        axes.margins(x=0.35)
+        axes.margins(x=0.1)
+        axes.set_xlim(right=10 * axes.get_xlim()[1])  # room for the names
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right", fontsize=8)
     return figure

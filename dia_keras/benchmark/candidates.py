@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from .. import zoo
-from ..units import AttentionModule
+from ..export.fused_cells import FusedLSTMCell
 from ..units.two_state_cell import TwoStateCell
 from ..zoo.loading import BACKBONES, preprocessing
 
@@ -29,16 +29,29 @@ class Candidate(NamedTuple):
     base: str
 
 
-class LeastAttention(AttentionModule):
-    """The least that an attention over channels does: x' = x * sigmoid(GAP(x))."""
+@keras.saving.register_keras_serializable(package="dia_keras")
+class LeastAttention(FusedLSTMCell):
+    """The least that an attention over channels does: x' = x * sigmoid(GAP(x)).
 
-    def attention(self, inputs):
-        return self.over_space(ops.sigmoid(self.pool(inputs)))
+    Args:
+        units: Integer, N.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, units: int, **kwargs):
+        super().__init__(units, "sigmoid", {}, **kwargs)
+
+    def call(self, inputs, states=None, is_reduced=False):
+        attention = ops.sigmoid(inputs)
+        return attention, [attention, attention]
+
+    def get_config(self):
+        return TwoStateCell.get_config(self)
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
-class MatricesAlone(TwoStateCell):
-    """DIA-LSTM's two reducing and its expanding matrix, and a sigmoid: what reading its weights costs.
+class MatricesAlone(FusedLSTMCell):
+    """All the matrices of DIA-LSTM, rewritten for inference, and one sigmoid: no exact form of it does less.
 
     Args:
         units: Integer, N: width of input, output and both states.
@@ -47,23 +60,27 @@ class MatricesAlone(TwoStateCell):
     """
 
     def __init__(self, units: int, reduction: int = 4, **kwargs):
-        super().__init__(units, **kwargs)
         self.reduction = reduction
+        reduced = units // reduction
+        kernels = {
+            "input_reduce_kernel": (units, reduced),
+            "hidden_reduce_kernel": (units, reduced),
+            "first_expand": (reduced, 3 * units),  # the first block has no gate f
+            "expand": (2 * reduced, 4 * units),
+        }
+        biases = {f"{name.removesuffix('_kernel')}_bias": shape[1:] for name, shape in kernels.items()}
+        super().__init__(units, "sigmoid", {**kernels, **biases}, **kwargs)
 
-    def build(self, input_shape):
-        reduced = self.units // self.reduction
-        self.reduce = [self.add_weight((self.units, reduced), name=f"reduce_{name}") for name in ("input", "hidden")]
-        self.expand = self.add_weight((2 * reduced, 4 * self.units), name="expand")
-        self.built = True
-
-    def call(self, inputs, states=None):
-        hidden = inputs if states is None else states[0]
-        seen = ops.concatenate([ops.matmul(inputs, self.reduce[0]), ops.matmul(hidden, self.reduce[1])], axis=-1)
-        hidden = ops.split(ops.sigmoid(ops.matmul(seen, self.expand)), 4, axis=-1)[0]
-        return hidden, [hidden, hidden]
+    def call(self, inputs, states=None, is_reduced=False):
+        which, number = ("first_", 3) if states is None else ("", 4)
+        seen = inputs if is_reduced else self._reduced("input", inputs)
+        if states is not None:
+            seen = ops.concatenate([seen, self._reduced("hidden", states[0])], axis=-1)
+        attention = ops.sigmoid(ops.split(self._linear(f"{which}expand", seen), number, axis=-1)[0])
+        return attention, [attention, attention]
 
     def get_config(self):
-        return {**super().get_config(), "reduction": self.reduction}
+        return {**TwoStateCell.get_config(self), "reduction": self.reduction}
 
 
 def candidates(names: Sequence[str], as_trained: bool = False, least: bool = False) -> dict[str, Candidate]:

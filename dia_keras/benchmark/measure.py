@@ -73,7 +73,8 @@ def measure(
         runs: Calls of each network.
         as_trained: Whether to time the networks without `export.optimize`, too.
         least: Whether to time, too, a network that only pools and multiplies in place of its attention, which is what
-            any attention over channels costs at least, and one that only multiplies by DIA-LSTM's matrices.
+            any attention over channels costs at least, and, for DIA-LSTM, one that only multiplies by all of its
+            matrices, too, which is what it costs at least.
 
     Returns:
         The measurements, in the order of runtimes, batch sizes, threads and networks.

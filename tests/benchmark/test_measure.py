@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dia_keras import zoo
+from dia_keras import backbones, zoo
 from dia_keras.benchmark import measure, show
-from dia_keras.benchmark.candidates import MatricesAlone, candidates, plain_twin
+from dia_keras.benchmark.candidates import LeastAttention, MatricesAlone, candidates, plain_twin
 from dia_keras.benchmark.measure import Measurement, interleaved, without_zeros
 from dia_keras.benchmark.peers import peer
 from dia_keras.export import optimize
+from dia_keras.export.fused_cells import fused
 from dia_keras.units import DIALSTMCell
 
 
@@ -56,18 +57,25 @@ def test_every_network_is_compared_with_its_twin():
     assert [name for name, candidate in found.items() if not candidate.optimize] == [n for n in found if "trained" in n]
 
 
-def test_matrices_alone_are_those_of_dia_lstm():
+def test_matrices_alone_are_those_of_dia_lstm_for_inference():
     whole, alone = DIALSTMCell(64), MatricesAlone(64)
     whole.build((None, 64))
-    alone.build((None, 64))
-    matrices = [weight for weight in whole.weights if weight.name.endswith("kernel")]
-    sizes = [sum(math.prod(weight.shape) for weight in weights) for weights in (matrices, alone.weights)]
-    assert sizes == [10 * 64**2 // 4] * 2
+    rewritten, _ = fused(whole)
+    sizes = [sum(map(math.prod, cell.shapes.values())) for cell in (rewritten, alone)]
+    assert sizes[0] == sizes[1] > 10 * 64**2 // 4
 
 
-def test_networks_of_least_cost_can_be_rewritten():
-    for name, candidate in candidates(["dia_resnet20_cifar10"], least=True).items():
-        assert optimize(candidate.build()).output.shape == (None, 10), name
+@pytest.mark.parametrize("pool_first", [False, True])
+@pytest.mark.parametrize("cell", [LeastAttention, MatricesAlone])
+def test_networks_of_least_cost_are_rewritten_as_those_of_dia_lstm(cell, pool_first):
+    model = without_zeros(backbones.resnet(11, attention=cell, num_classes=10))
+    images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    twin = optimize(model, pool_first)
+    np.testing.assert_allclose(*(keras.ops.convert_to_numpy(each(images)) for each in (twin, model)), atol=1e-5)
+    pools = [layer for layer in twin.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
+    # With pooling before the last convolution the blocks' pools are layers, and the network's own always is.
+    first = pool_first or cell is MatricesAlone
+    assert len(pools) == (3 if first else 0) + 1
 
 
 def test_no_weight_of_a_timed_network_is_zero():
