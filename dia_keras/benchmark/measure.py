@@ -62,8 +62,8 @@ def measure(
 ) -> list[Measurement]:
     """Times entries of the zoo, with random weights, beside their plain twins.
 
-    For every runtime, batch size and number of threads, all networks are exported and then take turns, one call each,
-    until each has made `runs` calls.
+    For every runtime, batch size and number of threads, all networks are exported and then take turns, one call each in
+    random order, until each has made `runs` calls.
 
     Args:
         names: Names of entries; their plain twins are added.
@@ -129,12 +129,17 @@ def _peer_base(entry: str, in_pytorch: dict[str, str]) -> str:
 
 
 def interleaved(calls: Mapping[Name, Call], runs: int) -> dict[Name, float]:
-    """Returns the median seconds of calls that take turns; a first round, not counted, warms up."""
+    """Returns the median seconds of calls that take turns; a first round, not counted, warms up.
+
+    The order is another one in every round, since what ran before decides what lies in the processor's caches.
+    """
     seconds: dict[Name, list[float]] = {name: [] for name in calls}
+    names, random = list(calls), np.random.default_rng(0)
     for turn in range(runs + 1):
-        for name, call in calls.items():
+        for index in random.permutation(len(names)):
+            name = names[index]
             start = time.perf_counter()
-            call()
+            calls[name]()
             if turn > 0:
                 seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}

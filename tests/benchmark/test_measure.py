@@ -20,12 +20,19 @@ from dia_keras.export.fused_cells import fused
 from dia_keras.units import DIALSTMCell
 
 
-def test_calls_take_turns_and_the_first_round_is_not_counted(monkeypatch):
-    made = []
-    clock = iter([0.0, 0.0, *(0.0, 1.0, 0.0, 5.0), *(0.0, 3.0, 0.0, 7.0), *(0.0, 2.0, 0.0, 6.0)])
-    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
-    medians = interleaved({"a": lambda: made.append("a"), "b": lambda: made.append("b")}, runs=3)
-    assert made == ["a", "b"] * 4 and medians == {"a": 2.0, "b": 6.0}
+def test_calls_take_turns_in_changing_order_and_the_first_round_is_not_counted(monkeypatch):
+    made, now = [], 0.0
+    seconds = {"a": iter([9.0, *range(1, 20)]), "b": iter([0.0, *range(21, 40)])}
+
+    def call(name):
+        nonlocal now
+        made.append(name)
+        now += next(seconds[name])
+
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    medians = interleaved({"a": lambda: call("a"), "b": lambda: call("b")}, runs=19)
+    rounds = list(zip(made[::2], made[1::2], strict=True))
+    assert medians == {"a": 10, "b": 30} and len(rounds) == 20 and set(rounds) == {("a", "b"), ("b", "a")}
 
 
 @pytest.mark.parametrize(
