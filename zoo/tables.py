@@ -159,6 +159,20 @@ def resumed_table() -> str:
     return text
 
 
+def scanned_table() -> str:
+    """Returns the table of what `experiments/scanned_blocks.py` measured."""
+    text = row("entry", "equal blocks", "first step (s)", "later steps (s)") + "|---|---|--:|--:|\n"
+    commands = []
+    for path in sorted((EXPERIMENTS / "scanned_blocks").glob("*.json")):
+        found = json.loads(path.read_text())
+        run = found["run"]
+        commands.append(f"`{run['command']}`, {run['device']}, batch {found['batch_size']}, {found['precision']}")
+        for name in ("as it is", "scanned"):
+            seconds = found[name]["first_step_seconds"], found[name]["step_seconds"]
+            text += row(f"`{found['entry']}`", name, f"{seconds[0]:.1f}", f"{seconds[1]:.2f}")
+    return text + "\nMeasured by " + ", and by ".join(commands) + ".\n"
+
+
 def filled(path: pathlib.Path, tables: dict[str, str]) -> str:
     """Returns a page with its tables, which stand between marks, replaced."""
     page = path.read_text()
@@ -177,7 +191,7 @@ def pages() -> dict[pathlib.Path, str]:
     return {
         README: filled(README, {"results": readme_table(), "attentions": attentions_table()}),
         EXPORT_README: filled(EXPORT_README, latencies),
-        RECIPES: filled(RECIPES, {"trials": recipes_table(), "resumed": resumed_table()}),
+        RECIPES: filled(RECIPES, {"trials": recipes_table(), "resumed": resumed_table(), "scanned": scanned_table()}),
         RESULTS: results(),
         EXPORTS: exports(),
     }

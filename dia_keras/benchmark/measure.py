@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import keras
 import numpy as np
@@ -33,7 +33,7 @@ class Measurement:
         threads: Number of threads, `None` where the runtime takes them all.
         milliseconds: Median time of a call.
         ratio: Median of `milliseconds` divided by that of `base`.
-        runs: Number of calls.
+        runs: Number of timed calls.
     """
 
     network: str
@@ -62,15 +62,15 @@ def measure(
 ) -> list[Measurement]:
     """Times entries of the zoo, with random weights, beside their plain twins.
 
-    For every runtime, batch size and number of threads, all networks are exported and then take turns, one call each in
-    random order, until each has made `runs` calls.
+    For every runtime, batch size and number of threads, all networks are exported and then take turns in random order,
+    until `runs` calls of each are timed.
 
     Args:
         names: Names of entries; their plain twins are added.
         runtimes: Names in `RUNTIMES`.
         batch_sizes: Images a call.
         threads: Numbers of threads; runtimes that take them all are timed once.
-        runs: Calls of each network.
+        runs: Timed calls of each network.
         as_trained: Whether to time the networks without `export.optimize`, too.
         least: Whether to time, too, a network that only pools and multiplies in place of its attention, which is what
             any attention over channels costs at least, and, for DIA-LSTM, one that only multiplies by all of its
@@ -91,11 +91,15 @@ def measure(
     in_pytorch = find_peers(entries) if peers else {}
     random = np.random.default_rng(0)
     found: list[Measurement] = []
-    for runtime, batch_size in itertools.product(runtimes, batch_sizes):
-        chosen = RUNTIMES[runtime]
-        images = random.integers(0, 256, (batch_size, *zoo.card(names[0]).dataset.image_size, 3), "uint8")
-        with tempfile.TemporaryDirectory() as folder:
-            files = _exported(timed, runtime, batch_size, Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        exported: dict[tuple[Any, int], dict[str, Path]] = {}  # runtimes of one format share their files
+        for runtime, batch_size in itertools.product(runtimes, batch_sizes):
+            chosen = RUNTIMES[runtime]
+            images = random.integers(0, 256, (batch_size, *zoo.card(names[0]).dataset.image_size, 3), "uint8")
+            if (chosen.exporter, batch_size) not in exported:
+                own_folder = Path(folder, f"{runtime}-{batch_size}")
+                exported[chosen.exporter, batch_size] = _exported(timed, runtime, batch_size, own_folder)
+            files = exported[chosen.exporter, batch_size]
             for count in threads if chosen.has_threads else threads[:1]:
                 used = count if chosen.has_threads else None
                 calls = {
@@ -131,13 +135,15 @@ def _peer_base(entry: str, in_pytorch: dict[str, str]) -> str:
 def interleaved(calls: Mapping[Name, Call], runs: int) -> dict[Name, float]:
     """Returns the median seconds of calls that take turns; a first round, not counted, warms up.
 
-    The order is another one in every round, since what ran before decides what lies in the processor's caches.
+    A turn is two calls, of which the second is timed: the first brings back into the processor's caches what the others
+    have driven out, as where one network runs alone. The order is another one in every round.
     """
     seconds: dict[Name, list[float]] = {name: [] for name in calls}
     names, random = list(calls), np.random.default_rng(0)
     for turn in range(runs + 1):
         for index in random.permutation(len(names)):
             name = names[index]
+            calls[name]()
             start = time.perf_counter()
             calls[name]()
             if turn > 0:
@@ -146,8 +152,9 @@ def interleaved(calls: Mapping[Name, Call], runs: int) -> dict[Name, float]:
 
 
 def _exported(timed: dict[str, Candidate], runtime: str, batch_size: int, folder: Path) -> dict[str, Path]:
-    """Writes the files, and returns where they are."""
+    """Writes the files into a new folder, and returns where they are."""
     exporter, suffix, *_ = RUNTIMES[runtime]
+    folder.mkdir()
     files = {}
     for number, (name, candidate) in enumerate(track(timed.items(), f"Exporting for {runtime}")):
         files[name] = folder / f"{number}{suffix}"

@@ -15,14 +15,19 @@ from dia_keras.benchmark import measure, show
 from dia_keras.benchmark.candidates import LeastAttention, MatricesAlone, candidates, plain_twin
 from dia_keras.benchmark.measure import Measurement, interleaved, without_zeros
 from dia_keras.benchmark.peers import peer
+from dia_keras.benchmark.runtimes import RUNTIMES
 from dia_keras.export import optimize
 from dia_keras.export.fused_cells import fused
 from dia_keras.units import DIALSTMCell
 
 
-def test_calls_take_turns_in_changing_order_and_the_first_round_is_not_counted(monkeypatch):
+def test_turns_are_in_changing_order_and_only_their_second_calls_after_the_first_round_count(monkeypatch):
     made, now = [], 0.0
-    seconds = {"a": iter([9.0, *range(1, 20)]), "b": iter([0.0, *range(21, 40)])}
+    # Two calls a turn: the first round, and then the first call of every turn, take longest.
+    seconds = {
+        name: iter([90.0, 90.0, *(value for i in range(1, 20) for value in (50.0, first + i))])
+        for name, first in (("a", 0), ("b", 20))
+    }
 
     def call(name):
         nonlocal now
@@ -31,8 +36,8 @@ def test_calls_take_turns_in_changing_order_and_the_first_round_is_not_counted(m
 
     monkeypatch.setattr("time.perf_counter", lambda: now)
     medians = interleaved({"a": lambda: call("a"), "b": lambda: call("b")}, runs=19)
-    rounds = list(zip(made[::2], made[1::2], strict=True))
-    assert medians == {"a": 10, "b": 30} and len(rounds) == 20 and set(rounds) == {("a", "b"), ("b", "a")}
+    rounds = ["".join(made[i : i + 4]) for i in range(0, len(made), 4)]
+    assert medians == {"a": 10, "b": 30} and len(rounds) == 20 and set(rounds) == {"aabb", "bbaa"}
 
 
 @pytest.mark.parametrize(
@@ -98,6 +103,20 @@ def test_every_runtime_runs(runtime):
     assert [each.network for each in found] == ["resnet20_cifar10", "dia_resnet20_cifar10"] * times
     assert [each.threads for each in found] == ([None] * 2 if runtime == "xla" else [1, 1, 2, 2])
     assert all(each.milliseconds > 0 and each.batch_size == 2 for each in found) and found[0].ratio == 1
+
+
+@pytest.mark.tensorflow
+def test_runtimes_of_one_format_share_its_files(monkeypatch):
+    paths = []
+
+    def exporter(model, path, **options):
+        paths.append(path)
+        return RUNTIMES["tflite-dynamic"].exporter(model, path, **options)
+
+    for runtime in ("tflite", "tflite-cached"):
+        monkeypatch.setitem(RUNTIMES, runtime, RUNTIMES[runtime]._replace(exporter=exporter))
+    found = measure(["resnet20_cifar10"], ["tflite", "tflite-cached"], batch_sizes=(1, 2), runs=1)
+    assert len(found) == 4 and len(paths) == len(set(paths)) == 2
 
 
 @pytest.mark.parametrize(
