@@ -12,6 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from .freeze import freeze, named
 from .parity import Runner
+from .tflite_int8 import convert_to_int8
 
 INTEGER_OPS = {
     "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
@@ -40,7 +41,7 @@ def write(
         converter.target_spec.supported_ops = [INTEGER_OPS[quantize]]
         parts = batches_of(batch_size, representative).astype(input_dtype)
         converter.representative_dataset = lambda: ([part] for part in parts)
-    path.write_bytes(converter.convert())
+    path.write_bytes(convert_to_int8(converter) if quantize == "int8" else converter.convert())
     # As TFLite Metadata has it: the file is a zip archive, too.
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("metadata.json", json.dumps(metadata, indent=1))
