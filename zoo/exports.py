@@ -3,15 +3,17 @@
     python zoo/exports.py dia_resnet20_cifar100 --data-dir ~/tensorflow_datasets
 
 Each file is run and compared with the Keras model, and its accuracy measured on the whole test set; the ranges of
-activations are measured on 200 training images. An entry without weights is exported with its initial values, and its
-accuracy is not measured. The reports go to `zoo/exports/NAME.json`; `make tables` makes `zoo/EXPORTS.md` of them. The
-files themselves are not kept.
+activations are measured on `--representative` training images. An entry without weights is exported with its initial
+values, of seed 0, and its accuracy is not measured. The reports go to `zoo/exports/NAME.json`; `make tables` makes
+`zoo/EXPORTS.md` of them. The files themselves are not kept. A form that the exporter refuses is reported with its
+message.
 """
 
 import pathlib
 import tempfile
 
 import click
+import keras
 from rich.console import Console
 
 from dia_keras import export, zoo
@@ -35,33 +37,42 @@ FORMS = (
 )
 
 
-def export_all(name: str, source: str | None, data_dir: str | None) -> list[export.ExportReport]:
-    """Returns the reports of an entry's exports in all forms."""
+def export_all(name: str, representative: int, source: str | None, data_dir: str | None):
+    """Returns the reports of an entry's exports in all forms, and format, quantization and reason of those refused."""
     card = zoo.card(name)
     trained = card.weights is not None
+    keras.utils.set_random_seed(0)
     model = zoo.load(name, weights="pretrained" if trained else None)
     data = load_data(card, source, data_dir)
     common = {"labels": card.labels, "test": (data.test.images, data.test.labels) if trained else None}
-    reports = []
+    reports, refused = [], []
     with tempfile.TemporaryDirectory() as folder:
         for exporter, file, options in FORMS:
             if options.get("quantize") in CALIBRATED:
-                options = {**options, "representative": data.train.images[:200]}
-            reports.append(exporter(model, pathlib.Path(folder, file), **common, **options))
-    return reports
+                options = {**options, "representative": data.train.images[:representative]}
+            try:
+                reports.append(exporter(model, pathlib.Path(folder, file), **common, **options))
+            except ValueError as error:
+                format, quantize = exporter.__name__.removeprefix("to_"), options.get("quantize")
+                refused.append({"format": format, "quantize": quantize, "reason": str(error)})
+    return reports, refused
 
 
 @click.command(help=__doc__)
 @click.argument("names", nargs=-1, required=True)
+@click.option("--representative", default=200, show_default=True, type=click.IntRange(1))
 @data_options
 @without_traceback
-def main(names: tuple[str, ...], source: str | None, data_dir: str | None):
+def main(names: tuple[str, ...], representative: int, source: str | None, data_dir: str | None):
     REPORTS.mkdir(exist_ok=True)
     for name in names:
-        reports = export_all(name, source, data_dir)
+        reports, refused = export_all(name, representative, source, data_dir)
         Console().print(table(reports, title=name))
+        for each in refused:
+            Console().print(f"{each['format']}, {each['quantize']}: {each['reason']}")
         found = [{**report.to_dict(), "path": report.path.name} for report in reports]
-        write_json(REPORTS / f"{name}.json", {"entry": name, "exports": found, "run": describe_run()})
+        record = {"entry": name, "exports": found, "refused": refused, "run": describe_run()}
+        write_json(REPORTS / f"{name}.json", record)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,22 @@ EXPERIMENTS = HERE / "experiments"
 EXPORT_README = HERE.parent / "export" / "README.md"
 BENCHMARKS = HERE.parent / "benchmarks" / "results"
 
+#: The ratios to the plain net that are wanted of a network and what is a lower bound for it, by runtime.
+GOALS = {
+    ("dia_resnet164_cifar100", "dia_resnet164_cifar100, matrices alone"): {
+        "tflite": 1.12,
+        "tflite-cached": 1.12,
+        "onnx": 1.15,
+        "xla": 1.06,
+    },
+    ("dia_light_resnet164_cifar100", "resnet164_cifar100, least"): {
+        "tflite": 1.05,
+        "tflite-cached": 1.05,
+        "onnx": 1.08,
+        "xla": 1.03,
+    },
+}
+
 
 def row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |\n"
@@ -106,6 +122,8 @@ def exports() -> str:
                 f"{report['max_difference']:.1e}",
                 *("" if value is None else f"{100 * value:.2f}" for value in (report["top1"], report["model_top1"])),
             )
+        for each in found.get("refused", []):
+            text += f"\n{each['format']}, {each['quantize']}, is refused: {each['reason']}\n"
         text += f"\n{found['run']['device']}: `{found['run']['command']}`\n"
     return text
 
@@ -125,6 +143,20 @@ def latency_table(folder: pathlib.Path) -> str:
     for network, found in times.items():
         text += row(network, *(found.get(column, "") for column in columns))
     return text + "\nMeasured by " + ", and by ".join(commands) + ".\n"
+
+
+def goals_table() -> str:
+    """Returns the table of the goals for inference, with their lower bounds, from the committed benchmarks."""
+    ratios: dict[tuple[str, str], float] = {}
+    for path in BENCHMARKS.glob("*.json"):
+        for each in json.loads(path.read_text())["measurements"]:
+            ratios[each["network"], each["runtime"]] = each["ratio"]
+    text = row("network", "runtime", "goal", "lower bound", "measured") + "|---|---|--:|--:|--:|\n"
+    for (network, bound), goals in GOALS.items():
+        for runtime, goal in goals.items():
+            at_least = f"{ratios[bound, runtime]:.2f} ({bound.rpartition(', ')[2]})"
+            text += row(network, runtime, f"{goal:.2f}", at_least, f"{ratios[network, runtime]:.2f}")
+    return text
 
 
 def recipes_table() -> str:
@@ -187,7 +219,11 @@ def filled(path: pathlib.Path, tables: dict[str, str]) -> str:
 
 def pages() -> dict[pathlib.Path, str]:
     """Returns what the generated files should hold."""
-    latencies = {"latency": latency_table(BENCHMARKS), "peers": latency_table(BENCHMARKS / "peers")}
+    latencies = {
+        "latency": latency_table(BENCHMARKS),
+        "goals": goals_table(),
+        "peers": latency_table(BENCHMARKS / "peers"),
+    }
     return {
         README: filled(README, {"results": readme_table(), "attentions": attentions_table()}),
         EXPORT_README: filled(EXPORT_README, latencies),

@@ -10,7 +10,7 @@ Runners = Mapping[str, Runner]
 
 
 class ExportMismatchError(ValueError):
-    """An exported file that does not answer as the model does. It has been removed."""
+    """An exported file that does not answer as the model does, or not at all. It has been removed."""
 
 
 def largest_difference(predictions: np.ndarray, expected: np.ndarray) -> float:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from .freeze import freeze, named
-from .parity import Runner
+from .parity import ExportMismatchError, Runner
 from .tflite_int8 import convert_to_int8
 
 INTEGER_OPS = {
@@ -41,7 +41,16 @@ def write(
         converter.target_spec.supported_ops = [INTEGER_OPS[quantize]]
         parts = batches_of(batch_size, representative).astype(input_dtype)
         converter.representative_dataset = lambda: ([part] for part in parts)
-    path.write_bytes(convert_to_int8(converter) if quantize == "int8" else converter.convert())
+    try:
+        content = convert_to_int8(converter) if quantize == "int8" else converter.convert()
+    except RuntimeError as error:
+        if quantize not in INTEGER_OPS:
+            raise
+        raise ValueError(
+            f"`quantize` must be a kind that TFLite's converter has for all ops of `model`. Received: {quantize=}. "
+            f"The converter says: {str(error).strip().splitlines()[0]}"
+        ) from error
+    path.write_bytes(content)
     # As TFLite Metadata has it: the file is a zip archive, too.
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("metadata.json", json.dumps(metadata, indent=1))
@@ -56,7 +65,13 @@ def runners(path: Path, dtype: np.dtype) -> dict[str, Runner]:
     batch_size = details["shape_signature"][0]
 
     def run(part):
-        return signature(images=part.astype(details["dtype"]))["predictions"]
+        try:
+            return signature(images=part.astype(details["dtype"]))["predictions"]
+        except RuntimeError as error:
+            raise ExportMismatchError(
+                "LiteRT cannot run the exported file, and nothing was written. In an integer file a layer that gives "
+                f"nothing but zeros for all `representative` images may be the cause. Received from LiteRT: {error}"
+            ) from error
 
     def run_in_batches(images):
         return np.concatenate([run(part) for part in batches_of(batch_size, images)])[: len(images)]

@@ -254,20 +254,42 @@ def test_integer_file_computes_in_integers(tmp_path):
     assert len(floats) == 1, "only the images themselves are float"
 
 
-def test_unit_that_is_dead_for_all_representative_images_stays_in_float(tmp_path):
-    from ai_edge_litert.interpreter import Interpreter
-
+def with_dead_unit():
+    """Returns a model whose hidden layer gives zero for all images, so that it has no range."""
     inputs = keras.Input((8, 8, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
     dead = keras.layers.Dense(1, "relu", bias_initializer=keras.initializers.Constant(-9))(pooled)
     scores = keras.layers.Add()([keras.layers.Dense(4)(pooled), keras.layers.Dense(4)(dead)])
-    model = keras.Model(inputs, keras.layers.Softmax()(scores))
+    return keras.Model(inputs, keras.layers.Softmax()(scores))
+
+
+def test_unit_that_is_dead_for_all_representative_images_stays_in_float(tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = with_dead_unit()
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), "uint8")
     report = export.to_tflite(model, tmp_path / "model.tflite", quantize="int8", representative=images)
     tensors = Interpreter(str(report.path)).get_tensor_details()
     kernels = {tuple(tensor["shape"]): tensor["dtype"] for tensor in tensors if tensor["name"].endswith("MatMul")}
     assert kernels == {(1, 3): np.float32, (4, 3): np.int8, (4, 1): np.int8}
     np.testing.assert_allclose(ask(report.path, images), model.predict(images, verbose=0), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (partial(small, attention="srm"), r"`quantize` must be a kind .* Received: quantize='int16x8'.*: .* 'SQRT'"),
+        (with_dead_unit, r"LiteRT cannot run the exported file, and nothing was written.* failed to prepare"),
+    ],
+)
+def test_integer_file_that_the_runtime_cannot_have_is_one_clear_error(build, message, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = build()
+    (tmp_path / "model.tflite").write_text("old")
+    images = np.random.default_rng(0).integers(0, 256, (10, *model.input_shape[1:]), "uint8")
+    with pytest.raises(ValueError, match=message):
+        export.to_tflite(model, tmp_path / "model.tflite", quantize="int16x8", representative=images)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
 def test_saved_model_loads_without_dia_keras_and_takes_both_dtypes(tmp_path):
