@@ -1,5 +1,6 @@
 """Training by `model.fit`, from a recipe and arrays to weights, resumable to the bit."""
 
+import contextlib
 import csv
 import pathlib
 import sys
@@ -13,6 +14,7 @@ from .budget import WallClockBudget
 from .checkpoint import Checkpoint, resume
 from .fused_norm import fused_batch_norms
 from .recipe import Recipe
+from .teachers import taught
 
 
 def fit(
@@ -22,6 +24,7 @@ def fit(
     directory: pathlib.Path,
     *,
     num_classes: int,
+    teachers: Sequence[keras.Model] = (),
     held_out: Split | None = None,
     budget: WallClockBudget | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -38,6 +41,7 @@ def fit(
         train: Training images and labels.
         directory: Existing folder for log and checkpoints.
         num_classes: Number of classes.
+        teachers: Networks that take part in the targets, by `recipe.distillation`.
         held_out: Images to evaluate on after every epoch.
         budget: Stops the run early.
         callbacks: Further callbacks of `model.fit`.
@@ -65,9 +69,12 @@ def fit(
     validation = None
     if held_out is not None and len(held_out.labels):
         validation = held_out.images, keras.utils.to_categorical(held_out.labels, num_classes)
-    with fused_batch_norms(model):
+    data = batches(train.images, train.labels, num_classes, recipe, done)
+    with contextlib.ExitStack() as stack:
+        for network in (model, *teachers):
+            stack.enter_context(fused_batch_norms(network))
         model.fit(
-            batches(train.images, train.labels, num_classes, recipe, done),
+            taught(data, teachers, recipe.distillation) if teachers else data,
             steps_per_epoch=steps,
             epochs=recipe.epochs,
             initial_epoch=done,

@@ -35,6 +35,9 @@ class Recipe:
         erase: Probability of random erasing: a box of 2 to 33% of the image becomes the data's mean colour.
         mixup: Parameter of MixUp's beta distribution; 0 is off.
         cutmix: Parameter of CutMix's beta distribution; 0 is off.
+        teachers: Networks that take part in the targets: names of entries with weights, or paths of weights files of
+            the entry itself.
+        distillation: Share of the teachers' mean probabilities in the targets.
         held_out: Number of training images held out (0 for the final run, which trains on all).
         images: Number of training images to use, the first ones, in trials; 0 for all.
         precision: `"float32"` or `"mixed_bfloat16"`.
@@ -60,6 +63,8 @@ class Recipe:
     erase: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
+    teachers: tuple[str, ...] = ()
+    distillation: float = 0.5
     held_out: int = 0
     images: int = 0
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
@@ -82,11 +87,18 @@ class Recipe:
             raise ValueError(f"`warmup` must be in [0, 1). Received: warmup={self.warmup!r}")
         if not 0 <= self.erase <= 1:
             raise ValueError(f"`erase` must be a probability, from 0 to 1. Received: erase={self.erase!r}")
+        if not 0 <= self.distillation <= 1:
+            raise ValueError(
+                f"`distillation` must be a share, from 0 to 1. Received: distillation={self.distillation!r}"
+            )
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Recipe":
         """Returns the recipe that a run recorded; what recipes did not have then, is off."""
-        return cls(**{**fields, "milestones": tuple(fields["milestones"])})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+        }
+        return cls(**values)
 
     def replace(self, **changes) -> "Recipe":
         """Returns a copy with other values."""

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import time
+from collections.abc import Sequence
 
 import keras
 
@@ -18,6 +19,7 @@ from .fit import compile_for, fit
 from .fused_norm import fused_batch_norms
 from .host import describe_run
 from .recipe import Recipe
+from .teachers import load_teachers, taught
 
 
 def load_recipe(path: str | os.PathLike, **changes) -> Recipe:
@@ -95,11 +97,14 @@ def train(
         finally:
             keras.config.set_dtype_policy(policy)
 
+    teachers = load_teachers(recipe)
     record = directory / "recipe.json"
     if fit_to_minutes and not record.exists():
         if minutes is None:
             raise ValueError("`fit_to_minutes` needs `minutes`. Received: minutes=None")
-        recipe = _fit_epochs(recipe, build(), training, num_classes, 60 * minutes - (time.monotonic() - started))
+        recipe = _fit_epochs(
+            recipe, build(), teachers, training, num_classes, 60 * minutes - (time.monotonic() - started)
+        )
     elif fit_to_minutes:
         fitted = Recipe.from_json(json.loads(record.read_text()))
         recipe = recipe.replace(epochs=fitted.epochs, milestones=fitted.milestones)
@@ -112,6 +117,7 @@ def train(
         training,
         directory,
         num_classes=num_classes,
+        teachers=teachers,
         held_out=data.held_out,
         budget=WallClockBudget(minutes, started),
         callbacks=[_RunRecord(directory / "run.json", started)],
@@ -161,16 +167,22 @@ PROBE_STEPS = 50
 
 
 def _fit_epochs(
-    recipe: Recipe, model: keras.Model, training: data_module.Split, num_classes: int, seconds: float
+    recipe: Recipe,
+    model: keras.Model,
+    teachers: Sequence[keras.Model],
+    training: data_module.Split,
+    num_classes: int,
+    seconds: float,
 ) -> Recipe:
     """Returns the recipe with as many epochs as fit into the seconds, milestones moved alike."""
     steps = len(training.labels) // recipe.batch_size
     compile_for(model, recipe, steps)
     clock, began, probe = EpochClock(), time.monotonic(), min(PROBE_STEPS, steps)
     # The first epoch compiles, the second is measured; the real run compiles once more.
+    data = batches(training.images, training.labels, num_classes, recipe)
     with fused_batch_norms(model):
         model.fit(
-            batches(training.images, training.labels, num_classes, recipe),
+            taught(data, teachers, recipe.distillation) if teachers else data,
             steps_per_epoch=probe,
             epochs=2,
             shuffle=False,

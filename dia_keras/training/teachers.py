@@ -1,0 +1,49 @@
+"""Distillation: trained networks take part in the targets."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import keras
+from keras import ops
+
+from .. import zoo
+from .recipe import Recipe
+
+
+def load_teachers(recipe: Recipe) -> list[keras.Model]:
+    """Loads a recipe's teachers, in its precision.
+
+    Raises:
+        ValueError: Where a teacher has other classes than the entry, or there are no such weights.
+    """
+    classes = zoo.card(recipe.entry).labels
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        teachers = []
+        for name in recipe.teachers:
+            is_file = name.endswith(".weights.h5")
+            if not is_file and zoo.card(name).labels != classes:
+                raise ValueError(
+                    f"`teachers` must have the {len(classes)} classes of {recipe.entry}. Received: {name!r}, "
+                    f"with {len(zoo.card(name).labels)} classes"
+                )
+            teachers.append(zoo.load(recipe.entry, weights=name) if is_file else zoo.load(name))
+        return teachers
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def taught(batches: Iterable, teachers: Sequence[keras.Model], share: float) -> Iterator:
+    """Yields batches whose targets are, by `share`, the mean probabilities that the teachers give to the same images.
+
+    The teachers see what the student sees, augmented and mixed (Beyer et al., https://arxiv.org/abs/2106.05237); the
+    temperature of Hinton et al., https://arxiv.org/abs/1503.02531, is 1.
+
+    Args:
+        batches: Images and one-hot or mixed targets, `(batch, classes)`.
+        teachers: Networks from the images to probabilities, `(batch, classes)`.
+        share: Share of the teachers in the targets, from 0 to 1.
+    """
+    for images, targets in batches:
+        answers = sum(ops.convert_to_tensor(teacher.predict_on_batch(images), "float32") for teacher in teachers)
+        yield images, (1 - share) * targets + share / len(teachers) * answers
