@@ -1,6 +1,5 @@
 """Training by `model.fit`, from a recipe and arrays to weights, resumable to the bit."""
 
-import contextlib
 import csv
 import pathlib
 import sys
@@ -70,11 +69,9 @@ def fit(
     if held_out is not None and len(held_out.labels):
         validation = held_out.images, keras.utils.to_categorical(held_out.labels, num_classes)
     data = batches(train.images, train.labels, num_classes, recipe, done)
-    with contextlib.ExitStack() as stack:
-        for network in (model, *teachers):
-            stack.enter_context(fused_batch_norms(network))
+    with fused_batch_norms(model, *teachers):
         model.fit(
-            taught(data, teachers, recipe.distillation) if teachers else data,
+            taught(data, teachers, recipe.distillation),
             steps_per_epoch=steps,
             epochs=recipe.epochs,
             initial_epoch=done,

@@ -12,8 +12,8 @@ import keras
 
 
 @contextlib.contextmanager
-def fused_batch_norms(model: keras.Model) -> Iterator[None]:
-    """Lets a model's batch norms run as TensorFlow's fused kernel; a no-op on other backends and on GPUs.
+def fused_batch_norms(*models: keras.Model) -> Iterator[None]:
+    """Lets the batch norms of models run as TensorFlow's fused kernel; a no-op on other backends and on GPUs.
 
     The formulas are Keras': only the order of the sums differs. Layers with settings that the kernel lacks stay as
     they are, and so does all that is serialized.
@@ -21,7 +21,7 @@ def fused_batch_norms(model: keras.Model) -> Iterator[None]:
     if keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"):
         yield
         return
-    layers = [layer for layer in model._flatten_layers() if _is_fusible(layer)]
+    layers = [layer for model in models for layer in model._flatten_layers() if _is_fusible(layer)]
     for layer in layers:
         layer.call = functools.partial(_fused_call, layer)
     try:

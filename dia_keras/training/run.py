@@ -180,9 +180,9 @@ def _fit_epochs(
     clock, began, probe = EpochClock(), time.monotonic(), min(PROBE_STEPS, steps)
     # The first epoch compiles, the second is measured; the real run compiles once more.
     data = batches(training.images, training.labels, num_classes, recipe)
-    with fused_batch_norms(model):
+    with fused_batch_norms(model, *teachers):
         model.fit(
-            taught(data, teachers, recipe.distillation) if teachers else data,
+            taught(data, teachers, recipe.distillation),
             steps_per_epoch=probe,
             epochs=2,
             shuffle=False,

@@ -41,9 +41,12 @@ def taught(batches: Iterable, teachers: Sequence[keras.Model], share: float) -> 
 
     Args:
         batches: Images and one-hot or mixed targets, `(batch, classes)`.
-        teachers: Networks from the images to probabilities, `(batch, classes)`.
+        teachers: Networks from the images to probabilities, `(batch, classes)`; without, batches stay as they are.
         share: Share of the teachers in the targets, from 0 to 1.
     """
+    if not teachers:
+        yield from batches
+        return
     for images, targets in batches:
         answers = sum(ops.convert_to_tensor(teacher.predict_on_batch(images), "float32") for teacher in teachers)
         yield images, (1 - share) * targets + share / len(teachers) * answers

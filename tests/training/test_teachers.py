@@ -27,6 +27,11 @@ def test_targets_are_mixed_with_the_mean_probabilities_for_the_same_images():
         np.testing.assert_allclose(keras.ops.convert_to_numpy(mixed), 0.7 * targets + 0.3 * mean, rtol=1e-5, atol=1e-6)
 
 
+def test_without_teachers_batches_stay_as_they_are():
+    batches = [("images", "targets"), ("more", "targets")]
+    assert list(taught(batches, [], 0.5)) == batches
+
+
 def test_teachers_are_entries_or_weights_of_the_entry_itself_in_the_precision_of_the_recipe(tmp_path):
     path = tmp_path / "other.weights.h5"
     keras.utils.set_random_seed(0)
