@@ -221,7 +221,10 @@ def _factory(attention) -> AttentionFactory | None:
 
 def _check_settings(name: str, settings: dict[str, Any]) -> None:
     """Raises a `ValueError` on settings that the named attention does not have."""
-    parameters = list(inspect.signature(ATTENTIONS[name].make).parameters.values())
+    make = inspect.unwrap(ATTENTIONS[name].make)
+    # Of a class that inherits `__init__`, some patch releases of Python tell the signature of Keras' `__new__` instead.
+    signature = inspect.signature(make.__init__ if isinstance(make, type) else make)
+    parameters = [each for each in signature.parameters.values() if each.name != "self"]
     if parameters[0].name in ("units", "channels"):  # a cell's width, which the backbone gives
         parameters = parameters[1:]
     known = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
