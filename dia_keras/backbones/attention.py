@@ -223,7 +223,7 @@ def _check_settings(name: str, settings: dict[str, Any]) -> None:
     """Raises a `ValueError` on settings that the named attention does not have."""
     make = inspect.unwrap(ATTENTIONS[name].make)
     # Of a class that inherits `__init__`, some patch releases of Python tell the signature of Keras' `__new__` instead.
-    signature = inspect.signature(make.__init__ if isinstance(make, type) else make)
+    signature = inspect.signature(make.__init__ if isinstance(make, type) else make)  # type: ignore[misc]
     parameters = [each for each in signature.parameters.values() if each.name != "self"]
     if parameters[0].name in ("units", "channels"):  # a cell's width, which the backbone gives
         parameters = parameters[1:]
