@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 console = Console()
 
@@ -55,10 +55,12 @@ def list_command(pattern: str, pretrained: bool, attentions: bool) -> None:
     names = zoo.list_models(pattern, pretrained=pretrained)
     if not names:
         raise click.ClickException(f"No entry matches {pattern!r}" + (" and has weights." if pretrained else "."))
-    table = Table("name", "data set", "weights", "top-1 (%)", "top-5 (%)")
+    # Whole names in 80 columns, which is what a pipe has.
+    table = Table(Column("name", no_wrap=True), "data set", "MB", "top-1 %", "top-5 %")
+    table.caption = "MB: of the weights; empty: not trained yet"
     for name in names:
         card = zoo.card(name)
-        size = f"{card.weights.size / 1e6:.2f} MB" if card.weights else "not trained yet"
+        size = f"{card.weights.size / 1e6:.2f}" if card.weights else ""
         metrics = [f"{value:.2f}" for value in (card.metrics.top1, card.metrics.top5)] if card.metrics else ["", ""]
         table.add_row(name, card.dataset.title, size, *metrics)
     console.print(table)

@@ -4,9 +4,9 @@
 
 Each file is run and compared with the Keras model, and its accuracy measured on the whole test set; the ranges of
 activations are measured on `--representative` training images. An entry without weights is exported with its initial
-values, of seed 0, and its accuracy is not measured. The reports go to `zoo/exports/NAME.json`; `make tables` makes
-`zoo/EXPORTS.md` of them. The files themselves are not kept. A form that the exporter refuses is reported with its
-message.
+values, of seed 0, and the statistics that its norms find in those images; its accuracy is not measured. The reports go
+to `zoo/exports/NAME.json`; `make tables` makes `zoo/EXPORTS.md` of them. The files themselves are not kept. A form that
+the exporter refuses is reported with its message.
 """
 
 import pathlib
@@ -37,6 +37,17 @@ FORMS = (
 )
 
 
+def settle_norms(model: keras.Model, images) -> None:
+    """Gives batch norms the statistics of these images; with those they start with, a deep net answers only 0 or 1."""
+    norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    model(images, training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
 def export_all(name: str, representative: int, source: str | None, data_dir: str | None):
     """Returns the reports of an entry's exports in all forms, and format, quantization and reason of those refused."""
     card = zoo.card(name)
@@ -44,6 +55,8 @@ def export_all(name: str, representative: int, source: str | None, data_dir: str
     keras.utils.set_random_seed(0)
     model = zoo.load(name, weights="pretrained" if trained else None)
     data = load_data(card, source, data_dir)
+    if not trained:
+        settle_norms(model, data.train.images[:representative])
     common = {"labels": card.labels, "test": (data.test.images, data.test.labels) if trained else None}
     reports, refused = [], []
     with tempfile.TemporaryDirectory() as folder:

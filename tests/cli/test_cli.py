@@ -52,6 +52,13 @@ def test_list_shows_matching_entries():
     assert "dia_resnet164_cifar100" in output and "cifar10 " not in output and "\nse_" not in output
 
 
+def test_names_in_the_list_are_whole_in_80_columns(monkeypatch):
+    monkeypatch.setattr(console, "width", 80)
+    result = CliRunner().invoke(main, ["list"])
+    missing = [name for name in zoo.list_models() if f" {name} " not in result.output]
+    assert not missing and all(len(line) <= 80 for line in result.output.splitlines())
+
+
 def test_list_without_match_is_an_error():
     assert "No entry matches 'vgg*'" in run("list", "vgg*", fails=True)
 

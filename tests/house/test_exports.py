@@ -1,0 +1,61 @@
+"""`zoo/exports.py` reports what was exported and what was refused."""
+
+import importlib.util
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from dia_keras import export, zoo
+
+NAME = "eca_resnet20_cifar10"
+SCRIPT = pathlib.Path(__file__).parents[2] / "zoo" / "exports.py"
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("exports", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    monkeypatch.setattr(script, "REPORTS", tmp_path / "reports")
+    return script
+
+
+@pytest.fixture
+def npz(tmp_path):
+    x, y = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), np.uint8), np.arange(20) % 10
+    path = tmp_path / "data.npz"
+    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y, class_names=np.array(zoo.card(NAME).labels))
+    return path
+
+
+def test_norms_get_the_statistics_of_the_images_and_keep_their_momentum(script):
+    images = np.random.default_rng(0).normal(3.0, 2.0, (16, 4, 4, 3)).astype("float32")
+    norm = keras.layers.BatchNormalization(momentum=0.9)
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.Sequential([norm])])
+    script.settle_norms(model, images)
+    np.testing.assert_allclose(norm.moving_mean, images.mean((0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(norm.moving_variance, images.var((0, 1, 2)), rtol=1e-4)
+    assert norm.momentum == 0.9
+
+
+def refuse(model, path, **options):
+    raise ValueError("`model` cannot be had in this form")
+
+
+@pytest.mark.tensorflow
+def test_forms_are_reported_and_so_are_refusals(script, npz, monkeypatch):
+    forms = ((export.to_tflite, "model.tflite", {"quantize": "int8"}), (refuse, "model.x", {"quantize": "float16"}))
+    monkeypatch.setattr(script, "FORMS", forms)
+    result = CliRunner().invoke(script.main, [NAME, "--representative", "5", "--data", str(npz)])
+    assert result.exit_code == 0, result.output
+    found = json.loads((script.REPORTS / f"{NAME}.json").read_text())
+    (exported,) = found["exports"]
+    assert (exported["format"], exported["quantize"], exported["path"]) == ("tflite", "int8", "model.tflite")
+    # Without weights there is no accuracy; with settled norms there are differences to see.
+    assert exported["top1"] is None and 0 < exported["max_difference"] < 0.05
+    reason = "`model` cannot be had in this form"
+    assert found["refused"] == [{"format": "refuse", "quantize": "float16", "reason": reason}]
