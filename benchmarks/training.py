@@ -30,12 +30,13 @@ from rich.table import Table
 from dia_keras import zoo
 from dia_keras.benchmark.peers import build_peer, find_peers
 from dia_keras.cli import without_traceback
+from dia_keras.files import write_json
 from dia_keras.training import Recipe
 from dia_keras.training.augment import batches
+from dia_keras.training.epochs_that_fit import EpochClock
 from dia_keras.training.fit import compile_for
 from dia_keras.training.fused_norm import fused_batch_norms
 from dia_keras.training.host import describe_run
-from dia_keras.training.run import EpochClock, write_json
 
 #: Dense bfloat16 FLOP/s and bytes/s of a card, after NVIDIA's data sheets, by JAX's name of it.
 LIMITS = {"NVIDIA H100 80GB HBM3": (989e12, 3.35e12), "NVIDIA H200": (989e12, 4.8e12)}
@@ -66,7 +67,7 @@ class Contender:
         clock = EpochClock()  # of the steps alone: where data come from a generator, `fit` may end seconds later
         with self.context(self.model):
             self.model.fit(self.data, steps_per_epoch=self.steps, epochs=1, shuffle=False, verbose=0, callbacks=[clock])
-        self.speeds.append(self.steps * self.recipe.batch_size / clock.seconds[-1])
+        self.speeds.append(self.steps * self.recipe.batch_size / clock.steps[-1])
 
     def cost(self) -> tuple[float, float]:
         """Returns the floating-point operations and the bytes that a training step takes, after XLA."""

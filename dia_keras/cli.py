@@ -126,20 +126,13 @@ def _flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
 def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: pathlib.Path | None) -> None:
     """Classify IMAGES, of any format that Pillow reads. Of other sizes than the model's, the scaled centre is taken."""
     import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
 
     from . import zoo
+    from .data.picture import read_picture
 
+    _check_folder(picture)
     height, width = zoo.card(name).dataset.image_size
-    pixels = []
-    for path in images:
-        try:
-            with Image.open(path) as file:
-                upright = ImageOps.exif_transpose(file).convert("RGB")
-            pixels.append(np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)))
-        except UnidentifiedImageError as error:
-            raise click.ClickException(f"{path} is not an image that Pillow can read.") from error
-    batch = np.stack(pixels)
+    batch = np.stack([read_picture(path, height, width) for path in images])
     answers = zoo.decode_predictions(zoo.load(name).predict(batch, verbose=0), name, top=top)
     table = Table("image", *(f"{i + 1}." for i in range(len(answers[0]))))
     for path, answer in zip(images, answers, strict=True):
@@ -150,9 +143,17 @@ def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: path
         console.print(f"Wrote {picture}")
 
 
+def _check_folder(path: pathlib.Path | None) -> None:
+    """Raises a `ValueError` where a file that is written at the end has no folder to lie in."""
+    if path and not path.absolute().parent.is_dir():
+        raise ValueError(f"The folder of a file to write must exist. Received: {path}")
+
+
 def _picture(batch, answers, path: pathlib.Path) -> None:
     """Writes images, each with its answers as bars, to a PNG."""
     from matplotlib.figure import Figure
+
+    from .files import staged
 
     figure = Figure(figsize=(7, 1.5 * len(batch)), layout="constrained")
     for row, (image, answer) in zip(
@@ -165,9 +166,8 @@ def _picture(batch, answers, path: pathlib.Path) -> None:
         row[1].barh([label for label, _ in answer], [probability for _, probability in answer])
         row[1].set_xlim(0, 1)
         row[1].invert_yaxis()
-    partial = path.with_name(f".{path.name}")
-    figure.savefig(partial, dpi=110, format="png")
-    partial.replace(path)
+    with staged(path) as new:
+        figure.savefig(new, dpi=110, format="png")
 
 
 def data_options(command):
@@ -231,7 +231,7 @@ def show_evaluation(name: str, result, per_class: bool) -> None:
 )
 @click.option("--minutes", type=float, help="Stop, with a checkpoint, before this wall-clock budget is spent.")
 @click.option("--fit", "fit_to_minutes", is_flag=True, help="Lower the number of epochs to what --minutes allows.")
-@click.option("--smoke", is_flag=True, help="Two steps only, to see that the recipe runs: under a minute.")
+@click.option("--smoke", is_flag=True, help="Two steps only, to see that the recipe runs.")
 @click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe.")
 @data_options
 @without_traceback
@@ -380,6 +380,8 @@ def benchmark(names: tuple[str, ...], plot: pathlib.Path | None, out: pathlib.Pa
     """Time the entries NAMES beside their plain twins, in turns in this process, as they are deployed."""
     from .benchmark import measure, show
 
+    _check_folder(plot)
+    _check_folder(out)
     measurements = measure(names, **options)
     console.print(show.table(measurements))
     if plot:

@@ -16,9 +16,9 @@ import shutil
 import click
 
 from dia_keras.cli import data_options, measure, show_evaluation, without_traceback
+from dia_keras.files import staged, write_json
 from dia_keras.training import Evaluation
 from dia_keras.training.host import describe_run
-from dia_keras.training.run import write_json
 from dia_keras.zoo.cards import update_card
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -47,13 +47,12 @@ def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
     folder = PACKAGED if final.stat().st_size <= PACKAGED_BYTES else HERE / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{name}.weights.h5"
-    temporary = weights.with_suffix(".partial")
-    shutil.copyfile(final, temporary)
-    temporary.rename(weights)
+    _copy(final, weights)
     logs = HERE / "logs" / name
     logs.mkdir(parents=True, exist_ok=True)
-    for file in ("recipe.json", "run.json", "log.csv", "curves.png"):
-        shutil.copyfile(run / file, logs / file)
+    for file in ("recipe.json", "run.json", "log.csv", "curves.png", "teachers.json"):
+        if (run / file).exists():
+            _copy(run / file, logs / file)
     metrics = {
         "top1": round(100 * result.top1, 2),
         "top5": round(100 * result.top5, 2),
@@ -70,6 +69,11 @@ def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
     (HERE / "results").mkdir(exist_ok=True)
     results = {"entry": name, "weights_sha256": card.weights.sha256, **dataclasses.asdict(result)}
     write_json(HERE / "results" / f"{name}.json", {**results, "run": describe_run()})
+
+
+def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
+    with staged(target) as new:
+        shutil.copyfile(source, new)
 
 
 @click.command()

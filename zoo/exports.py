@@ -20,8 +20,9 @@ from dia_keras import export, zoo
 from dia_keras.cli import data_options, without_traceback
 from dia_keras.export.arguments import CALIBRATED
 from dia_keras.export.report import table
+from dia_keras.files import write_json
 from dia_keras.training.host import describe_run
-from dia_keras.training.run import load_data, write_json
+from dia_keras.training.run import load_data
 
 REPORTS = pathlib.Path(__file__).resolve().parent / "exports"
 #: Exporter, name of the file, and its options.

@@ -13,7 +13,7 @@ import click
 from rich.progress import track
 
 from dia_keras.backbones import ATTENTIONS
-from dia_keras.training.run import write_json
+from dia_keras.files import write_json
 from dia_keras.zoo import cards
 from dia_keras.zoo.loading import BACKBONES as FUNCTIONS
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from dia_keras import zoo
+from dia_keras.files import staged
 
 HERE = pathlib.Path(__file__).resolve().parent
 PLOT = HERE / "accuracy.png"
@@ -69,9 +70,8 @@ def draw() -> Figure:
 
 
 def main() -> None:
-    partial = PLOT.with_suffix(".partial")
-    draw().savefig(partial, dpi=110, format="png")
-    partial.replace(PLOT)
+    with staged(PLOT) as new:
+        draw().savefig(new, dpi=110, format="png")
 
 
 if __name__ == "__main__":

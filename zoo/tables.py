@@ -11,6 +11,7 @@ import tomllib
 
 from dia_keras import zoo
 from dia_keras.backbones import ATTENTIONS
+from dia_keras.files import write_text
 
 HERE = pathlib.Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
@@ -93,13 +94,13 @@ def results() -> str:
         "test set, 10,000 images, measured on the weights that `zoo.load` gives, without test-time augmentation.\n\n"
     )
     text += readme_table() + "\n## How they were trained\n\n"
-    text += row("entry", "recipe", "hardware", "minutes", "seed", "command") + "|---|---|---|--:|--:|---|\n"
+    text += row("entry", "hardware", "minutes", "seed", "command") + "|---|---|--:|--:|---|\n"
     for name in zoo.list_models(pretrained=True):
         card = zoo.card(name)
         assert card.metrics is not None
         metrics = card.metrics
         minutes = f"{metrics.details['minutes']:.0f}"
-        text += row(f"`{name}`", card.recipe, metrics.hardware, minutes, str(metrics.seed), f"`{metrics.command}`")
+        text += row(f"`{name}`", metrics.hardware, minutes, str(metrics.seed), f"`{metrics.command}`")
     missing = [name for name in zoo.list_models() if zoo.card(name).weights is None]
     text += f"\n## Not trained yet\n\n{', '.join(f'`{name}`' for name in missing)}\n"
     return text
@@ -238,7 +239,7 @@ def main() -> None:
     if "--check" in sys.argv:
         sys.exit(f"Run `make tables`: {', '.join(path.name for path in stale)}" if stale else 0)
     for path, text in stale.items():
-        path.write_text(text)
+        write_text(path, text)
 
 
 if __name__ == "__main__":

@@ -148,6 +148,10 @@ class Attention:
 
     def __init__(self, attention, settings: dict[str, Any], shared: bool | None, stages, num_stages: int):
         self._factory = _factory(attention)
+        if attention is None and settings:
+            raise ValueError(f"`attention_config` needs an `attention`. Received: attention_config={settings!r}")
+        if shared not in (None, True, False):
+            raise ValueError(f"`shared` must be None, True or False. Received: shared={shared!r}")
         self._settings = settings
         if isinstance(attention, str):
             _check_settings(attention, settings)

@@ -1,5 +1,6 @@
 """Stem, stages, head: what all backbones share, and the loop that carries the state through a stage."""
 
+import operator
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypedDict
 
@@ -32,6 +33,17 @@ class NetworkOptions(TypedDict, total=False):
     classifier_activation: str | None
     preprocessing: keras.layers.Layer | None
     name: str | None
+
+
+def positive_classes(num_classes) -> int:
+    """Returns the number of classes as a Python integer.
+
+    Raises:
+        ValueError: Where it is none, or not positive.
+    """
+    if isinstance(num_classes, bool) or not hasattr(num_classes, "__index__") or num_classes < 1:
+        raise ValueError(f"`num_classes` must be a positive integer. Received: num_classes={num_classes!r}")
+    return operator.index(num_classes)
 
 
 def network(
@@ -90,8 +102,8 @@ def network(
     if input_shape is None:
         input_shape = (None, None, 3) if axis == -1 else (3, None, None)
     _check_input_shape(input_shape, axis, total_stride)
-    if include_top and (not isinstance(num_classes, int) or num_classes < 1):
-        raise ValueError(f"`num_classes` must be a positive integer. Received: num_classes={num_classes!r}")
+    if include_top:
+        num_classes = positive_classes(num_classes)
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
     own = settings.get(attention, {}) if isinstance(attention, str) else {}

@@ -7,8 +7,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from ..files import staged, write_json
 from ..training.host import describe_run
-from ..training.run import write_json
 from .measure import Measurement
 
 
@@ -47,9 +47,8 @@ def plot(measurements: Sequence[Measurement], path: Path) -> None:
         axes.set_title(f"batch {group[0].batch_size}, threads {group[0].threads or 'all'}", fontsize=9)
         axes.tick_params(labelsize=8)
     rows[-1][0].set_xlabel("images per second; at the bars, time as a ratio to the plain net's", fontsize=9)
-    partial = path.with_name(f".{path.name}")
-    figure.savefig(partial, dpi=120, format="png")
-    partial.replace(path)
+    with staged(path) as new:
+        figure.savefig(new, dpi=120, format="png")
 
 
 def save(measurements: Sequence[Measurement], path: Path) -> None:

@@ -123,13 +123,33 @@ def _load_npz(path: pathlib.Path) -> tuple[Split, Split, tuple[str, ...]]:
         missing = {"x_train", "y_train", "x_test", "y_test", "class_names"} - set(arrays.files)
         if missing:
             raise ValueError(f"`source` must hold {', '.join(sorted(missing))}. Received: source={str(path)!r}")
+        class_names = tuple(map(str, arrays["class_names"]))
         train, test = (
-            Split(arrays[f"x_{s}"], arrays[f"y_{s}"].reshape(-1).astype(np.int64)) for s in ("train", "test")
+            _checked(arrays[f"x_{split}"], arrays[f"y_{split}"], len(class_names), f"{split!r} of {str(path)!r}")
+            for split in ("train", "test")
         )
-        for split in (train, test):
-            if split.images.dtype != np.uint8 or split.images.ndim != 4:
-                raise ValueError(
-                    "`source` must hold uint8 images of shape (n, height, width, channels). Received: "
-                    f"{split.images.dtype} of shape {split.images.shape} in {str(path)!r}"
-                )
-        return train, test, tuple(map(str, arrays["class_names"]))
+        return train, test, class_names
+
+
+def _checked(images: np.ndarray, labels: np.ndarray, classes: int, where: str) -> Split:
+    """Returns images and labels that belong together.
+
+    Raises:
+        ValueError: Where they do not.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4 or len(images) == 0:
+        raise ValueError(
+            "`source` must hold uint8 images of shape (n, height, width, channels). Received: "
+            f"{images.dtype} of shape {images.shape} in {where}"
+        )
+    if not np.issubdtype(labels.dtype, np.integer) or labels.size != len(images):
+        raise ValueError(
+            f"`source` must hold an integer label for each of its {len(images)} images. Received: "
+            f"{labels.dtype} of shape {labels.shape} in {where}"
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"`source` must hold labels from 0 to {classes - 1}, as it has {classes} class names. Received: labels "
+            f"from {labels.min()} to {labels.max()} in {where}"
+        )
+    return Split(images, labels.reshape(-1).astype(np.int64))

@@ -9,25 +9,26 @@ from typing import Literal
 import keras
 import numpy as np
 
+from ..files import size_of, staged
 from . import inference
 from .accuracy import top1
 from .arguments import (
     CALIBRATED,
     TOLERANCES,
-    check_labels,
     check_model,
     check_packages,
     check_path,
     check_quantization,
+    check_tolerance,
     images_for,
     input_dtype_for,
+    labels_for,
     test_set,
 )
 from .convert import convert_and_check
 from .metadata import describe
 from .precision import in_float32
 from .report import ExportReport
-from .staging import size_of, staged
 
 PathLike = str | os.PathLike[str]
 Test = tuple[np.ndarray, np.ndarray]
@@ -47,7 +48,8 @@ def to_saved_model(
 
     `tf.saved_model.load(path)` gives a function of images, float32 or uint8, of any number. The signature
     `"serving_default"` takes float32 and `"serving_uint8"` takes uint8 `images`; `"serving_encoded"` takes `encoded`,
-    the bytes of JPEG or PNG files, and scales their centres to the model's size. All return `predictions`.
+    the bytes of JPEG or PNG files, upright ones (it does not read EXIF orientation), and scales their centres to the
+    model's size. All return `predictions`.
     `assets.extra` has labels and metadata. The folder is loaded, run, and put in place only if it answers as
     `model.predict` does.
 
@@ -202,11 +204,12 @@ def _export(
     format: str, model, path, images, input_dtype, labels, optimize, test, tolerance: float, **options
 ) -> ExportReport:
     start = time.perf_counter()
-    path = Path(path)
+    path = Path(path).absolute()
     check_packages(format)
     check_model(model)
     check_path(format, path)
-    check_labels(model, labels)
+    labels = labels_for(model, labels)
+    check_tolerance(tolerance)
     images = images_for(model, images)
     quantize = options.get("quantize")
     if format != "saved_model":  # which takes several dtypes

@@ -1,6 +1,7 @@
 """What the exporters accept."""
 
 import importlib.util
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -34,6 +35,8 @@ def check_path(format: str, path: Path) -> None:
     """Raises a `ValueError` where `path` is not a name for the format, or something else is there."""
     suffix = SUFFIXES.get(format)
     if suffix is None:
+        if path.resolve() == Path.cwd():
+            raise ValueError(f"`path` must not be the current folder, which cannot be moved. Received: path='{path}'")
         foreign = path.exists() and not (path / "saved_model.pb").is_file()
         if foreign and not (path.is_dir() and not any(path.iterdir())):
             raise ValueError(f"`path` must be new, an empty folder or a SavedModel. Received: path='{path}'")
@@ -43,7 +46,8 @@ def check_path(format: str, path: Path) -> None:
 
 def check_model(model) -> None:
     """Raises a `ValueError` where `model` is not a functional model from one image of known size to one output."""
-    if not isinstance(model, keras.Model) or len(getattr(model, "inputs", None) or ()) != 1 or len(model.outputs) != 1:
+    has_inputs = isinstance(model, keras.Model) and getattr(model, "inputs", None)
+    if not has_inputs or len(model.inputs) != 1 or not _has_one_output(model):
         raise ValueError(
             f"`model` must be a functional `keras.Model` with one input and one output. Received: model={model!r}"
         )
@@ -60,6 +64,11 @@ def check_model(model) -> None:
         )
 
 
+def _has_one_output(model) -> bool:
+    # An output alone in a dict or a list is one in `outputs`, too, but not in what `predict` returns.
+    return isinstance(model, keras.Sequential) or isinstance(model.output, keras.KerasTensor)
+
+
 def check_quantization(format: str, quantize, representative) -> None:
     """Raises a `ValueError` on a quantisation that the format has not, or that lacks its representative images."""
     if quantize not in QUANTIZATIONS[format]:
@@ -70,6 +79,12 @@ def check_quantization(format: str, quantize, representative) -> None:
     if quantize not in CALIBRATED and representative is not None:
         calibrated = " and ".join(repr(name) for name in CALIBRATED if name in QUANTIZATIONS[format])
         raise ValueError(f"`representative` is for {calibrated} only. Received: quantize={quantize!r}")
+
+
+def check_tolerance(tolerance) -> None:
+    """Raises a `ValueError` where `tolerance` is not a number of at least 0."""
+    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not tolerance >= 0:
+        raise ValueError(f"`tolerance` must be a number of at least 0. Received: tolerance={tolerance!r}")
 
 
 def input_dtype_for(input_dtype: str | None, images: np.ndarray, quantize: str | None) -> str:
@@ -93,14 +108,19 @@ def input_dtype_for(input_dtype: str | None, images: np.ndarray, quantize: str |
     return input_dtype
 
 
-def check_labels(model: keras.Model, labels) -> None:
-    """Raises a `ValueError` on labels that are not names of the model's classes."""
+def labels_for(model: keras.Model, labels) -> list[str] | None:
+    """Returns the names of the model's classes.
+
+    Raises:
+        ValueError: On labels that are not, or do not fit on a line each.
+    """
     if labels is None:
-        return
+        return None
     classes = model.outputs[0].shape[-1]
-    names = list(labels)
-    if isinstance(labels, str) or len(names) != classes or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"`labels` must be the names of {classes} classes. Received: labels={labels!r}")
+    names = list(labels) if isinstance(labels, Iterable) and not isinstance(labels, str) else []
+    if len(names) != classes or not all(isinstance(name, str) and len(name.splitlines()) == 1 for name in names):
+        raise ValueError(f"`labels` must be the names of {classes} classes, a line each. Received: labels={labels!r}")
+    return names
 
 
 def test_set(model: keras.Model, test) -> tuple[np.ndarray, np.ndarray] | None:

@@ -5,6 +5,9 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from ..backbones import native_grouped_convolutions
 
+#: What `tf.numpy_function` and `tf.py_function` are in a graph.
+PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+
 
 def freeze(model, batch_size: int | None = None, native_groups: bool = False, input_dtype: str = "float32"):
     """Returns a concrete function: images `(batch_size, height, width, channels)` to predictions.
@@ -15,12 +18,23 @@ def freeze(model, batch_size: int | None = None, native_groups: bool = False, in
         native_groups: Whether the grouped convolutions of a backbone are single ops, which TensorFlow itself would run
             slowly on a CPU.
         input_dtype: The dtype of the images.
+
+    Raises:
+        ValueError: Where the model calls Python.
     """
     images = tf.TensorSpec((batch_size, *model.inputs[0].shape[1:]), input_dtype, name="images")
     function = tf.function(lambda images: model(tf.cast(images, tf.float32), training=False))
     with native_grouped_convolutions(native_groups):
         concrete = function.get_concrete_function(images)
-    return convert_variables_to_constants_v2(concrete)
+    frozen = convert_variables_to_constants_v2(concrete)
+    graph = frozen.graph.as_graph_def()
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    if called := sorted({node.op for node in nodes} & PYTHON_OPS):
+        raise ValueError(
+            "`model` must compute without calls of Python functions, which no file can hold. "
+            f"Received: model={model.name!r} with {', '.join(called)}"
+        )
+    return frozen
 
 
 def named(frozen, dtype=None):

@@ -112,7 +112,8 @@ def fused(cell: keras.layers.Layer) -> tuple[FusedLSTMCell, list[np.ndarray]] | 
         return None
     weights = maps({weight.name: keras.ops.convert_to_numpy(weight).astype("float64") for weight in cell.weights})
     shapes = {name: value.shape for name, value in weights.items()}
-    return FusedLSTMCell(cell.units, cell.output_activation, shapes, name=cell.name), list(weights.values())
+    new = FusedLSTMCell(cell.units, cell.output_activation, shapes, dtype=cell.dtype_policy, name=cell.name)
+    return new, list(weights.values())
 
 
 def _dia_lstm(w: Weights) -> Weights:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 import keras
 import numpy as np
 
+from ..backbones import GroupedConv2D
 from ..units import RecurrentAttention
 from .fused_cells import FusedLSTMCell, fused
 
@@ -17,7 +18,8 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
     """Returns a model that answers as the trained one does, faster; it is not for training.
 
     Every batch norm that alone reads a convolution becomes part of it, and the paper's cells are evaluated in fewer,
-    wider ops (`fused_cells`). The difference is that of rounding.
+    wider ops (`fused_cells`). The difference is that of rounding. Subclasses of Keras' layers stay as they are, since
+    they may compute otherwise.
 
     Args:
         model: Functional `keras.Model` in float32.
@@ -27,7 +29,8 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
             compiles the model for large batches, and not in LiteRT or ONNX Runtime.
 
     Returns:
-        A functional `keras.Model` with weights of its own, of the same inputs and outputs.
+        A functional `keras.Model` with weights of its own, of the same inputs and outputs. It shares only layers that
+        cannot be copied: `keras.layers.Lambda`, and those without `get_config`.
 
     Raises:
         ValueError: Where `model` is not functional.
@@ -48,7 +51,7 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
     def clone(layer):
         if layer.name not in made:
             if layer.name in norms:
-                made[layer.name] = keras.layers.Identity(name=layer.name)
+                made[layer.name] = keras.layers.Identity(name=layer.name, dtype=layer.dtype_policy)
             else:
                 norm = folded.get(layer.name)
                 new, values = _layer(layer) if norm is None else _convolution(layer, norm)
@@ -70,9 +73,10 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
 
 
 def _folded(model) -> dict[str, keras.layers.BatchNormalization]:
-    """Returns the batch norms that alone read a convolution without activation, by the convolution's name."""
+    """Returns the batch norms of the channels that alone read a convolution, by the convolution's name."""
     nodes = list(itertools.chain(*model._nodes_by_depth.values()))
     calls = Counter(node.operation.name for node in nodes)
+    in_training = {node.operation.name for node in nodes if node.arguments.kwargs.get("training")}
     readers = defaultdict(list)
     for node in nodes:
         for tensor in node.input_tensors:
@@ -82,22 +86,27 @@ def _folded(model) -> dict[str, keras.layers.BatchNormalization]:
     found = {}
     for node in nodes:
         conv, reading = node.operation, readers[id(node.outputs[0])]
-        if not isinstance(conv, keras.layers.Conv2D) or conv.activation is not keras.activations.linear:
-            continue
         norm = reading[0] if len(reading) == 1 else None
-        if isinstance(norm, keras.layers.BatchNormalization) and calls[conv.name] == calls[norm.name] == 1:
+        if norm is None or type(norm) is not keras.layers.BatchNormalization or not _is_linear_convolution(conv):
+            continue
+        is_of_channels = norm.axis % 4 == (3 if conv.data_format == "channels_last" else 1)
+        if is_of_channels and norm.name not in in_training and calls[conv.name] == calls[norm.name] == 1:
             found[conv.name] = norm
     return found
 
 
+def _is_linear_convolution(layer) -> bool:
+    return type(layer) in (keras.layers.Conv2D, GroupedConv2D) and layer.activation is keras.activations.linear
+
+
 def _has_fused_cell(layer) -> bool:
-    return isinstance(layer, RecurrentAttention) and isinstance(layer.cell, FusedLSTMCell)
+    return type(layer) is RecurrentAttention and isinstance(layer.cell, FusedLSTMCell)
 
 
 def _widening(features) -> keras.layers.Conv2D | None:
-    """Returns the 1x1 convolution, of stride 1 and one group, that made the features of fewer ones, or `None`."""
+    """Returns the linear 1x1 convolution, of stride 1 and one group, that made the features of fewer, or `None`."""
     layer = features._keras_history.operation
-    is_pointwise = isinstance(layer, keras.layers.Conv2D) and layer.kernel_size == layer.strides == (1, 1)
+    is_pointwise = _is_linear_convolution(layer) and layer.kernel_size == layer.strides == (1, 1)
     if not is_pointwise or layer.groups != 1 or not layer.use_bias:
         return None
     return layer if layer.kernel.shape[2] < layer.filters else None
@@ -105,20 +114,22 @@ def _widening(features) -> keras.layers.Conv2D | None:
 
 def _pooled_first(unit, convolution, weights: Weights, features, states=None, training=False):
     """Calls a unit on the features that a 1x1 convolution gives, with its pooling before that convolution."""
-    pooled = keras.layers.GlobalAveragePooling2D(unit.data_format, name=f"{convolution.name}_pool")(convolution.input)
+    policy, history = convolution.dtype_policy, features._keras_history
+    (narrow,) = convolution._inbound_nodes[history.node_index].input_tensors
+    pooled = keras.layers.GlobalAveragePooling2D(unit.data_format, dtype=policy)(narrow)
     kernel, bias = next(values for layer, values in weights if layer is convolution)
     kernel = kernel[0, 0]
     if names := unit.cell.input_layer:
         maps = dict(zip(unit.cell.shapes, next(values for layer, values in weights if layer is unit), strict=True))
         reduce_kernel, reduce_bias = (maps[name] for name in names)
         kernel, bias = kernel @ reduce_kernel, bias @ reduce_kernel + reduce_bias
-    mapped = keras.layers.Dense(len(bias), "relu" if names else None, name=f"{convolution.name}_pooled")
+    mapped = keras.layers.Dense(len(bias), "relu" if names else None, dtype=policy)
     weights.append((mapped, [kernel, bias]))
     attention, states = unit.cell(mapped(pooled), states, is_reduced=bool(names))
     shape = [1, 1, 1, 1]
     shape[unit.channel_axis] = unit.cell.units
-    broadcast = keras.layers.Reshape(shape[1:], name=f"{convolution.name}_attention")(attention)
-    return keras.layers.Multiply(name=f"{convolution.name}_scaled")([features, broadcast]), states
+    broadcast = keras.layers.Reshape(shape[1:], dtype=policy)(attention)
+    return keras.layers.Multiply(dtype=policy)([features, broadcast]), states
 
 
 def _convolution(conv, norm) -> tuple[keras.layers.Layer, list[np.ndarray]]:
@@ -136,10 +147,16 @@ def _float64(weight) -> np.ndarray:
 
 
 def _layer(layer) -> tuple[keras.layers.Layer, list[np.ndarray]]:
-    """Returns a layer, with a fused cell where it has one to be fused, and its weights."""
-    if isinstance(layer, RecurrentAttention) and (replaced := fused(layer.cell)):
+    """Returns a copy of a layer, with a fused cell where it has one to be fused, and its weights.
+
+    A layer that cannot be copied is returned itself.
+    """
+    if type(layer) is RecurrentAttention and (replaced := fused(layer.cell)):
         cell, values = replaced
-        unit = RecurrentAttention(cell, layer.data_format, name=layer.name)
+        unit = RecurrentAttention(cell, layer.data_format, dtype=layer.dtype_policy, name=layer.name)
         cell.build((None, cell.units))
         return unit, values
-    return type(layer).from_config(layer.get_config()), layer.get_weights()
+    try:
+        return type(layer).from_config(layer.get_config()), layer.get_weights()
+    except (NotImplementedError, TypeError, ValueError):  # no config, or a `Lambda`, which Keras does not copy
+        return layer, layer.get_weights()

@@ -47,7 +47,12 @@ def write(
         proto = quantized(proto, representative.astype(input_dtype))
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
     onnx.helper.set_model_props(proto, texts)
-    onnx.checker.check_model(proto, full_check=True)
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except onnx.checker.ValidationError as error:
+        raise ValueError(
+            f"`model` must consist of ops that ONNX has. Received: model={model.name!r}. The checker says: {error}"
+        ) from error
     path.write_bytes(proto.SerializeToString())
 
 

@@ -18,6 +18,8 @@ def in_float32(model: keras.Model) -> keras.Model:
         return model
     for policy in reduced:
         policy["name"] = "float32"
-    twin = type(model).from_config(config)
+    # Its own layers need not be registered with Keras.
+    own = {type(layer).__name__: type(layer) for layer in model._flatten_layers(include_self=False)}
+    twin = type(model).from_config(config, custom_objects=own)
     twin.set_weights(model.get_weights())
     return twin

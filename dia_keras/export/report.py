@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from ..training.run import write_json
+from ..files import write_json
 
 
 @dataclasses.dataclass(frozen=True)

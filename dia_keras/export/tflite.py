@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from tensorflow.lite.python.convert_phase import ConverterError
 
 from .freeze import freeze, named
 from .parity import ExportMismatchError, Runner
@@ -43,11 +44,12 @@ def write(
         converter.representative_dataset = lambda: ([part] for part in parts)
     try:
         content = convert_to_int8(converter) if quantize == "int8" else converter.convert()
-    except RuntimeError as error:
-        if quantize not in INTEGER_OPS:
-            raise
+    except (RuntimeError, ConverterError) as error:
+        wanted = "`model` must consist of ops that TFLite has"
+        if quantize in INTEGER_OPS and isinstance(error, RuntimeError):
+            wanted = "`quantize` must be a kind that TFLite's converter has for all ops of `model`"
         raise ValueError(
-            f"`quantize` must be a kind that TFLite's converter has for all ops of `model`. Received: {quantize=}. "
+            f"{wanted}. Received: model={model.name!r}, {quantize=}. "
             f"The converter says: {str(error).strip().splitlines()[0]}"
         ) from error
     path.write_bytes(content)

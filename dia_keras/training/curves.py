@@ -3,6 +3,8 @@
 import csv
 import pathlib
 
+from ..files import staged
+
 
 def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
     """Plots loss and accuracy over the epochs of a `log.csv` into a PNG.
@@ -30,6 +32,5 @@ def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
         axes.set(xlabel="epoch", ylabel=label)
         axes.grid(alpha=0.3)
         axes.legend()
-    partial = picture.with_name(f".{picture.name}")
-    figure.savefig(partial, dpi=120, format="png")
-    partial.replace(picture)
+    with staged(picture) as new:
+        figure.savefig(new, dpi=120, format="png")

@@ -4,10 +4,12 @@ import csv
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from ..data import Split
+from ..files import staged
 from .augment import batches
 from .budget import WallClockBudget
 from .checkpoint import Checkpoint, resume
@@ -65,9 +67,6 @@ def fit(
     _keep_epochs(log, done)
 
     budget = budget or WallClockBudget(None)
-    validation = None
-    if held_out is not None and len(held_out.labels):
-        validation = held_out.images, keras.utils.to_categorical(held_out.labels, num_classes)
     data = batches(train.images, train.labels, num_classes, recipe, done)
     with fused_batch_norms(model, *teachers):
         model.fit(
@@ -75,8 +74,7 @@ def fit(
             steps_per_epoch=steps,
             epochs=recipe.epochs,
             initial_epoch=done,
-            validation_data=validation,
-            validation_batch_size=250,
+            **on_held_out(held_out, num_classes),
             shuffle=False,  # the generator shuffles
             verbose=1 if sys.stdout.isatty() else 2,
             callbacks=[
@@ -87,6 +85,14 @@ def fit(
             ],
         )
     return not budget.stopped
+
+
+def on_held_out(held_out: Split | None, num_classes: int) -> dict[str, Any]:
+    """Returns the arguments of `model.fit` that end every epoch with an evaluation, if there are images for it."""
+    if held_out is None or not len(held_out.labels):
+        return {}
+    targets = keras.utils.to_categorical(held_out.labels, num_classes)
+    return {"validation_data": (held_out.images, targets), "validation_batch_size": 250}
 
 
 def compile_for(model: keras.Model, recipe: Recipe, steps_per_epoch: int, run_eagerly: bool = False) -> None:
@@ -108,7 +114,5 @@ def _keep_epochs(log: pathlib.Path, done: int) -> None:
         return
     with log.open(newline="") as file:
         rows = list(csv.reader(file))
-    temporary = log.with_suffix(".partial")
-    with temporary.open("w", newline="") as file:
+    with staged(log) as new, new.open("w", newline="") as file:
         csv.writer(file).writerows(rows[: done + 1])
-    temporary.rename(log)

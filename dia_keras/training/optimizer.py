@@ -1,4 +1,4 @@
-"""SGD with L2 regularisation through the gradient, as the paper's framework defines weight decay."""
+"""SGD as the paper's framework defines it: L2 through the gradient, the learning rate outside the velocity."""
 
 import keras
 from keras import ops
@@ -6,10 +6,13 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="dia_keras")
 class SGDL2(keras.optimizers.SGD):
-    """SGD that adds `l2 * w` to the gradient of every decayed weight w.
+    """SGD that adds `l2 * w` to the gradient g of every decayed weight w, with PyTorch's momentum:
 
-    Keras' own `weight_decay` is decoupled (w shrinks by lr * weight_decay beside the step), so that momentum
-    does not act on it; the paper's recipes decay through the gradient, ten times stronger at momentum 0.9.
+        v' = momentum * v + g,    w' = w - lr * v', or w - lr * (g + momentum * v') with Nesterov's
+
+    Keras' own `weight_decay` is decoupled (w shrinks by lr * weight_decay beside the step), so that momentum does not
+    act on it; the paper's recipes decay through the gradient, ten times stronger at momentum 0.9. And Keras' velocity
+    holds the learning rate, so that steps of the old rate go on after a milestone; PyTorch's, and this one, does not.
 
     Args:
         learning_rate: Float or `LearningRateSchedule`.
@@ -32,9 +35,16 @@ class SGDL2(keras.optimizers.SGD):
         self._decayed = [self.decay_all or variable.name.endswith("kernel") for variable in variables]
 
     def update_step(self, gradient, variable, learning_rate):
+        gradient = ops.cast(gradient, variable.dtype)
         if self.l2 and self._decayed[self._get_variable_index(variable)]:
             gradient = ops.add(gradient, ops.multiply(ops.cast(self.l2, variable.dtype), variable))
-        super().update_step(gradient, variable, learning_rate)
+        step = gradient
+        if self.momentum:
+            velocity = self.momentums[self._get_variable_index(variable)]
+            momentum = ops.cast(self.momentum, variable.dtype)
+            self.assign(velocity, ops.add(ops.multiply(momentum, velocity), gradient))
+            step = ops.add(gradient, ops.multiply(momentum, velocity)) if self.nesterov else velocity
+        self.assign_sub(variable, ops.multiply(ops.cast(learning_rate, variable.dtype), step))
 
     def get_config(self):
         return {**super().get_config(), "l2": self.l2, "decay_all": self.decay_all}

@@ -1,13 +1,26 @@
 """A training recipe: everything that decides the weights, and nothing else."""
 
 import dataclasses
+import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import keras
 
 from .optimizer import SGDL2
+
+POSITIVE = (lambda value: 0 < value < math.inf, "positive")
+NOT_NEGATIVE = (lambda value: 0 <= value < math.inf, "at least 0")
+SHARE = (lambda value: 0 <= value <= 1, "from 0 to 1")
+BELOW_ONE = (lambda value: 0 <= value < 1, "at least 0 and less than 1")
+#: What the fields that are numbers may be, and how a message says that.
+RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(("epochs", "batch_size", "learning_rate", "factor"), POSITIVE),
+    **dict.fromkeys(("weight_decay", "pad", "mixup", "cutmix", "held_out", "images", "seed"), NOT_NEGATIVE),
+    **dict.fromkeys(("erase", "distillation"), SHARE),
+    **dict.fromkeys(("warmup", "momentum", "label_smoothing", "ema"), BELOW_ONE),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,23 +87,18 @@ class Recipe:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not _fits(value, field.type):
-                kind = getattr(field.type, "__name__", field.type)
+                kind = field.type.__name__ if isinstance(field.type, type) else field.type
                 raise ValueError(f"`{field.name}` must be of type {kind}. Received: {field.name}={value!r}")
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be a positive integer. Received: {name}={getattr(self, name)!r}")
+        for name, (is_right, right) in RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not is_right(value):
+                raise ValueError(f"`{name}` must be {right}. Received: {name}={value!r}")
         if self.schedule == "steps" and not self.milestones:
             raise ValueError(
                 "`milestones` must name at least one epoch for the schedule 'steps'. Received: milestones=()"
             )
-        if not 0 <= self.warmup < 1:
-            raise ValueError(f"`warmup` must be in [0, 1). Received: warmup={self.warmup!r}")
-        if not 0 <= self.erase <= 1:
-            raise ValueError(f"`erase` must be a probability, from 0 to 1. Received: erase={self.erase!r}")
-        if not 0 <= self.distillation <= 1:
-            raise ValueError(
-                f"`distillation` must be a share, from 0 to 1. Received: distillation={self.distillation!r}"
-            )
+        if list(self.milestones) != sorted({m for m in self.milestones if m > 0}):
+            raise ValueError(f"`milestones` must be epochs that rise from 1. Received: milestones={self.milestones!r}")
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Recipe":

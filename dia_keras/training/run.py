@@ -6,20 +6,20 @@ import json
 import os
 import pathlib
 import time
-from collections.abc import Sequence
 
 import keras
 
 from .. import data as data_module
 from .. import zoo
-from .augment import batches
+from ..files import write_json
 from .budget import WallClockBudget
 from .curves import plot_curves
-from .fit import compile_for, fit
-from .fused_norm import fused_batch_norms
+from .epochs_that_fit import fitted
+from .fit import fit
 from .host import describe_run
 from .recipe import Recipe
-from .teachers import load_teachers, taught
+from .teachers import check_same_teachers, load_teachers
+from .xla_cache import keep_compiled_programs
 
 
 def load_recipe(path: str | os.PathLike, **changes) -> Recipe:
@@ -64,7 +64,8 @@ def train(
     """Trains a zoo entry, or goes on training it, in a folder of its own.
 
     The folder gets `recipe.json`, `log.csv`, `run.json` (command, device, versions, minutes), `curves.png`, the newest
-    checkpoint and, when the training is complete, `final.weights.h5` (float16).
+    checkpoint and, when the training is complete, `final.weights.h5` (float16); `teachers.json`, where there are
+    teachers, has the SHA-256 of their weights.
 
     Args:
         recipe: The recipe.
@@ -79,6 +80,7 @@ def train(
         The path of the final weights, or `None` where the budget ended the run before the last epoch.
     """
     started = time.monotonic()
+    keep_compiled_programs()
     directory = pathlib.Path(directory)
     recipe = smoke(recipe) if is_smoke else recipe
     card = zoo.card(recipe.entry)
@@ -102,13 +104,13 @@ def train(
     if fit_to_minutes and not record.exists():
         if minutes is None:
             raise ValueError("`fit_to_minutes` needs `minutes`. Received: minutes=None")
-        recipe = _fit_epochs(
-            recipe, build(), teachers, training, num_classes, 60 * minutes - (time.monotonic() - started)
-        )
+        left = 60 * minutes - (time.monotonic() - started)
+        recipe = fitted(recipe, build(), teachers, training, data.held_out, num_classes, left)
     elif fit_to_minutes:
-        fitted = Recipe.from_json(json.loads(record.read_text()))
-        recipe = recipe.replace(epochs=fitted.epochs, milestones=fitted.milestones)
+        earlier = Recipe.from_json(json.loads(record.read_text()))
+        recipe = recipe.replace(epochs=earlier.epochs, milestones=earlier.milestones)
     check_same_recipe(recipe, record)
+    check_same_teachers(recipe, directory / "teachers.json")
 
     model = build()
     complete = fit(
@@ -150,54 +152,6 @@ def load_data(card: zoo.Card, source=None, data_dir=None, held_out: int = 0) -> 
     return data
 
 
-class EpochClock(keras.callbacks.Callback):
-    """Measures the seconds of every epoch."""
-
-    def on_train_begin(self, logs=None):
-        self.seconds: list[float] = []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._began = time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds.append(time.monotonic() - self._began)
-
-
-PROBE_STEPS = 50
-
-
-def _fit_epochs(
-    recipe: Recipe,
-    model: keras.Model,
-    teachers: Sequence[keras.Model],
-    training: data_module.Split,
-    num_classes: int,
-    seconds: float,
-) -> Recipe:
-    """Returns the recipe with as many epochs as fit into the seconds, milestones moved alike."""
-    steps = len(training.labels) // recipe.batch_size
-    compile_for(model, recipe, steps)
-    clock, began, probe = EpochClock(), time.monotonic(), min(PROBE_STEPS, steps)
-    # The first epoch compiles, the second is measured; the real run compiles once more.
-    data = batches(training.images, training.labels, num_classes, recipe)
-    with fused_batch_norms(model, *teachers):
-        model.fit(
-            taught(data, teachers, recipe.distillation),
-            steps_per_epoch=probe,
-            epochs=2,
-            shuffle=False,
-            verbose=0,
-            callbacks=[clock],
-        )
-    first, second = clock.seconds
-    per_epoch = second / probe * steps
-    left = seconds - (time.monotonic() - began) - (first - second)
-    epochs = max(1, min(recipe.epochs, int(left / (1.05 * per_epoch))))
-    print(f"{per_epoch:.1f} s an epoch, {first - second:.0f} s to compile: {epochs} epochs fit")
-    milestones = tuple(round(m * epochs / recipe.epochs) for m in recipe.milestones)
-    return recipe.replace(epochs=epochs, milestones=milestones)
-
-
 def check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
     """Writes the recipe into the run's folder, or checks that it is the one there."""
     mine = dataclasses.asdict(recipe)
@@ -225,9 +179,3 @@ class _RunRecord(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         minutes = self.earlier + (time.monotonic() - self.started) / 60
         write_json(self.path, {**describe_run(), "minutes": round(minutes, 2)})
-
-
-def write_json(path: pathlib.Path, value: dict | list) -> None:
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(json.dumps(value, indent=2) + "\n")
-    temporary.rename(path)

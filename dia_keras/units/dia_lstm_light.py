@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from .dia_lstm import DIALSTMCell
-from .initializers import linear_kernel
+from .initializers import linear_bias, linear_kernel
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
@@ -40,10 +40,12 @@ class DIALSTMLightCell(DIALSTMCell):
         n, reduced = self.units, self.units // self.reduction
         self.input_reduce_kernel, self.input_reduce_bias = self.add_linear("input_reduce", n, reduced)
         self.hidden_reduce_kernel, self.hidden_reduce_bias = self.add_linear("hidden_reduce", n, reduced)
-        # The bias of the candidate gate is one, so that the two expanding maps have none.
+        # The candidate gate has one bias, for both expanding maps.
         self.input_expand_kernel = self.add_weight((reduced, n), linear_kernel(), name="input_expand_kernel")
         self.hidden_expand_kernel = self.add_weight((reduced, n), linear_kernel(), name="hidden_expand_kernel")
-        self.candidate_bias = self.add_weight((n,), "zeros", name="candidate_bias")
+        self.candidate_bias = self.add_weight(
+            (n,), self.bias_initializer or linear_bias(reduced), name="candidate_bias"
+        )
         # One row a gate: i, f, o.
         self.input_scale = self.add_weight((3, n), "zeros", name="input_scale")
         self.input_shift = self.add_weight((3, n), "zeros", name="input_shift")

@@ -5,11 +5,11 @@ import inspect
 import keras
 from keras import ops, tree
 
-from .image_axes import image_axes
+from .feature_layer import FeatureLayer
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
-class RecurrentAttention(keras.layers.Layer):
+class RecurrentAttention(FeatureLayer):
     """Attention whose state is carried from block to block: pool, step, recalibrate (Eq. 4, Table 2).
 
         y = GAP(x),    h, states' = cell(y, states),    x' = x * h
@@ -43,7 +43,7 @@ class RecurrentAttention(keras.layers.Layer):
     """
 
     def __init__(self, cell: keras.layers.Layer, data_format: str | None = None, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(data_format, **kwargs)
         missing = [name for name in ("call", "state_size", "get_initial_state") if not hasattr(cell, name)]
         if missing:
             raise ValueError(
@@ -51,7 +51,6 @@ class RecurrentAttention(keras.layers.Layer):
                 f"Received: cell={cell!r}, without {', '.join(f'`{name}`' for name in missing)}"
             )
         self.cell = cell
-        self.data_format, self.channel_axis, self.spatial_axes = image_axes(data_format)
         parameters = inspect.signature(cell.call).parameters
         self._takes_no_states = list(parameters.values())[1].default is None
         self._takes_training = "training" in parameters
@@ -69,13 +68,13 @@ class RecurrentAttention(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, states=None, training=False):
-        pooled = ops.mean(inputs, axis=self.spatial_axes)
+        pooled = self.pool(inputs)
         if states is None and not self._takes_no_states:
             states = self.cell.get_initial_state(batch_size=ops.shape(pooled)[0])
         kwargs = {"training": training} if self._takes_training else {}
         attention, states = self.cell(pooled, states, **kwargs)
         _reset_dropout_masks(self.cell)
-        return inputs * ops.expand_dims(attention, self.spatial_axes), states
+        return inputs * self.over_space(attention), states
 
     def compute_output_spec(self, inputs, states=None, training=False):
         def spec(size):
@@ -87,11 +86,7 @@ class RecurrentAttention(keras.layers.Layer):
         return keras.KerasTensor(inputs.shape, self.compute_dtype), spec([size] if isinstance(size, int) else size)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "cell": keras.saving.serialize_keras_object(self.cell),
-            "data_format": self.data_format,
-        }
+        return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell)}
 
     @classmethod
     def from_config(cls, config):

@@ -29,12 +29,13 @@ class StyleIntegration(FeatureLayer):
     """
 
     def build(self, input_shape):
-        self.kernel = self.add_weight((2, input_shape[self.channel_axis]), "zeros", name="kernel")
+        self.style_weights = self.add_weight((2, input_shape[self.channel_axis]), "zeros", name="style_weights")
         self.built = True
 
     def call(self, inputs):
         variance = ops.var(inputs, axis=self.spatial_axes)
-        return self.kernel[0] * self.pool(inputs) + self.kernel[1] * ops.sqrt(variance + EPSILON)
+        mean_weight, std_weight = self.style_weights[0], self.style_weights[1]
+        return mean_weight * self.pool(inputs) + std_weight * ops.sqrt(variance + EPSILON)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[self.channel_axis])

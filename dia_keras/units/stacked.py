@@ -37,6 +37,7 @@ def stacked_dia_lstm(
     output_activation: str = "sigmoid",
     dropout: float = 0.1,
     bias_initializer=None,
+    **kwargs,
 ) -> keras.layers.Layer:
     """Returns a DIA-LSTM of `cells` stacked cells (section 6.3, Table 12).
 
@@ -50,13 +51,13 @@ def stacked_dia_lstm(
         output_activation: `"sigmoid"`, `"tanh"` or `"relu"`, of every cell.
         dropout: Float in [0, 1): rate of dropout between cells.
         bias_initializer: Initial biases of the linear maps. Default: uniform in +-1/sqrt(fan_in).
+        **kwargs: `dtype` and `trainable` of every cell, see `keras.layers.Layer`.
     """
     if not isinstance(cells, int) or cells < 1:
         raise ValueError(f"`cells` must be a positive integer. Received: cells={cells!r}")
-    first = DIALSTMCell(units, reduction, output_activation, bias_initializer=bias_initializer)
+    kwargs["bias_initializer"] = bias_initializer
+    first = DIALSTMCell(units, reduction, output_activation, **kwargs)
     if cells == 1:
         return first
-    others = [
-        StandardLSTMCell(units, output_activation, dropout, bias_initializer=bias_initializer) for _ in range(cells - 1)
-    ]
+    others = [StandardLSTMCell(units, output_activation, dropout, **kwargs) for _ in range(cells - 1)]
     return StackedCells([first, *others])

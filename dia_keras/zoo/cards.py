@@ -9,10 +9,11 @@ import json
 import os
 import pathlib
 import re
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from typing import Any
+
+from ..files import write_json
 
 CARDS = pathlib.Path(__file__).with_name("cards")
 DATASETS = pathlib.Path(__file__).with_name("datasets.toml")
@@ -117,7 +118,9 @@ class Card:
 
     @property
     def training_command(self) -> str:
-        """The command that trains the entry, in a checkout of the repository."""
+        """The command that trained the entry, or by its recipe would, in a checkout of the repository."""
+        if self.metrics is not None:
+            return self.metrics.command
         return f"python zoo/train.py zoo/recipes/{self.recipe}.py --entry {self.name}"
 
 
@@ -215,10 +218,7 @@ def update_card(
     if metrics is not None:
         fields["metrics"] = dict(metrics)
     new = parse(name, fields)
-    with tempfile.TemporaryDirectory(prefix=".card-", dir=path.parent) as folder:
-        temporary = pathlib.Path(folder, path.name)
-        temporary.write_text(json.dumps(fields, indent=2) + "\n")
-        temporary.replace(path)
+    write_json(path, fields)
     return new
 
 

@@ -10,6 +10,7 @@ import keras
 
 from .. import backbones
 from ..backbones.layers import channel_axis
+from ..backbones.network import positive_classes
 from .cards import Card, Dataset, card, list_models
 from .lookup import find_weights
 from .weights_file import SUFFIX, load_weights, shapes
@@ -72,8 +73,8 @@ def load(
     """
     entry = card(name)
     own_classes = len(entry.labels)
-    num_classes = own_classes if num_classes is None else num_classes
-    input_shape = _input_shape(entry.dataset) if input_shape is None else tuple(input_shape)
+    num_classes = own_classes if num_classes is None else positive_classes(num_classes)
+    input_shape = _input_shape(entry.dataset) if input_shape is None else input_shape
 
     def build(num_classes, include_top=True):
         return _build(entry, input_shape, num_classes, include_top, classifier_activation)
@@ -116,7 +117,7 @@ def preprocessing(dataset: Dataset) -> keras.layers.Layer:
 
 
 def _build(entry: Card, input_shape, num_classes, include_top, classifier_activation) -> keras.Model:
-    if len(input_shape) == 3 and input_shape[channel_axis()] != 3:
+    if isinstance(input_shape, (tuple, list)) and len(input_shape) == 3 and input_shape[channel_axis()] != 3:
         raise ValueError(f"`input_shape` must have 3 channels, for RGB images. Received: input_shape={input_shape!r}")
     return BACKBONES[entry.architecture.backbone](
         **entry.architecture.arguments,
@@ -137,11 +138,11 @@ def _weights_path(entry: Card, weights: str | os.PathLike | None) -> pathlib.Pat
     if weights is None:
         return None
     if weights != "pretrained":
-        path = pathlib.Path(weights).expanduser()
+        path = pathlib.Path(weights if isinstance(weights, (str, os.PathLike)) else "").expanduser()
         if not path.name.endswith(SUFFIX) or not path.is_file():
             raise ValueError(
                 f"`weights` must be 'pretrained', None, or the path of an existing {SUFFIX} file. "
-                f"Received: weights={str(weights)!r}"
+                f"Received: weights={weights!r}"
             )
         return path
     if entry.weights is None:

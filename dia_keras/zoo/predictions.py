@@ -18,7 +18,8 @@ def decode_predictions(predictions, name: str | Card, top: int = 5) -> list[list
         A list an image of `(label, probability)`, likeliest first.
 
     Raises:
-        ValueError: If `predictions` are not `(batch, classes)` with the entry's number of classes.
+        ValueError: If `predictions` are not `(batch, classes)` with the entry's number of classes, or `top` is not
+            positive.
 
     Example:
 
@@ -32,5 +33,7 @@ def decode_predictions(predictions, name: str | Card, top: int = 5) -> list[list
         raise ValueError(
             f"`predictions` must have shape (batch, {len(labels)}). Received: predictions of shape {predictions.shape}"
         )
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise ValueError(f"`top` must be a positive integer. Received: top={top!r}")
     order = np.argsort(-predictions, axis=1, kind="stable")[:, :top]
     return [[(labels[i], float(row[i])) for i in best] for row, best in zip(predictions, order, strict=True)]

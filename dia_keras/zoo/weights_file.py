@@ -9,6 +9,8 @@ import h5py
 import keras
 import numpy as np
 
+from ..files import staged
+
 SUFFIX = ".weights.h5"
 # What `Model.save_weights` adds for a compiled model; it is no part of the network.
 OPTIMIZER = "optimizer/"
@@ -29,15 +31,14 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
     path = pathlib.Path(path)
     if not path.name.endswith(SUFFIX):
         raise ValueError(f"`path` must end in {SUFFIX}. Received: path={str(path)!r}")
-    with tempfile.TemporaryDirectory(prefix=".weights-", dir=path.parent) as folder:
-        full, half = (pathlib.Path(folder, precision + SUFFIX) for precision in ("full", "half"))
+    with staged(path) as half:
+        full = half.with_name("full" + SUFFIX)
         model.save_weights(full)
         # These versions of HDF5's layout need a fifth less room for a deep net's many small arrays.
         with h5py.File(full) as source, h5py.File(half, "w", libver=("v108", "v110")) as target:
             for key, dataset in datasets(source).items():
                 target.create_dataset(key, data=_to_half(dataset, source)).attrs.update(dataset.attrs)
                 target[key].parent.attrs.update(dataset.parent.attrs)
-        half.replace(path)
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike) -> None:

@@ -27,8 +27,10 @@ def read_labels(session: onnxruntime.InferenceSession, classes: int) -> list[str
 def load_image(path: str, height: int, width: int) -> np.ndarray:
     """Returns an image of any size, upright and RGB: its centre in the model's shape, scaled to the model's size."""
     with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-    return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR))
+        upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):  # Pillow's own conversion makes everything over 255 white
+        upright = Image.fromarray((np.asarray(upright) / 257).round().astype(np.uint8))
+    return np.asarray(ImageOps.fit(upright.convert("RGB"), (width, height), Image.Resampling.BILINEAR))
 
 
 def predict(session: onnxruntime.InferenceSession, image: np.ndarray) -> np.ndarray:

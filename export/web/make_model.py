@@ -15,7 +15,7 @@ import click
 
 from dia_keras import export, zoo
 from dia_keras.cli import without_traceback
-from dia_keras.training.run import write_json
+from dia_keras.files import write_json
 
 PUBLIC = pathlib.Path(__file__).with_name("public")
 

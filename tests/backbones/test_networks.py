@@ -401,6 +401,8 @@ def test_initial_values_and_norms_are_the_authors():
         (lambda: basic(attention=lambda n: n), "must be a function that returns a layer.*Received: .*returns 16"),
         (lambda: basic(attention=lambda n: DIALSTMCell(32)), "as wide as the features have channels.*of width 32"),
         (lambda: basic(attention_config={"reduction": 17}), "`reduction` must be.*Received: reduction=17"),
+        (lambda: basic(attention=None, attention_config={"reduction": 4}), "`attention_config` needs an `attention`"),
+        (lambda: basic(shared="yes"), "`shared` must be None, True or False. Received: shared='yes'"),
         (lambda: basic(attention_stages=(0, 4)), r"from 1 to 3.*Received: attention_stages=\(0, 4\)"),
         (lambda: basic(input_shape=(3, 32, 3)), r"at least 4 pixels.*Received: input_shape=\(3, 32, 3\)"),
         (
@@ -417,3 +419,13 @@ def test_initial_values_and_norms_are_the_authors():
 def test_wrong_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("attention", ["dia_lstm", "dia_lstm_light", "lstm", "se"])
+def test_named_attentions_take_the_settings_of_every_layer(attention):
+    settings = {"dtype": "mixed_bfloat16", "trainable": False}
+    unit = basic(attention=attention, attention_config=settings).get_layer(
+        "stage1_attention" if attention != "se" else "stage1_block1_attention"
+    )
+    cell = getattr(unit, "cell", unit)
+    assert cell.compute_dtype == "bfloat16" and not cell.trainable_weights

@@ -127,3 +127,29 @@ def test_data_directory_comes_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("DIA_KERAS_DATA", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=str(tmp_path)):
         load("cifar100")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"y_train": np.arange(60) % 3 + 1},
+            "labels from 0 to 2, .* Received: labels from 1 to 3",
+        ),
+        ({"y_train": np.arange(60) % 3 + 0.5}, "an integer label for each of its 60 images. Received: float64"),
+        (
+            {"y_test": np.eye(9, dtype=int)},
+            r"label for each of its 9 images. Received: int64 of shape \(9, 9\)",
+        ),
+        (
+            {"y_train": np.arange(59) % 3},
+            r"label for each of its 60 images. Received: int64 of shape \(59,\)",
+        ),
+        ({"x_test": np.zeros((0, 8, 8, 3), np.uint8)}, r"Received: uint8 of shape \(0, 8, 8, 3\) in 'test'"),
+    ],
+)
+def test_npz_whose_labels_do_not_fit_is_an_error(npz, changes, message):
+    with np.load(npz) as arrays:
+        np.savez(npz, **{**arrays, **changes})
+    with pytest.raises(ValueError, match=f"`source` must hold .*{message}"):
+        load(npz)

@@ -313,13 +313,15 @@ np.save("answers.npy", np.stack(answers))
 
 
 def test_mixed_precision_is_exported_in_float32(tmp_path):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    model = small(attention="dia_lstm")
-    keras.config.set_dtype_policy("float32")
     twin = small(attention="dia_lstm")
-    twin.set_weights(model.get_weights())
     images = load_samples()[0]
-    path = export.to_onnx(model, tmp_path / "model.onnx").path
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = small(attention="dia_lstm")
+        model.set_weights(twin.get_weights())
+        path = export.to_onnx(model, tmp_path / "model.onnx").path
+    finally:
+        keras.config.set_dtype_policy("float32")
     np.testing.assert_allclose(ask(path, images), twin.predict(images, verbose=0), atol=1e-5)
     assert model.layers[2].compute_dtype == "bfloat16"
 

@@ -127,8 +127,15 @@ IMAGES = np.zeros((4, 8, 8, 3), "uint8")
             {"images": IMAGES / 255, "input_dtype": "uint8"},
             "`input_dtype` must be 'float32' where `images` are float. Received: input_dtype='uint8', images of dtype",
         ),
-        ({"labels": ["cat", "dog"]}, r"`labels` must be the names of 3 classes. Received: labels=\['cat', 'dog'\]"),
-        ({"labels": "cat"}, "`labels` must be the names of 3 classes. Received: labels='cat'"),
+        (
+            {"labels": ["cat", "dog"]},
+            r"`labels` must be the names of 3 classes, .*Received: labels=\['cat', 'dog'\]",
+        ),
+        ({"labels": ["a", "b", "c\nd"]}, "`labels` must be the names of 3 classes, a line each"),
+        ({"labels": 5}, "`labels` must be the names of 3 classes, a line each. Received: labels=5"),
+        ({"tolerance": "x"}, "`tolerance` must be a number of at least 0. Received: tolerance='x'"),
+        ({"tolerance": -1}, "`tolerance` must be a number of at least 0. Received: tolerance=-1"),
+        ({"labels": "cat"}, "`labels` must be the names of 3 classes, a line each. Received: labels='cat'"),
         ({"test": IMAGES}, r"`test` must be images and labels, `\(images, labels\)`. Received: ndarray"),
         ({"test": (IMAGES[:, :4], np.arange(4))}, r"`test images` must be uint8 or float, of shape \(n, 8, 8, 3\)"),
         ({"test": (IMAGES, np.arange(3))}, r"`test` must have one label, an integer, for each of its 4 images"),
@@ -149,4 +156,57 @@ def test_onnx_is_quantized_to_int8_only(tmp_path):
         export.to_onnx(model(), tmp_path / "model.onnx", quantize="float16")
     with pytest.raises(ValueError, match=r"`representative` is for 'int8' only. Received: quantize=None"):
         export.to_onnx(model(), tmp_path / "model.onnx", representative=IMAGES)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_current_folder_cannot_become_a_saved_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="`path` must not be the current folder"):
+        export.to_saved_model(model(), "")
+    assert tmp_path.is_dir() and not list(tmp_path.iterdir())
+
+
+def test_a_dict_of_outputs_is_an_error(tmp_path):
+    single = model()
+    with pytest.raises(ValueError, match=r"`model` must be a functional `keras\.Model` with one input and one output"):
+        export.to_onnx(keras.Model(single.inputs, {"scores": single.outputs[0]}), tmp_path / "model.onnx")
+
+
+class PythonCall(keras.layers.Layer):
+    def call(self, inputs):
+        import tensorflow as tf
+
+        return tf.ensure_shape(tf.numpy_function(lambda x: 2 * x, [inputs], tf.float32), inputs.shape)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class Spectrum(keras.layers.Layer):
+    def call(self, inputs):
+        import tensorflow as tf
+
+        return tf.math.real(tf.signal.fft2d(tf.cast(inputs, tf.complex64)))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+FORMATS = [(export.to_saved_model, "model"), (export.to_tflite, "model.tflite"), (export.to_onnx, "model.onnx")]
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    ("layer", "exporter", "name", "message"),
+    [
+        *((PythonCall, *each, "`model` must compute without calls of Python functions.*PyFunc") for each in FORMATS),
+        (Spectrum, *FORMATS[1], "`model` must consist of ops that TFLite has.*FFT2D"),
+        (Spectrum, *FORMATS[2], "`model` must consist of ops that ONNX has.*FFT2D"),
+    ],
+)
+def test_ops_that_a_format_cannot_hold(layer, exporter, name, message, tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    outputs = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(layer()(inputs)))
+    with pytest.raises(ValueError, match=message):
+        exporter(keras.Model(inputs, outputs), tmp_path / name)
     assert not list(tmp_path.iterdir())

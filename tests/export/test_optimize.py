@@ -153,3 +153,94 @@ def test_tflite_files_of_rewritten_networks_have_fewer_ops(attention, tmp_path):
     model = backbones.resnet(14, "basic", attention=attention)
     ops = [sum(to_tflite(model, tmp_path / "model.tflite", optimize=form).ops.values()) for form in (True, False)]
     assert ops[0] < ops[1]
+
+
+def after_convolution(layer, **settings):
+    """A small net of a convolution and a layer that `optimize` might merge with it."""
+    inputs = keras.Input((8, 8, 4))
+    features = keras.layers.Conv2D(8, 1, **settings)(inputs)
+    outputs = layer(features)
+    return keras.Model(inputs, outputs[0] if isinstance(outputs, (list, tuple)) else outputs)
+
+
+class HalfNorm(keras.layers.BatchNormalization):
+    def call(self, inputs, training=None):
+        return super().call(inputs, training=training) / 2
+
+
+class HalfConv2D(keras.layers.Conv2D):
+    def call(self, inputs):
+        return super().call(inputs) / 2
+
+
+class MaxAttention(RecurrentAttention):
+    def call(self, inputs, states=None, training=False):
+        attention, states = self.cell(keras.ops.max(inputs, self.spatial_axes), states)
+        return inputs * keras.ops.expand_dims(attention, self.spatial_axes), states
+
+
+def twice():
+    """One convolution and one unit, in two places."""
+    inputs = keras.Input((8, 8, 4))
+    wide, narrow, unit = keras.layers.Conv2D(8, 1), keras.layers.Conv2D(4, 1), RecurrentAttention(DIALSTMCell(8))
+    x, states = unit(wide(inputs))
+    x, states = unit(wide(narrow(x)), states)
+    return keras.Model(inputs, x)
+
+
+def two_units():
+    """Two units on what one convolution gives."""
+    inputs = keras.Input((8, 8, 4))
+    features = keras.layers.Conv2D(8, 1)(inputs)
+    outputs = [RecurrentAttention(DIALSTMCell(8))(features)[0] for _ in range(2)]
+    return keras.Model(inputs, keras.layers.Concatenate()(outputs))
+
+
+def with_lambda():
+    inputs = keras.Input((8, 8, 4))
+    x = keras.layers.Lambda(lambda x: x / 255, output_shape=(8, 8, 4))(inputs)
+    return keras.Model(inputs, keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 1)(x)))
+
+
+def in_training():
+    inputs = keras.Input((8, 8, 4))
+    return keras.Model(inputs, keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 1)(inputs), training=True))
+
+
+def halved():
+    inputs = keras.Input((8, 8, 4))
+    return keras.Model(inputs, keras.layers.BatchNormalization()(HalfConv2D(8, 1)(inputs)))
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        lambda: after_convolution(RecurrentAttention(DIALSTMCell(8)), activation="relu"),
+        lambda: after_convolution(keras.layers.BatchNormalization(axis=1)),
+        lambda: after_convolution(keras.layers.BatchNormalization(), activation="relu"),
+        lambda: after_convolution(HalfNorm()),
+        lambda: after_convolution(MaxAttention(DIALSTMCell(8))),
+        halved,
+        in_training,
+        twice,
+        two_units,
+        with_lambda,
+    ],
+    ids=[
+        "activation before the pooling",
+        "norm of rows",
+        "activation before the norm",
+        "other norm",
+        "other attention",
+        "other convolution",
+        "norm in training",
+        "convolution called twice",
+        "two units",
+        "lambda",
+    ],
+)
+def test_unusual_nets_keep_their_answers(net):
+    model = randomize(net())
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype("float32")
+    want = numpy(model(images))
+    np.testing.assert_allclose(numpy(optimize(model)(images)), want, rtol=1e-5, atol=1e-5 * np.abs(want).max())

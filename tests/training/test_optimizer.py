@@ -12,15 +12,36 @@ def test_updates_are_those_of_coupled_weight_decay(nesterov):
     rng = np.random.default_rng(0)
     weight, gradients = rng.normal(size=(3, 2)).astype("float32"), rng.normal(size=(4, 3, 2)).astype("float32")
     variable = keras.Variable(weight)
-    optimizer = SGDL2(0.1, l2=0.01, momentum=0.9, nesterov=nesterov)
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([1], [0.1, 0.01])
+    optimizer = SGDL2(rate, l2=0.01, momentum=0.9, nesterov=nesterov)
     optimizer.build([variable])
     velocity = np.zeros_like(weight)
-    for gradient in gradients:
+    for lr, gradient in zip([0.1, 0.1, 0.01, 0.01], gradients, strict=True):
         optimizer.apply([keras.ops.convert_to_tensor(gradient)])
         decayed = gradient + 0.01 * weight
         velocity = 0.9 * velocity + decayed
-        weight = weight - 0.1 * (decayed + 0.9 * velocity if nesterov else velocity)
+        weight = weight - lr * (decayed + 0.9 * velocity if nesterov else velocity)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), weight, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_updates_are_those_of_pytorch(nesterov):
+    import torch
+
+    rng = np.random.default_rng(1)
+    weight, gradients = rng.normal(size=(3, 2)).astype("float32"), rng.normal(size=(6, 3, 2)).astype("float32")
+    variable, parameter = keras.Variable(weight), torch.nn.Parameter(torch.tensor(weight))
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.1, 0.02])
+    optimizer = SGDL2(rate, l2=5e-4, momentum=0.9, nesterov=nesterov)
+    optimizer.build([variable])
+    reference = torch.optim.SGD([parameter], 0.1, momentum=0.9, weight_decay=5e-4, nesterov=nesterov)
+    milestones = torch.optim.lr_scheduler.MultiStepLR(reference, [3], 0.2)
+    for gradient in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(gradient)])
+        parameter.grad = torch.tensor(gradient)
+        reference.step()
+        milestones.step()
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), parameter.detach().numpy(), rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize(("decay_all", "expected"), [(True, 0.5), (False, 1.0)])

@@ -58,7 +58,7 @@ def cbam(w, x):
 
 def srm(w, x):
     """At inference: the batch norm uses its moving statistics."""
-    z = w["style/kernel"][0] * x.mean((1, 2)) + w["style/kernel"][1] * np.sqrt(x.var((1, 2)) + 1e-5)
+    z = w["style/style_weights"][0] * x.mean((1, 2)) + w["style/style_weights"][1] * np.sqrt(x.var((1, 2)) + 1e-5)
     z = (z - w["norm/moving_mean"]) / np.sqrt(w["norm/moving_variance"] + 1e-5)
     return recalibrated(x, sigmoid(z * w["norm/gamma"] + w["norm/beta"]))
 

@@ -128,7 +128,7 @@ def test_light_starts_with_zero_element_wise_maps():
     cell = DIALSTMLightCell(N, 4)
     cell.build((None, N))
     zero = {v.name for v in cell.weights if not numpy(v).any()}
-    assert zero == {"candidate_bias", "input_scale", "input_shift", "hidden_scale", "hidden_shift"}
+    assert zero == {"input_scale", "input_shift", "hidden_scale", "hidden_shift"}
 
 
 @pytest.mark.parametrize("name, spread", [("dia_lstm", 0.25), ("dia_lstm_light", 0.12)])

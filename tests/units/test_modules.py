@@ -200,7 +200,7 @@ def test_spem_of_no_penalty_learns_from_the_data_alone():
 def test_srm_normalises_by_the_batch_in_training():
     layer, x = random("srm", (8, 4, 4, 12)), features(8, 4, 4, 12)
     w = reference.weights(layer)
-    z = w["style/kernel"][0] * x.mean((1, 2)) + w["style/kernel"][1] * np.sqrt(x.var((1, 2)) + 1e-5)
+    z = w["style/style_weights"][0] * x.mean((1, 2)) + w["style/style_weights"][1] * np.sqrt(x.var((1, 2)) + 1e-5)
     z = (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5) * w["norm/gamma"] + w["norm/beta"]
     expected = reference.recalibrated(x, reference.sigmoid(z))
     np.testing.assert_allclose(numpy(layer(x, training=True)), expected, rtol=1e-4, atol=1e-5)

@@ -217,3 +217,26 @@ def test_weights_saved_on_one_backend_load_on_another(images, tmp_path):
     )
     answers = np.load(tmp_path / "answers.npy")
     np.testing.assert_allclose(answers, predict(zoo.load(name, weights=path), images), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_classes": 0}, "`num_classes` must be a positive integer. Received: num_classes=0"),
+        ({"num_classes": "10"}, "`num_classes` must be a positive integer. Received: num_classes='10'"),
+        ({"num_classes": 10.0}, "`num_classes` must be a positive integer. Received: num_classes=10.0"),
+        ({"num_classes": True}, "`num_classes` must be a positive integer. Received: num_classes=True"),
+        ({"input_shape": 64}, "`input_shape` must .*Received: input_shape=64"),
+        ({"weights": True}, "`weights` must be 'pretrained', None, or .*Received: weights=True"),
+    ],
+    ids=str,
+)
+def test_bad_arguments_are_errors_with_their_names(small_zoo, options, message, caplog):
+    with pytest.raises(ValueError, match=message):
+        zoo.load("tiny_cifar10", **options)
+    assert not caplog.messages
+
+
+def test_the_number_of_classes_may_be_numpys(small_zoo):
+    labels = np.array([0, 2, 1])
+    assert zoo.load("tiny_cifar10", num_classes=labels.max() + 1).output_shape == (None, 3)

@@ -27,3 +27,9 @@ def test_predictions_of_another_shape_are_an_error(shape):
     with pytest.raises(ValueError) as error:
         zoo.decode_predictions(np.zeros(shape), NAME)
     assert str(error.value) == f"`predictions` must have shape (batch, 10). Received: predictions of shape {shape}"
+
+
+@pytest.mark.parametrize("top", [0, -1, 1.5, True])
+def test_a_top_that_is_no_positive_integer_is_an_error(top):
+    with pytest.raises(ValueError, match=rf"`top` must be a positive integer. Received: top={top}"):
+        zoo.decode_predictions(np.eye(10), NAME, top=top)

@@ -16,8 +16,9 @@ import click
 
 from dia_keras import zoo
 from dia_keras.cli import data_options, without_traceback
+from dia_keras.files import write_json
 from dia_keras.training import evaluate, load_recipe, train
-from dia_keras.training.run import load_data, write_json
+from dia_keras.training.run import load_data
 
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / "recipes"

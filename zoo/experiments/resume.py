@@ -19,9 +19,9 @@ import keras
 import numpy as np
 
 from dia_keras.cli import data_options, without_traceback
+from dia_keras.files import write_json
 from dia_keras.training.checkpoint import checkpoints
 from dia_keras.training.host import describe_run
-from dia_keras.training.run import write_json
 
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / "resume"

@@ -24,10 +24,11 @@ from scipy.stats import ttest_ind
 
 from dia_keras import backbones, zoo
 from dia_keras.cli import data_options, without_traceback
+from dia_keras.files import staged, write_json, write_text
 from dia_keras.training import Recipe, evaluate, fit
 from dia_keras.training.budget import WallClockBudget
 from dia_keras.training.host import describe_run
-from dia_keras.training.run import check_same_recipe, load_data, write_json
+from dia_keras.training.run import check_same_recipe, load_data
 from dia_keras.zoo.loading import preprocessing
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -206,7 +207,8 @@ def plot() -> None:
     axes.set(xlabel="epoch", ylabel="held-out accuracy (%)", title="SRM in ResNet20, CIFAR-100 (Fig. 11 of the paper)")
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(PLOT, dpi=120)
+    with staged(PLOT) as new:
+        figure.savefig(new, dpi=120)
 
 
 @main.command()
@@ -214,7 +216,7 @@ def report():
     """Make the table and the plot of the runs so far."""
     if not any(results().values()):
         raise click.ClickException("There is no run yet: `sharing.py run` makes them.")
-    REPORT.write_text(report_text())
+    write_text(REPORT, report_text())
     plot()
 
 

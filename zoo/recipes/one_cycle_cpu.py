@@ -4,7 +4,7 @@
 
 Two CPU cores, shared with other work, DIA-ResNet20 on CIFAR-100: 53 minutes, 64.12% top-1; with `--set epochs=130
 --set learning_rate=0.1 --set warmup=0.1`, two and a half hours, 69.68%; on CIFAR-10 with 140 epochs and the same, as
-long on one core of another machine, 93.16%. What was tried on held-out training images: `zoo/RECIPES.md`.
+long, 93.16%. What was tried on held-out training images: `zoo/RECIPES.md`.
 """
 
 from dia_keras.training import Recipe

@@ -1,4 +1,4 @@
-"""The paper's recipe for ResNet83/164 (section 5.1 and the authors' code), to the letter.
+"""The paper's recipe for ResNet83/164 (section 5.1 and the authors' code).
 
 KERAS_BACKEND=jax python zoo/train.py zoo/recipes/paper_resnet.py --entry dia_resnet164_cifar100
 """

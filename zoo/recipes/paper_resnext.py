@@ -1,4 +1,4 @@
-"""The paper's recipe for ResNeXt101,8x32 (section 5.1 and the authors' code), to the letter.
+"""The paper's recipe for ResNeXt101,8x32 (section 5.1 and the authors' code).
 
 KERAS_BACKEND=jax python zoo/train.py zoo/recipes/paper_resnext.py --entry dia_resnext101_8x32d_cifar100
 """

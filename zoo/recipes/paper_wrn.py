@@ -1,4 +1,4 @@
-"""The paper's recipe for WRN52-4 (section 5.1 and the authors' code), to the letter.
+"""The paper's recipe for WRN52-4 (section 5.1 and the authors' code).
 
     KERAS_BACKEND=jax python zoo/train.py zoo/recipes/paper_wrn.py --entry dia_wrn52_4_cifar100
 

@@ -1,5 +1,6 @@
 """Files are written beside their place, and moved there once they are known to be right."""
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,17 @@ def staged(path: Path) -> Iterator[Path]:
             if old.exists():
                 old.rename(path)
             raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file."""
+    with staged(path) as new:
+        new.write_text(text)
+
+
+def write_json(path: Path, value: dict | list) -> None:
+    """Writes a JSON file."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def size_of(path: Path) -> int:

@@ -1,0 +1,65 @@
+"""Tests of fitting the number of epochs to a time."""
+
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from dia_keras.data import Split
+from dia_keras.training import Recipe
+from dia_keras.training.epochs_that_fit import EpochClock, fitted
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (16, 8, 8, 3), np.uint8)
+SPLIT = Split(IMAGES, np.arange(16) % 2)
+NONE = Split(IMAGES[:0], np.arange(0))
+
+
+def model():
+    return keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])
+
+
+class Slow(keras.callbacks.Callback):
+    def __init__(self, in_epoch, in_evaluation, after_epoch):
+        super().__init__()
+        self.times = in_epoch, in_evaluation, after_epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        time.sleep(self.times[0])
+
+    def on_test_end(self, logs=None):
+        time.sleep(self.times[1])
+
+    def on_epoch_end(self, epoch, logs=None):
+        time.sleep(self.times[2])
+
+
+def test_the_clock_tells_steps_from_what_comes_after_them():
+    network, clock = model(), EpochClock()
+    network.compile("sgd", "mse")
+    x, y = IMAGES.astype("float32"), np.zeros((16, 2), "float32")
+    slow = Slow(in_epoch=0.1, in_evaluation=0.2, after_epoch=0.3)
+    network.fit(x, y, batch_size=8, epochs=2, validation_data=(x, y), verbose=0, callbacks=[clock, slow])
+    assert len(clock.steps) == len(clock.seconds) == 2
+    assert all(steps >= 0.2 for steps in clock.steps)
+    assert all(whole >= steps + 0.5 for steps, whole in zip(clock.steps, clock.seconds, strict=True))
+
+
+@pytest.mark.parametrize("held_out", [NONE, SPLIT], ids=["all", "held out"])
+def test_no_more_epochs_than_the_recipe_has_and_at_least_one(held_out):
+    recipe = Recipe("x", 7, batch_size=8, schedule="steps", milestones=(3, 5))
+    assert fitted(recipe, model(), [], SPLIT, held_out, 2, 1e6) == recipe
+    short = fitted(recipe, model(), [], SPLIT, held_out, 2, 0.0)
+    assert (short.epochs, short.milestones) == (1, (1,))
+
+
+def test_checkpoints_count(monkeypatch):
+    from dia_keras.training import epochs_that_fit
+
+    class SlowCheckpoint(Slow):
+        def __init__(self, directory, seed):
+            super().__init__(0, 0, after_epoch=1.0)
+
+    monkeypatch.setattr(epochs_that_fit, "Checkpoint", SlowCheckpoint)
+    assert fitted(Recipe("x", 10_000, batch_size=8), model(), [], SPLIT, NONE, 2, 60.0).epochs <= 57
