@@ -188,7 +188,11 @@ def blocks_per_stage(depth: int, per_block: int, offset: int) -> int:
 
 
 def _check_input_shape(input_shape, axis: int, total_stride: int) -> None:
-    if len(input_shape) != 3 or input_shape[-1 if axis == -1 else 0] is None:
+    if (
+        not isinstance(input_shape, (tuple, list))
+        or len(input_shape) != 3
+        or input_shape[-1 if axis == -1 else 0] is None
+    ):
         raise ValueError(
             "`input_shape` must have three entries, a height and a width, which may be None, and the channels. "
             f"Received: input_shape={input_shape!r}"

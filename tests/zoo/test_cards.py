@@ -77,7 +77,6 @@ def test_the_recipe_of_every_entry_exists(name):
     card = zoo.card(name)
     assert (RECIPES / f"{card.recipe}.py").is_file()
     command = f"python zoo/train.py zoo/recipes/{card.recipe}.py --entry {name}"
-    assert card.training_command.startswith(command)
     assert card.training_command == (card.metrics.command if card.metrics else command)
 
 
