@@ -40,9 +40,10 @@ class SGDL2(keras.optimizers.SGD):
             gradient = ops.add(gradient, ops.multiply(ops.cast(self.l2, variable.dtype), variable))
         step = gradient
         if self.momentum:
-            velocity = self.momentums[self._get_variable_index(variable)]
+            stored = self.momentums[self._get_variable_index(variable)]
             momentum = ops.cast(self.momentum, variable.dtype)
-            self.assign(velocity, ops.add(ops.multiply(momentum, velocity), gradient))
+            velocity = ops.add(ops.multiply(momentum, stored), gradient)
+            self.assign(stored, velocity)
             step = ops.add(gradient, ops.multiply(momentum, velocity)) if self.nesterov else velocity
         self.assign_sub(variable, ops.multiply(ops.cast(learning_rate, variable.dtype), step))
 

@@ -60,11 +60,6 @@ def test_unfit_teachers_are_an_error(name, message):
         load_teachers(Recipe("dia_resnet20_cifar10", 1, teachers=(name,)))
 
 
-def test_share_outside_of_0_to_1_is_an_error():
-    with pytest.raises(ValueError, match=r"`distillation` must be a share, from 0 to 1\. Received: distillation=1\.5"):
-        Recipe("dia_resnet20_cifar10", 1, distillation=1.5)
-
-
 def test_run_with_a_teacher_differs_from_one_without_and_goes_on(tmp_path):
     images, labels = RNG.integers(0, 256, (16, 32, 32, 3), np.uint8), np.arange(16) % 10
     names = np.array(zoo.card("dia_resnet20_cifar10").labels)

@@ -176,7 +176,8 @@ def report_text() -> str:
         f"DIA-LSTM against the plain net, each at the level {LEVEL}.\nA difference that is not significant with so few "
         "seeds is not known to be none: the interval says what it may be. What\nso short a training shows need not "
         "hold for a long one. Seed 0 of org, se and se, shared ran with Keras' batch norm, all others with\n"
-        "TensorFlow's fused one: the same formulas, rounded otherwise.\n\n"
+        "TensorFlow's fused one: the same formulas, rounded otherwise. All ran before commit b3959bd: SRM's weights\n"
+        "of styles decayed, and the velocity of SGD held the learning rate, as Keras' does.\n\n"
         "| net | seeds | top-1 (%) | against | difference | 95% interval | p | verdict |\n"
         "|---|--:|--:|---|--:|--:|--:|---|\n"
     )
