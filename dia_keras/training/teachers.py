@@ -68,7 +68,8 @@ def taught(batches: Iterable, teachers: Sequence[keras.Model], share: float) -> 
     """Yields batches whose targets are, by `share`, the mean probabilities that the teachers give to the same images.
 
     The teachers see what the student sees, augmented and mixed (Beyer et al., https://arxiv.org/abs/2106.05237); the
-    temperature of Hinton et al., https://arxiv.org/abs/1503.02531, is 1.
+    temperature of Hinton et al., https://arxiv.org/abs/1503.02531, is 1. The accuracy in a run's log is then that
+    against the likeliest class of the mixed targets.
 
     Args:
         batches: Images and one-hot or mixed targets, `(batch, classes)`.
