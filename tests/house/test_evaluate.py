@@ -1,12 +1,9 @@
 """`zoo/evaluate.py` measures a run and puts it in place, or leaves everything as it was."""
 
 import dataclasses
-import importlib.util
 import json
-import pathlib
 import shutil
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -14,15 +11,12 @@ from dia_keras import zoo
 from dia_keras.training import Recipe
 
 NAME = "se_resnet20_cifar10"
-SCRIPT = pathlib.Path(__file__).parents[2] / "zoo" / "evaluate.py"
 
 
 @pytest.fixture
-def house(tmp_path, monkeypatch):
+def house(load_script, tmp_path, monkeypatch):
     """The script with the cards and its own folders in a temporary place."""
-    spec = importlib.util.spec_from_file_location("evaluate", SCRIPT)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = load_script("evaluate")
     shutil.copytree(zoo.cards.CARDS, tmp_path / "cards")
     (tmp_path / "zoo").mkdir()
     monkeypatch.setattr(zoo.cards, "CARDS", tmp_path / "cards")
@@ -41,14 +35,6 @@ def run_folder(tmp_path):
     (folder / "log.csv").write_text("epoch,loss\n0,1\n")
     (folder / "curves.png").write_bytes(b"picture")
     return folder
-
-
-@pytest.fixture
-def npz(tmp_path):
-    x, y = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), np.uint8), np.arange(20) % 10
-    path = tmp_path / "data.npz"
-    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y, class_names=np.array(zoo.card(NAME).labels))
-    return path
 
 
 def call(script, *arguments):

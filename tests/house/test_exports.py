@@ -1,35 +1,22 @@
 """`zoo/exports.py` reports what was exported and what was refused."""
 
-import importlib.util
 import json
-import pathlib
 
 import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from dia_keras import export, zoo
+from dia_keras import export
 
 NAME = "eca_resnet20_cifar10"
-SCRIPT = pathlib.Path(__file__).parents[2] / "zoo" / "exports.py"
 
 
 @pytest.fixture
-def script(tmp_path, monkeypatch):
-    spec = importlib.util.spec_from_file_location("exports", SCRIPT)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+def script(load_script, tmp_path, monkeypatch):
+    script = load_script("exports")
     monkeypatch.setattr(script, "REPORTS", tmp_path / "reports")
     return script
-
-
-@pytest.fixture
-def npz(tmp_path):
-    x, y = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), np.uint8), np.arange(20) % 10
-    path = tmp_path / "data.npz"
-    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y, class_names=np.array(zoo.card(NAME).labels))
-    return path
 
 
 def test_norms_get_the_statistics_of_the_images_and_keep_their_momentum(script):
