@@ -107,8 +107,8 @@ def to_tflite(
         images: Images to compare on, see `to_saved_model`.
         quantize: What the file holds and computes in: `None` is float32; `"float16"` halves the weights, which are made
             float32 again when it is loaded; `"dynamic"` has int8 weights, and quantises what flows at each run;
-            `"int8"` has int8 weights and int8 activations; `"int16x8"` has int8 weights and int16 activations, which
-            TFLite has not for every op (SRM's standard deviation).
+            `"int8"` has int8 weights and int8 activations; `"int16x8"` has int8 weights and int16 activations.
+            What TFLite has in float only, such as the square root of SRM with int16, computes in float.
         representative: Training images, `(n, height, width, channels)`, uint8 or float, on which the ranges of the
             activations are measured: a hundred or more, for `"int8"` and `"int16x8"` only.
         batch_size: Number of images the file takes at a time. `None` is any number, which runs slower on one image.

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter, defaultdict
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,8 +19,8 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
     """Returns a model that answers as the trained one does, faster; it is not for training.
 
     Every batch norm that alone reads a convolution becomes part of it, and the paper's cells are evaluated in fewer,
-    wider ops (`fused_cells`). The difference is that of rounding. Subclasses of Keras' layers stay as they are, since
-    they may compute otherwise.
+    wider ops (`fused_cells`), in models within the model, too. The difference is that of rounding. Subclasses of
+    Keras' layers stay as they are, since they may compute otherwise.
 
     Args:
         model: Functional `keras.Model` in float32.
@@ -29,29 +30,38 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
             compiles the model for large batches, and not in LiteRT or ONNX Runtime.
 
     Returns:
-        A functional `keras.Model` with weights of its own, of the same inputs and outputs. It shares only layers that
-        cannot be copied: `keras.layers.Lambda`, and those without `get_config`.
+        A functional `keras.Model` with weights of its own, of the same inputs and outputs. It shares only what
+        cannot be copied, `keras.layers.Lambda` and layers without `get_config`, and operations, which have no weights.
 
     Raises:
-        ValueError: Where `model` is not functional.
+        ValueError: Where `model` is not functional, or overrides `call`.
 
     Example:
 
     >>> to_tflite(optimize(model), "model.tflite")
     """
-    if isinstance(model, keras.Sequential) and model.built:
+    if not _is_functional(model):
+        raise ValueError(
+            "`model` must be a functional `keras.Model`, without a `call` of its own: an exporter takes others with "
+            f"`optimize=False`. Received: model={model!r}"
+        )
+    if isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs, model.outputs, name=model.name)
-    if not hasattr(model, "_nodes_by_depth"):
-        raise ValueError(f"`model` must be a functional `keras.Model`. Received: model={model!r}")
-    folded = _folded(model)
+    nodes = list(itertools.chain(*model._nodes_by_depth.values()))
+    in_training = {node.operation.name for node in nodes if node.arguments.kwargs.get("training")}
+    folded = _folded(nodes, model.outputs, in_training)
     norms = {norm.name for norm in folded.values()}
     made: dict[str, keras.layers.Layer] = {}
     weights: Weights = []
 
     def clone(layer):
+        if not isinstance(layer, keras.layers.Layer):
+            return layer  # An operation, as of `a + b`, has no weights.
         if layer.name not in made:
             if layer.name in norms:
                 made[layer.name] = keras.layers.Identity(name=layer.name, dtype=layer.dtype_policy)
+            elif _is_functional(layer) and layer.name not in in_training:
+                made[layer.name] = optimize(layer, pool_first)
             else:
                 norm = folded.get(layer.name)
                 new, values = _layer(layer) if norm is None else _convolution(layer, norm)
@@ -72,22 +82,25 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
     return twin
 
 
-def _folded(model) -> dict[str, keras.layers.BatchNormalization]:
+def _is_functional(model) -> bool:
+    is_functional = hasattr(model, "_nodes_by_depth") or (isinstance(model, keras.Sequential) and model.built)
+    return is_functional and type(model).call.__qualname__ in ("Functional.call", "Sequential.call")
+
+
+def _folded(nodes, outputs, in_training: set[str]) -> dict[str, keras.layers.BatchNormalization]:
     """Returns the batch norms of the channels that alone read a convolution, by the convolution's name."""
-    nodes = list(itertools.chain(*model._nodes_by_depth.values()))
     calls = Counter(node.operation.name for node in nodes)
-    in_training = {node.operation.name for node in nodes if node.arguments.kwargs.get("training")}
-    readers = defaultdict(list)
+    readers: dict[int, list[Any]] = defaultdict(list)
     for node in nodes:
         for tensor in node.input_tensors:
             readers[id(tensor)].append(node.operation)
-    for tensor in keras.tree.flatten(model.outputs):
-        readers[id(tensor)].append(model)
+    for tensor in outputs:
+        readers[id(tensor)].append(None)
     found = {}
     for node in nodes:
         conv, reading = node.operation, readers[id(node.outputs[0])]
         norm = reading[0] if len(reading) == 1 else None
-        if norm is None or type(norm) is not keras.layers.BatchNormalization or not _is_linear_convolution(conv):
+        if type(norm) is not keras.layers.BatchNormalization or not _is_linear_convolution(conv):
             continue
         is_of_channels = norm.axis % 4 == (3 if conv.data_format == "channels_last" else 1)
         if is_of_channels and norm.name not in in_training and calls[conv.name] == calls[norm.name] == 1:

@@ -18,8 +18,9 @@ def in_float32(model: keras.Model) -> keras.Model:
         return model
     for policy in reduced:
         policy["name"] = "float32"
-    # Its own layers need not be registered with Keras.
-    own = {type(layer).__name__: type(layer) for layer in model._flatten_layers(include_self=False)}
+    # Its own layers need not be registered with Keras. Keras' are left out: its layer `Add` is not its operation `Add`.
+    kinds = {type(layer) for layer in model._flatten_layers(include_self=False)}
+    own = {kind.__name__: kind for kind in kinds if not kind.__module__.startswith("keras.")}
     twin = type(model).from_config(config, custom_objects=own)
     twin.set_weights(model.get_weights())
     return twin

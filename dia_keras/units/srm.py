@@ -33,9 +33,12 @@ class StyleIntegration(FeatureLayer):
         self.built = True
 
     def call(self, inputs):
-        variance = ops.var(inputs, axis=self.spatial_axes)
+        mean = self.pool(inputs)
+        # In float32, as `ops.var` does; and not by it, since LiteRT has no integer kernel for its squared difference.
+        centred = ops.cast(inputs - self.over_space(mean), "float32")
+        std = ops.sqrt(self.pool(centred * centred) + EPSILON)
         mean_weight, std_weight = self.style_weights[0], self.style_weights[1]
-        return mean_weight * self.pool(inputs) + std_weight * ops.sqrt(variance + EPSILON)
+        return mean_weight * mean + std_weight * ops.cast(std, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[self.channel_axis])

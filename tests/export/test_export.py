@@ -275,19 +275,19 @@ def test_unit_that_is_dead_for_all_representative_images_stays_in_float(tmp_path
     np.testing.assert_allclose(ask(report.path, images), model.predict(images, verbose=0), atol=0.02)
 
 
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (partial(small, attention="srm"), r"`quantize` must be a kind .* quantize='int16x8'.*: .* 'SQRT'"),
-        (with_dead_unit, r"LiteRT cannot run the exported file, and nothing was written.* failed to prepare"),
-    ],
-)
-def test_integer_file_that_the_runtime_cannot_have_is_one_clear_error(build, message, tmp_path):
-    keras.utils.set_random_seed(0)
-    model = build()
+def test_ops_that_tflite_has_not_in_int16_compute_in_float(tmp_path):
+    model = randomized(small(attention="srm"))
+    images = load_samples()[0]
+    report = export.to_tflite(model, tmp_path / "model.tflite", quantize="int16x8", representative=images)
+    assert report.ops["SQRT"] == report.ops["DEQUANTIZE"] - 1 == 3, "one in each block, and the predictions"
+    np.testing.assert_allclose(ask(report.path, images), model.predict(images, verbose=0), atol=0.02)
+
+
+def test_integer_file_that_the_runtime_cannot_run_is_one_clear_error(tmp_path):
+    model = with_dead_unit()
     (tmp_path / "model.tflite").write_text("old")
     images = np.random.default_rng(0).integers(0, 256, (10, *model.input_shape[1:]), "uint8")
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=r"LiteRT cannot run the exported file, and nothing was.* failed to prepare"):
         export.to_tflite(model, tmp_path / "model.tflite", quantize="int16x8", representative=images)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
@@ -324,6 +324,22 @@ def test_mixed_precision_is_exported_in_float32(tmp_path):
         keras.config.set_dtype_policy("float32")
     np.testing.assert_allclose(ask(path, images), twin.predict(images, verbose=0), atol=1e-5)
     assert model.layers[2].compute_dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_network_within_a_model_of_operations_is_exported(policy, tmp_path):
+    """As in transfer learning. The network has a layer `Add`, the model an operation `Add`."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        inputs = keras.Input((32, 32, 3))
+        features = small(attention="dia_lstm", include_top=False)(inputs)
+        outputs = keras.layers.Dense(3, dtype="float32")(keras.ops.mean(features, axis=(1, 2)) + 1)
+        model = keras.Model(inputs, outputs)
+        report = export.to_tflite(model, tmp_path / "model.tflite")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert report.max_difference < 1e-4
+    assert report.ops["CONV_2D"] == 9 and "SUB" in report.ops
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -140,9 +140,17 @@ def test_a_rewritten_network_is_saved_and_loaded(tmp_path):
     np.testing.assert_array_equal(numpy(keras.models.load_model(tmp_path / "model.keras")(IMAGES)), numpy(twin(IMAGES)))
 
 
-def test_what_is_no_network_is_refused():
-    with pytest.raises(ValueError, match=r"`model` must be a functional `keras.Model`. Received: model=<Dense"):
-        optimize(keras.layers.Dense(2))
+class Halved(keras.Model):
+    def call(self, inputs, training=None):
+        return super().call(inputs, training=training) / 2
+
+
+@pytest.mark.parametrize("model", [keras.layers.Dense(2), Halved(*[keras.Input((4,), name="x")] * 2)])
+def test_what_is_no_functional_model_is_refused(model):
+    with pytest.raises(
+        ValueError, match=rf"`model` must be a functional `keras.Model`.* Received: model=<{type(model).__name__}"
+    ):
+        optimize(model)
 
 
 @pytest.mark.tensorflow
@@ -202,6 +210,21 @@ def with_lambda():
     return keras.Model(inputs, keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 1)(x)))
 
 
+def with_operations():
+    inputs = keras.Input((8, 8, 4))
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 1)(inputs / 2 - 1))
+    return keras.Model(inputs, keras.ops.relu(x + x[..., ::-1]))
+
+
+def nested(**how):
+    """A network in a model, as in transfer learning."""
+    inputs = keras.Input((8, 8, 4))
+    convolution = keras.Sequential([keras.layers.Conv2D(8, 1), keras.layers.BatchNormalization()])
+    network = backbones.resnet(8, "basic", attention="dia_lstm", include_top=False, input_shape=(8, 8, 8))
+    x = network(convolution(inputs), **how)
+    return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
+
+
 def in_training():
     inputs = keras.Input((8, 8, 4))
     return keras.Model(inputs, keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 1)(inputs), training=True))
@@ -210,6 +233,13 @@ def in_training():
 def halved():
     inputs = keras.Input((8, 8, 4))
     return keras.Model(inputs, keras.layers.BatchNormalization()(HalfConv2D(8, 1)(inputs)))
+
+
+def test_networks_in_a_model_are_rewritten_as_it_is():
+    twin = optimize(nested())
+    layers = list(twin._flatten_layers(include_self=False))
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
+    assert any(isinstance(layer, FusedLSTMCell) for layer in layers)
 
 
 @pytest.mark.parametrize(
@@ -225,6 +255,9 @@ def halved():
         twice,
         two_units,
         with_lambda,
+        with_operations,
+        nested,
+        lambda: nested(training=True),
     ],
     ids=[
         "activation before the pooling",
@@ -237,6 +270,9 @@ def halved():
         "convolution called twice",
         "two units",
         "lambda",
+        "operations",
+        "nested",
+        "nested, in training",
     ],
 )
 def test_unusual_nets_keep_their_answers(net):
