@@ -100,7 +100,7 @@ def _folded(nodes, outputs, in_training: set[str]) -> dict[str, keras.layers.Bat
     for node in nodes:
         conv, reading = node.operation, readers[id(node.outputs[0])]
         norm = reading[0] if len(reading) == 1 else None
-        if type(norm) is not keras.layers.BatchNormalization or not _is_linear_convolution(conv):
+        if norm is None or type(norm) is not keras.layers.BatchNormalization or not _is_linear_convolution(conv):
             continue
         is_of_channels = norm.axis % 4 == (3 if conv.data_format == "channels_last" else 1)
         if is_of_channels and norm.name not in in_training and calls[conv.name] == calls[norm.name] == 1:
