@@ -115,7 +115,7 @@ def to_tflite(
         input_dtype: Dtype of the images that the file takes. Default: `"uint8"`, but `"float32"` for `"int16x8"`, which
             cannot take integers, and where `images` are float.
         labels: Names of the classes, which the file then carries.
-        optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`; not done for `"int16x8"`.
+        optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
         test: Test images and labels for the report, see `to_saved_model`.
         tolerance: The largest difference allowed, see `to_saved_model`. Default: 1e-4 in float32, 0.02 in float16, 0.2
             for dynamic ranges, and 0.5 where the activations are quantised too.
@@ -219,10 +219,8 @@ def _export(
     test = test_set(model, test)
     model = in_float32(model)
     expected = model.predict(images.astype("float32"), verbose=0)
-    # With int16 activations a matrix has one scale for all its weights, which the merged ones of the fused cells need
-    # more of. XLA, which may compile a SavedModel, gains by pooling before the last convolution; other runtimes do not.
-    rewritten = optimize and quantize != "int16x8"
-    network = inference.optimize(model, pool_first=format == "saved_model") if rewritten else model
+    # XLA, which may compile a SavedModel, gains by pooling before the last convolution; other runtimes do not.
+    network = inference.optimize(model, pool_first=format == "saved_model") if optimize else model
     options["metadata"] = describe(model, input_dtype, labels)
     with staged(path) as target:
         found = convert_and_check(format, network, target, images, expected, tolerance, options, test)

@@ -14,15 +14,9 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from .freeze import freeze, named
 from .parity import ExportMismatchError, Runner
 from .tflite_int8 import convert_to_int8
+from .tflite_int16 import convert_to_int16x8
 
-#: What an integer file may consist of. TFLite has fewer ops with int16 activations: the others compute in float.
-INTEGER_OPS = {
-    "int8": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8],
-    "int16x8": [
-        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
-        tf.lite.OpsSet.TFLITE_BUILTINS,
-    ],
-}
+INTEGER = {"int8": convert_to_int8, "int16x8": convert_to_int16x8}
 
 
 def write(
@@ -38,16 +32,17 @@ def write(
     module = tf.Module()
     signature = named(freeze(model, batch_size, native_groups=True, input_dtype=input_dtype))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([signature], module)
-    if quantize:
+    if quantize in ("float16", "dynamic", "int8"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantize == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if quantize in INTEGER_OPS and representative is not None:
-        converter.target_spec.supported_ops = INTEGER_OPS[quantize]
+    if quantize == "int8":
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if representative is not None:
         parts = batches_of(batch_size, representative).astype(input_dtype)
         converter.representative_dataset = lambda: ([part] for part in parts)
     try:
-        content = convert_to_int8(converter) if quantize == "int8" else converter.convert()
+        content = INTEGER[quantize](converter) if quantize in INTEGER else converter.convert()
     except (RuntimeError, ConverterError) as error:
         raise ValueError(
             f"`model` must consist of ops that TFLite has. Received: model={model.name!r}, {quantize=}. "

@@ -283,6 +283,18 @@ def test_ops_that_tflite_has_not_in_int16_compute_in_float(tmp_path):
     np.testing.assert_allclose(ask(report.path, images), model.predict(images, verbose=0), atol=0.02)
 
 
+@pytest.mark.parametrize(("quantize", "difference"), [("int8", 0.05), ("int16x8", 0.002)])
+def test_calls_that_share_a_bias_have_it_in_their_own_scales(quantize, difference, tmp_path):
+    """As in a unit that blocks share: the same layer on inputs of other ranges."""
+    inputs = keras.Input((8, 8, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
+    shared = keras.layers.Dense(4, "sigmoid", bias_initializer=keras.initializers.Constant([-2, -1, 1, 2]))
+    model = keras.Model(inputs, keras.layers.Subtract()([shared(pooled), shared(keras.ops.exp(-5 * pooled))]))
+    images = np.random.default_rng(0).integers(0, 256, (20, 1, 1, 3), "uint8").repeat(8, 1).repeat(8, 2)
+    report = export.to_tflite(model, tmp_path / "model.tflite", images, quantize=quantize, representative=images)
+    assert report.max_difference < difference
+
+
 def test_integer_file_that_the_runtime_cannot_run_is_one_clear_error(tmp_path):
     model = with_dead_unit()
     (tmp_path / "model.tflite").write_text("old")

@@ -1,0 +1,44 @@
+"""Quantization of TFLite files to int8 weights and int16 activations."""
+
+import copy
+from collections import defaultdict
+
+import tensorflow as tf
+from tensorflow.lite.python.optimize.calibrator import Calibrator
+from tensorflow.lite.tools import flatbuffer_utils
+
+
+def convert_to_int16x8(converter: tf.lite.TFLiteConverter) -> bytes:
+    """Returns the content of a file; what TFLite has no int16 op for computes in float.
+
+    The converter's own `convert` would give a bias that several calls of a layer share the scale that one of them
+    needs, and so other values in the others: what blocks share would be wrong from the second block on.
+    """
+    content = with_biases_of_their_own(converter.convert())
+    return Calibrator(content).calibrate_and_quantize(
+        converter.representative_dataset,
+        input_type=tf.float32,
+        output_type=tf.float32,
+        allow_float=True,
+        activations_type=tf.int16,
+        bias_type=tf.int64,
+    )
+
+
+def with_biases_of_their_own(content: bytes) -> bytes:
+    """Returns a float file in which no two ops share a bias, but have copies of it."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    for graph in model.subgraphs:
+        readers = defaultdict(list)
+        for op in graph.operators:
+            if flatbuffer_utils.opcode_to_name(model, op.opcodeIndex) in ("CONV_2D", "FULLY_CONNECTED"):
+                readers[op.inputs[2] if len(op.inputs) > 2 else -1].append(op)
+        readers.pop(-1, None)  # those without a bias
+        for index, ops in readers.items():
+            for op in ops[1:]:
+                bias = copy.deepcopy(graph.tensors[index])
+                model.buffers.append(copy.deepcopy(model.buffers[bias.buffer]))
+                bias.buffer = len(model.buffers) - 1
+                graph.tensors.append(bias)
+                op.inputs[2] = len(graph.tensors) - 1
+    return flatbuffer_utils.convert_object_to_bytearray(model)
