@@ -67,8 +67,8 @@ def runners(path: Path, dtype: np.dtype) -> dict[str, Runner]:
             return signature(images=part.astype(details["dtype"]))["predictions"]
         except RuntimeError as error:
             raise ExportMismatchError(
-                "LiteRT cannot run the exported file, and nothing was written. In an integer file a layer that gives "
-                f"nothing but zeros for all `representative` images may be the cause. Received from LiteRT: {error}"
+                "LiteRT cannot run the exported file, and nothing was written. With int8 or int16x8, it may lack the "
+                f"op for integers. Received from LiteRT: {error}"
             ) from error
 
     def run_in_batches(images):

@@ -3,9 +3,14 @@
 import copy
 from collections import defaultdict
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.optimize.calibrator import Calibrator
 from tensorflow.lite.tools import flatbuffer_utils
+
+WITH_BIAS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
+#: What the calibrator notes as the largest value where all are zero.
+TINY = np.finfo("float32").tiny
 
 
 def convert_to_int16x8(converter: tf.lite.TFLiteConverter) -> bytes:
@@ -15,8 +20,9 @@ def convert_to_int16x8(converter: tf.lite.TFLiteConverter) -> bytes:
     needs, and so other values in the others: what blocks share would be wrong from the second block on.
     """
     content = with_biases_of_their_own(converter.convert())
-    return Calibrator(content).calibrate_and_quantize(
-        converter.representative_dataset,
+    calibrated = Calibrator(content).calibrate(converter.representative_dataset)
+    return Calibrator(with_ranges(calibrated)).calibrate_and_quantize(
+        lambda: iter(()),  # the ranges are known
         input_type=tf.float32,
         output_type=tf.float32,
         allow_float=True,
@@ -31,7 +37,7 @@ def with_biases_of_their_own(content: bytes) -> bytes:
     for graph in model.subgraphs:
         readers = defaultdict(list)
         for op in graph.operators:
-            if flatbuffer_utils.opcode_to_name(model, op.opcodeIndex) in ("CONV_2D", "FULLY_CONNECTED"):
+            if flatbuffer_utils.opcode_to_name(model, op.opcodeIndex) in WITH_BIAS:
                 readers[op.inputs[2] if len(op.inputs) > 2 else -1].append(op)
         readers.pop(-1, None)  # those without a bias
         for index, ops in readers.items():
@@ -41,4 +47,14 @@ def with_biases_of_their_own(content: bytes) -> bytes:
                 bias.buffer = len(model.buffers) - 1
                 graph.tensors.append(bias)
                 op.inputs[2] = len(graph.tensors) - 1
+    return flatbuffer_utils.convert_object_to_bytearray(model)
+
+
+def with_ranges(content: bytes) -> bytes:
+    """Returns a calibrated file in which what gave nothing but zeros has the range -1 to 1: LiteRT takes no empty one."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
+        found = tensor.quantization
+        if found is not None and found.min is not None and np.abs([found.min, found.max]).max() <= TINY:
+            found.min, found.max = [-1.0], [1.0]
     return flatbuffer_utils.convert_object_to_bytearray(model)

@@ -295,11 +295,20 @@ def test_calls_that_share_a_bias_have_it_in_their_own_scales(quantize, differenc
     assert report.max_difference < difference
 
 
-def test_integer_file_that_the_runtime_cannot_run_is_one_clear_error(tmp_path):
+def test_unit_that_is_dead_for_all_representative_images_is_exported_in_int16(tmp_path):
     model = with_dead_unit()
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), "uint8")
+    path = tmp_path / "model.tflite"
+    report = export.to_tflite(model, path, images, quantize="int16x8", representative=images)
+    assert report.max_difference < 0.005
+
+
+def test_integer_file_that_the_runtime_cannot_run_is_one_clear_error(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.ops.var(inputs, (1, 2)))
     (tmp_path / "model.tflite").write_text("old")
     images = np.random.default_rng(0).integers(0, 256, (10, *model.input_shape[1:]), "uint8")
-    with pytest.raises(ValueError, match=r"LiteRT cannot run the exported file, and nothing was.* failed to prepare"):
+    with pytest.raises(ValueError, match=r"LiteRT cannot run the exported file, and nothing was.* SquaredDifference"):
         export.to_tflite(model, tmp_path / "model.tflite", quantize="int16x8", representative=images)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
