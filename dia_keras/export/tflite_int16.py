@@ -51,7 +51,7 @@ def with_biases_of_their_own(content: bytes) -> bytes:
 
 
 def with_ranges(content: bytes) -> bytes:
-    """Returns a calibrated file in which what gave nothing but zeros has the range -1 to 1: LiteRT takes no empty one."""
+    """Returns a calibrated file in which what was always zero has the range -1 to 1; LiteRT takes no empty one."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
         found = tensor.quantization
