@@ -141,7 +141,7 @@ def exports_of_trained(found) -> str:
             f"{report['max_difference']:.1e}",
             *("" if value is None else f"{100 * value:.2f}" for value in (report["top1"], report["model_top1"])),
         )
-    for each in found.get("refused", []):
+    for each in found["refused"]:
         text += f"\n{form(each)}, is refused: {each['reason']}\n"
     return f"{text}\n{found['run']['device']}: `{found['run']['command']}`\n"
 
@@ -155,7 +155,7 @@ def exports_of_untrained(found) -> str:
         cells = dict.fromkeys(forms, "")
         for report in each["exports"]:
             cells[form(report)] = f"{report['size_bytes'] / 1e6:.2f} ({report['max_difference']:.0e})"
-        for refused in each.get("refused", []):
+        for refused in each["refused"]:
             cells[form(refused)] = "refused"
             entries_by_reason.setdefault(f"{form(refused)}: {refused['reason']}", []).append(each["entry"])
         text += row(each["entry"], *cells.values())

@@ -95,7 +95,7 @@ def _folded(nodes, outputs, in_training: set[str]) -> dict[str, keras.layers.Bat
         for tensor in node.input_tensors:
             readers[id(tensor)].append(node.operation)
     for tensor in outputs:
-        readers[id(tensor)].append(None)
+        readers[id(tensor)].append(None)  # the caller
     found = {}
     for node in nodes:
         conv, reading = node.operation, readers[id(node.outputs[0])]
