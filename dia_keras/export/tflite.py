@@ -13,10 +13,10 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from .freeze import freeze, named
 from .parity import ExportMismatchError, Runner
-from .tflite_int8 import convert_to_int8
-from .tflite_int16 import convert_to_int16x8
+from .tflite_int8 import to_int8
+from .tflite_int16 import to_int16x8
 
-INTEGER = {"int8": convert_to_int8, "int16x8": convert_to_int16x8}
+TO_INTEGERS = {"int8": to_int8, "int16x8": to_int16x8}
 
 
 def write(
@@ -32,17 +32,16 @@ def write(
     module = tf.Module()
     signature = named(freeze(model, batch_size, native_groups=True, input_dtype=input_dtype))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([signature], module)
-    if quantize in ("float16", "dynamic", "int8"):
+    if quantize in ("float16", "dynamic"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantize == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if quantize == "int8":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    if representative is not None:
-        parts = batches_of(batch_size, representative).astype(input_dtype)
-        converter.representative_dataset = lambda: ([part] for part in parts)
     try:
-        content = INTEGER[quantize](converter) if quantize in INTEGER else converter.convert()
+        content = converter.convert()
+        if quantize in TO_INTEGERS:
+            assert representative is not None
+            batches = batches_of(batch_size, representative).astype(input_dtype)
+            content = TO_INTEGERS[quantize](content, batches)
     except (RuntimeError, ConverterError) as error:
         raise ValueError(
             f"`model` must consist of ops that TFLite has. Received: model={model.name!r}, {quantize=}. "

@@ -2,26 +2,26 @@
 
 import copy
 from collections import defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.optimize.calibrator import Calibrator
 from tensorflow.lite.tools import flatbuffer_utils
 
+from .tflite_calibration import calibrated
+
 WITH_BIAS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
-#: What the calibrator notes as the largest value where all are zero.
-TINY = np.finfo("float32").tiny
 
 
-def convert_to_int16x8(converter: tf.lite.TFLiteConverter) -> bytes:
-    """Returns the content of a file; what TFLite has no int16 op for computes in float.
+def to_int16x8(content: bytes, batches: Iterable[np.ndarray]) -> bytes:
+    """Returns a float file with int16 activations; what TFLite has no int16 op for computes in float.
 
-    The converter's own `convert` would give a bias that several calls of a layer share the scale that one of them
-    needs, and so other values in the others: what blocks share would be wrong from the second block on.
+    TFLite's quantizer would give a bias that several calls of a layer share the scale that one of them needs, and so
+    other values in the others: what blocks share would be wrong from the second block on.
     """
-    content = with_biases_of_their_own(converter.convert())
-    calibrated = Calibrator(content).calibrate(converter.representative_dataset)
-    return Calibrator(with_ranges(calibrated)).calibrate_and_quantize(
+    with_ranges = without_empty_ranges(calibrated(with_biases_of_their_own(content), batches))
+    return Calibrator(with_ranges).calibrate_and_quantize(
         lambda: iter(()),  # the ranges are known
         input_type=tf.float32,
         output_type=tf.float32,
@@ -50,11 +50,11 @@ def with_biases_of_their_own(content: bytes) -> bytes:
     return flatbuffer_utils.convert_object_to_bytearray(model)
 
 
-def with_ranges(content: bytes) -> bytes:
+def without_empty_ranges(content: bytes) -> bytes:
     """Returns a calibrated file in which what was always zero has the range -1 to 1; LiteRT takes no empty one."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
         found = tensor.quantization
-        if found is not None and found.min is not None and np.abs([found.min, found.max]).max() <= TINY:
+        if found is not None and found.min is not None and found.min[0] == found.max[0] == 0:
             found.min, found.max = [-1.0], [1.0]
     return flatbuffer_utils.convert_object_to_bytearray(model)

@@ -1,33 +1,28 @@
 """Full int8 quantization of TFLite files that LiteRT's CPU delegate runs."""
 
-import warnings
+from collections.abc import Iterable
 
 import numpy as np
-import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from tensorflow.lite.python.convert import deduplicate_readonly_buffers, mlir_quantize
+
+from .tflite_calibration import calibrated
 
 #: XNNPACK takes no op whose scales of input and weights, multiplied, are as many of the output's.
 MAX_SCALE_RATIO = 256
 
 
-def convert_to_int8(converter: tf.lite.TFLiteConverter) -> bytes:
-    """Returns the content of a file, with those ops left in float that XNNPACK would refuse the whole file for.
+def to_int8(content: bytes, batches: Iterable[np.ndarray]) -> bytes:
+    """Returns a float file in int8, with those ops left in float that XNNPACK would refuse the whole file for.
 
     They are layers that gave nothing but zeros for the representative images, such as hidden layers of one dead unit,
     and so have no range.
     """
-    content = converter.convert()
-    names = ops_without_range(content)
-    if not names:
-        return content
-    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=names)
-    with warnings.catch_warnings():
-        # It is the debugger that uses it.
-        warnings.filterwarnings("ignore", r"\s*Warning: tf.lite.Interpreter is deprecated")
-        debugger = tf.lite.experimental.QuantizationDebugger(
-            converter=converter, debug_dataset=converter.representative_dataset, debug_options=options
-        )
-        return debugger.get_nondebug_quantized_model()
+    with_ranges = calibrated(content, batches)
+    quantized = mlir_quantize(with_ranges)
+    if names := ops_without_range(quantized):
+        quantized = mlir_quantize(with_ranges, denylisted_nodes=names)
+    return deduplicate_readonly_buffers(quantized)
 
 
 def ops_without_range(content: bytes) -> list[str]:

@@ -254,6 +254,29 @@ def test_integer_file_computes_in_integers(tmp_path):
     assert len(floats) == 1, "only the images themselves are float"
 
 
+def test_ranges_of_activations_are_those_that_the_model_gives():
+    """TFLite's own calibrator reads what an op took in after the op, which may have put its result in its place."""
+    import tensorflow as tf
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    from dia_keras.export.tflite_calibration import calibrated
+
+    function = tf.function(lambda images: tf.reduce_mean(tf.cast(images, "float32") - 100.0, (1, 2)))
+    signature = function.get_concrete_function(tf.TensorSpec((1, 8, 8, 3), "uint8"))
+    content = tf.lite.TFLiteConverter.from_concrete_functions([signature]).convert()
+    images = np.random.default_rng(0).integers(10, 201, (5, 1, 8, 8, 3), "uint8")
+    images[3, 0, 0, 0] = 10, 100, 200
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(calibrated(content, images)))
+    (graph,) = model.subgraphs
+    outputs = {flatbuffer_utils.opcode_to_name(model, op.opcodeIndex): op.outputs[0] for op in graph.operators}
+    found = {name: graph.tensors[index].quantization for name, index in outputs.items()}
+    assert (found["CAST"].min, found["CAST"].max) == ([10], [200])
+    assert (found["SUB"].min, found["SUB"].max) == ([-90], [100])
+    means = images.mean((2, 3)) - 100
+    np.testing.assert_allclose([*found["MEAN"].min, *found["MEAN"].max], [means.min(), means.max()], rtol=1e-5)
+    assert graph.outputs == [outputs["MEAN"]], "as before"
+
+
 def with_dead_unit():
     """Returns a model whose hidden layer gives zero for all images, so that it has no range."""
     inputs = keras.Input((8, 8, 3))
