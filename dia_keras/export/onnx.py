@@ -1,7 +1,9 @@
 """ONNX: for ONNX Runtime, and the many tools that read it."""
 
+import functools
 import json
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,9 @@ import tf2onnx
 from .freeze import freeze, inline_xla_calls
 from .parity import Runner
 
+#: Environment variable of tf2onnx.
+CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
+
 
 def write(
     model,
@@ -28,17 +33,8 @@ def write(
 ) -> None:
     """Writes the file `path`: "images" to "predictions", with a free first dimension "batch"."""
     frozen = freeze(model, native_groups=True, input_dtype=input_dtype)
-    names = {frozen.inputs[0].name: "images", frozen.outputs[0].name: "predictions"}
-    input_name, output_name = names
     with _without_deprecation_warnings():
-        proto, _ = tf2onnx.convert.from_graph_def(
-            inline_xla_calls(frozen.graph.as_graph_def()),
-            name=model.name,
-            input_names=[input_name],
-            output_names=[output_name],
-            tensors_to_rename=names,
-            opset=opset,
-        )
+        proto = _converted(frozen, model.name, opset)
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     if quantize and representative is not None:
@@ -54,6 +50,43 @@ def write(
             f"`model` must consist of ops that ONNX has. Received: model={model.name!r}. The checker says: {error}"
         ) from error
     path.write_bytes(proto.SerializeToString())
+
+
+def _converted(frozen, name: str, opset: int) -> onnx.ModelProto:
+    """Returns the graph of a frozen function, its input named "images" and its output "predictions"."""
+    names = {frozen.inputs[0].name: "images", frozen.outputs[0].name: "predictions"}
+    input_name, output_name = names
+    convert = functools.partial(
+        tf2onnx.convert.from_graph_def,
+        inline_xla_calls(frozen.graph.as_graph_def()),
+        name=name,
+        input_names=[input_name],
+        output_names=[output_name],
+        tensors_to_rename=names,
+        opset=opset,
+    )
+    try:
+        with _without_copies():
+            proto, _ = convert()
+    except Exception:  # of an optimizer of tf2onnx, which will be left out
+        proto, _ = convert()
+    return proto
+
+
+@contextmanager
+def _without_copies() -> Iterator[None]:
+    """Keeps tf2onnx from copying the graph before each of its optimizers, which takes much of its time.
+
+    It needs the copies where an optimizer fails; without them, the failure is an error of the conversion.
+    """
+    before = os.environ.get(CATCH_ERRORS)
+    os.environ[CATCH_ERRORS] = "FALSE"
+    try:
+        yield
+    finally:
+        del os.environ[CATCH_ERRORS]
+        if before is not None:
+            os.environ[CATCH_ERRORS] = before
 
 
 def runners(path: Path, dtype: np.dtype) -> dict[str, Runner]:

@@ -223,6 +223,23 @@ def test_tflite_takes_the_batch_size_asked_for(batch_size, tmp_path):
     np.testing.assert_allclose(ask(path, images), model.predict(images, verbose=0), atol=1e-5)
 
 
+def test_optimizer_of_tf2onnx_that_fails_is_left_out(monkeypatch, tmp_path):
+    import tf2onnx
+
+    calls = []
+
+    class Failing:
+        def optimize(self, graph, iteration):
+            calls.append(graph)
+            raise RuntimeError("no")
+
+    monkeypatch.setitem(tf2onnx.optimizer._optimizers, "einsum_optimizer", Failing)
+    model, images = small(), load_samples()[0]
+    path = export.to_onnx(model, tmp_path / "model.onnx").path
+    assert len(calls) > 1 and "TF2ONNX_CATCH_ERRORS" not in os.environ
+    np.testing.assert_allclose(ask(path, images), model.predict(images, verbose=0), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("quantize", "bytes_a_weight", "dtype"),
     [("float16", 2, "float16"), ("dynamic", 1, "int8"), ("int8", 1, "int8"), ("int16x8", 1, "int8")],
