@@ -17,11 +17,19 @@ def calibrated(content: bytes, batches: Iterable[np.ndarray]) -> bytes:
     that keeps none but a file's outputs, all activations are made outputs of a copy.
 
     Args:
-        content: The file, of one graph.
+        content: The file.
         batches: What the file takes, `(batch, height, width, channels)`.
+
+    Raises:
+        ValueError: Where the file has loops or branches.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    (graph,) = model.subgraphs
+    graph, *others = model.subgraphs
+    if others:
+        raise ValueError(
+            "`model` must have no loops or branches to be quantised to integers; Keras' recurrent layers have "
+            f"`unroll=True`. Received: model with {', '.join(graph.name.decode() for graph in others)}"
+        )
     outputs = graph.outputs
     activations = _float_activations(model, graph)
     graph.outputs = list({*outputs, *activations})

@@ -362,6 +362,16 @@ def test_integer_file_that_the_runtime_cannot_run_is_one_clear_error(tmp_path):
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
+@pytest.mark.parametrize("quantize", ["int8", "int16x8"])
+def test_loop_is_not_quantized_to_integers(quantize, tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.SimpleRNN(2)(keras.layers.Reshape((8, 24))(inputs)))
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), "uint8")
+    with pytest.raises(ValueError, match=r"`model` must have no loops .* Received: model with .*while"):
+        export.to_tflite(model, tmp_path / "model.tflite", quantize=quantize, representative=images)
+    assert not list(tmp_path.iterdir())
+
+
 def test_saved_model_loads_without_dia_keras_and_takes_both_dtypes(tmp_path):
     model = small(attention="dia_lstm")
     images = load_samples()[0]
