@@ -352,6 +352,15 @@ def test_unit_that_is_dead_for_all_representative_images_is_exported_in_int16(tm
     assert report.max_difference < 0.005
 
 
+def test_unit_whose_gates_are_constants_is_exported_in_int16(tmp_path):
+    """The element-wise maps of DIA-LSTM (Light) multiply by zero before training."""
+    model = backbones.resnet(8, "basic", attention="dia_lstm_light", preprocessing=normalization())
+    images = load_samples()[0]
+    report = export.to_tflite(model, tmp_path / "model.tflite", images, quantize="int16x8", representative=images)
+    assert report.max_difference < 0.005
+    assert report.ops["LOGISTIC"] == 3, "that of the cell state in each block; no gate is left"
+
+
 def test_integer_file_that_the_runtime_cannot_run_is_one_clear_error(tmp_path):
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, keras.ops.var(inputs, (1, 2)))
