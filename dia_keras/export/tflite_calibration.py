@@ -1,7 +1,7 @@
 """The ranges of activations, which quantization to integers needs, measured on images."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -9,29 +9,54 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 
-def calibrated(content: bytes, batches: Iterable[np.ndarray]) -> bytes:
+def calibrated(content: bytes, batches: np.ndarray) -> bytes:
     """Returns a float TFLite file with the smallest and largest value that each activation took.
 
     TFLite's calibrator gives others: it reads what an op took in after the op, which may have put its result in the
-    same place; and it is slow, above all in grouped convolutions. This runs the file with LiteRT's CPU delegate; since
-    that keeps none but a file's outputs, all activations are made outputs of a copy.
+    same place; and it is slow, above all in grouped convolutions.
 
     Args:
-        content: The file, of one graph.
-        batches: What the file takes, `(batch, height, width, channels)`.
+        content: The file.
+        batches: What the file takes, `(n, batch, height, width, channels)`.
+
+    Raises:
+        ValueError: Where the file has loops or branches.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    (graph,) = model.subgraphs
-    outputs = graph.outputs
+    graph, *others = model.subgraphs
+    if others:
+        raise ValueError(
+            "`model` must have no loops or branches to be quantised to integers; Keras' recurrent layers have "
+            f"`unroll=True`. Received: model with {', '.join(graph.name.decode() for graph in others)}"
+        )
     activations = _float_activations(model, graph)
-    graph.outputs = list({*outputs, *activations})
-    ranges = _ranges(flatbuffer_utils.convert_object_to_bytearray(model), activations, batches)
-    graph.outputs = outputs
-    for index, (low, high) in ranges.items():
+    low, high = np.full(len(activations), np.inf, "float32"), np.full(len(activations), -np.inf, "float32")
+    for values in values_of(content, activations, batches):
+        low = np.minimum(low, [value.min() for value in values])
+        high = np.maximum(high, [value.max() for value in values])
+    for index, smallest, largest in zip(activations, low.tolist(), high.tolist(), strict=True):
         found = graph.tensors[index].quantization or schema.QuantizationParametersT()
-        found.min, found.max = [low], [high]
+        found.min, found.max = [smallest], [largest]
         graph.tensors[index].quantization = found
     return flatbuffer_utils.convert_object_to_bytearray(model)
+
+
+def values_of(content: bytes, indices: list[int], batches: np.ndarray) -> Iterator[list[np.ndarray]]:
+    """Yields what tensors of a TFLite file are for each batch.
+
+    LiteRT's CPU delegate keeps none but a file's outputs, so the tensors are made outputs of a copy.
+    """
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    graph = model.subgraphs[0]
+    graph.outputs = list({*graph.outputs, *indices})
+    copy = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    interpreter = Interpreter(model_content=copy, num_threads=os.cpu_count())
+    interpreter.allocate_tensors()
+    (images,) = interpreter.get_input_details()
+    for batch in batches:
+        interpreter.set_tensor(images["index"], batch)
+        interpreter.invoke()
+        yield [interpreter.get_tensor(index) for index in indices]
 
 
 def _float_activations(model, graph) -> list[int]:
@@ -43,17 +68,3 @@ def _float_activations(model, graph) -> list[int]:
         if graph.tensors[index].type == schema.TensorType.FLOAT32
         and model.buffers[graph.tensors[index].buffer].data is None
     ]
-
-
-def _ranges(content: bytes, indices: list[int], batches: Iterable[np.ndarray]) -> dict[int, tuple[float, float]]:
-    interpreter = Interpreter(model_content=bytes(content), num_threads=os.cpu_count())
-    interpreter.allocate_tensors()
-    (images,) = interpreter.get_input_details()
-    values = {index: interpreter.tensor(index) for index in indices}
-    low, high = np.full(len(indices), np.inf, "float32"), np.full(len(indices), -np.inf, "float32")
-    for batch in batches:
-        interpreter.set_tensor(images["index"], batch)
-        interpreter.invoke()
-        low = np.minimum(low, [value().min() for value in values.values()])
-        high = np.maximum(high, [value().max() for value in values.values()])
-    return dict(zip(indices, zip(low.tolist(), high.tolist(), strict=True), strict=True))

@@ -1,7 +1,5 @@
 """Full int8 quantization of TFLite files that LiteRT's CPU delegate runs."""
 
-from collections.abc import Iterable
-
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tensorflow.lite.python.convert import deduplicate_readonly_buffers, mlir_quantize
@@ -12,7 +10,7 @@ from .tflite_calibration import calibrated
 MAX_SCALE_RATIO = 256
 
 
-def to_int8(content: bytes, batches: Iterable[np.ndarray]) -> bytes:
+def to_int8(content: bytes, batches: np.ndarray) -> bytes:
     """Returns a float file in int8, with those ops left in float that XNNPACK would refuse the whole file for.
 
     They are layers that gave nothing but zeros for the representative images, such as hidden layers of one dead unit,

@@ -352,6 +352,15 @@ def test_unit_that_is_dead_for_all_representative_images_is_exported_in_int16(tm
     assert report.max_difference < 0.005
 
 
+def test_unit_whose_gates_are_constants_is_exported_in_int16(tmp_path):
+    """The element-wise maps of DIA-LSTM (Light) multiply by zero before training."""
+    model = backbones.resnet(8, "basic", attention="dia_lstm_light", preprocessing=normalization())
+    images = load_samples()[0]
+    report = export.to_tflite(model, tmp_path / "model.tflite", images, quantize="int16x8", representative=images)
+    assert report.max_difference < 0.005
+    assert report.ops["LOGISTIC"] == 3, "that of the cell state in each block; no gate is left"
+
+
 def test_integer_file_that_the_runtime_cannot_run_is_one_clear_error(tmp_path):
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, keras.ops.var(inputs, (1, 2)))
@@ -360,6 +369,16 @@ def test_integer_file_that_the_runtime_cannot_run_is_one_clear_error(tmp_path):
     with pytest.raises(ValueError, match=r"LiteRT cannot run the exported file, and nothing was.* SquaredDifference"):
         export.to_tflite(model, tmp_path / "model.tflite", quantize="int16x8", representative=images)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("quantize", ["int8", "int16x8"])
+def test_loop_is_not_quantized_to_integers(quantize, tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.SimpleRNN(2)(keras.layers.Reshape((8, 24))(inputs)))
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), "uint8")
+    with pytest.raises(ValueError, match=r"`model` must have no loops .* Received: model with .*while"):
+        export.to_tflite(model, tmp_path / "model.tflite", quantize=quantize, representative=images)
+    assert not list(tmp_path.iterdir())
 
 
 def test_saved_model_loads_without_dia_keras_and_takes_both_dtypes(tmp_path):
