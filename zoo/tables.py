@@ -117,8 +117,9 @@ def exports() -> str:
     )
     text += "".join(exports_of_trained(each) for each in found if each["entry"] in trained)
     text += (
-        "\n## With initial values\n\nMB, and the largest difference to Keras. A deep net of initial values makes much "
-        "of small\ndifferences, so that a form may be refused for it that will serve the trained one.\n\n"
+        "\n## With initial values\n\nMB, and the largest difference to Keras. Residual branches are scaled down, and "
+        "norms settled on 50\nimages (`zoo/exports.py`): with plain initial values, deep nets make much of small "
+        "differences.\n\n"
     )
     return text + exports_of_untrained([each for each in found if each["entry"] not in trained])
 
