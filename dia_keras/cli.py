@@ -342,12 +342,19 @@ def export(
     if on_test_set or quantize in CALIBRATED:
         dataset = load_data(card, source, data_dir)
         if quantize in CALIBRATED:
-            options["representative"] = dataset.train.images[:200]
+            options["representative"] = _some_of(dataset.train.images)
         if on_test_set:
             options["test"] = (dataset.test.images, dataset.test.labels)
     report = formats[path.suffix](zoo.load(name, weights=weights), path, labels=card.labels, **options)
     report.save(f"{path}.report.json")
     console.print(table([report], title=f"{name}: {path}"))
+
+
+def _some_of(images):
+    """Returns 200 images, or all if there are fewer: a folder has them class by class."""
+    import numpy as np
+
+    return images[np.random.default_rng(0).permutation(len(images))[:200]]
 
 
 @main.command(

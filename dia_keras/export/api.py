@@ -1,5 +1,7 @@
 """The exporters."""
 
+import math
+import numbers
 import os
 import time
 from collections.abc import Sequence
@@ -133,9 +135,10 @@ def to_tflite(
     >>> to_tflite(model, "dia_resnet20.tflite").size_bytes
     >>> to_tflite(model, "dia_resnet20_int8.tflite", quantize="int8", representative=train.images[:200])
     """
-    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+    if batch_size is not None and not _is_integer(batch_size, 1, math.inf):
         raise ValueError(f"`batch_size` must be a positive integer or None. Received: batch_size={batch_size!r}")
     check_quantization("tflite", quantize, representative)
+    batch_size = batch_size and int(batch_size)
     if quantize in CALIBRATED and batch_size is None:
         raise ValueError(f"`batch_size` must be an integer for quantize={quantize!r}. Received: batch_size=None")
     if tolerance is None:
@@ -191,13 +194,17 @@ def to_onnx(
 
     >>> to_onnx(model, "dia_resnet20.onnx").max_difference
     """
-    if opset not in range(13, 19):
+    if not _is_integer(opset, 13, 18):
         raise ValueError(f"`opset` must be an integer from 13 to 18. Received: opset={opset!r}")
     check_quantization("onnx", quantize, representative)
     if tolerance is None:
         tolerance = TOLERANCES[quantize]
-    options = {"opset": opset, "quantize": quantize, "representative": representative}
+    options = {"opset": int(opset), "quantize": quantize, "representative": representative}
     return _export("onnx", model, path, images, input_dtype, labels, optimize, test, tolerance, **options)
+
+
+def _is_integer(value, least: float, most: float) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= int(value) <= most
 
 
 def _export(
@@ -210,13 +217,16 @@ def _export(
     check_path(format, path)
     labels = labels_for(model, labels)
     check_tolerance(tolerance)
+    tolerance = float(tolerance)
     images = images_for(model, images)
     quantize = options.get("quantize")
-    if format != "saved_model":  # which takes several dtypes
-        input_dtype = options["input_dtype"] = input_dtype_for(input_dtype, images, quantize)
-    if options.get("representative") is not None:
-        options["representative"] = images_for(model, options["representative"], "representative")
+    representative = options.get("representative")
+    if representative is not None:
+        representative = options["representative"] = images_for(model, representative, "representative")
     test = test_set(model, test)
+    if format != "saved_model":  # which takes several dtypes
+        given = {"images": images, "representative": representative, "test images": test[0] if test else None}
+        input_dtype = options["input_dtype"] = input_dtype_for(input_dtype, quantize, **given)
     model = in_float32(model)
     expected = model.predict(images.astype("float32"), verbose=0)
     # XLA, which may compile a SavedModel, gains by pooling before the last convolution; other runtimes do not.

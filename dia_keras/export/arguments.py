@@ -1,6 +1,7 @@
 """What the exporters accept."""
 
 import importlib.util
+import numbers
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import keras
 import numpy as np
 
 from ..samples import load_samples
-from .config import entries
 
 PACKAGES = {
     "saved_model": ("tensorflow",),
@@ -46,6 +46,10 @@ def check_path(format: str, path: Path) -> None:
 
 def check_model(model) -> None:
     """Raises a `ValueError` where `model` is not a functional model from one image of known size to one output."""
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise ValueError(
+            f"`model` must be built: begin it with `keras.Input((height, width, channels))`. Received: model={model!r}"
+        )
     has_inputs = isinstance(model, keras.Model) and getattr(model, "inputs", None)
     if not has_inputs or len(model.inputs) != 1 or not _has_one_output(model):
         raise ValueError(
@@ -57,7 +61,7 @@ def check_model(model) -> None:
             "`model` must take images of a fixed size: build it with `input_shape=(height, width, channels)`. "
             f"Received: model={model.name!r} with images of shape {shape}"
         )
-    if any(entry["data_format"] == "channels_first" for entry in entries(model.get_config(), "data_format")):
+    if any(getattr(layer, "data_format", None) == "channels_first" for layer in model._flatten_layers()):
         raise ValueError(
             "`model` must be channels-last: call `keras.config.set_image_data_format('channels_last')`, build it again "
             f"and copy the weights. Received: model={model.name!r} with channels_first layers"
@@ -83,27 +87,31 @@ def check_quantization(format: str, quantize, representative) -> None:
 
 def check_tolerance(tolerance) -> None:
     """Raises a `ValueError` where `tolerance` is not a number of at least 0."""
-    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not tolerance >= 0:
+    if isinstance(tolerance, bool) or not isinstance(tolerance, numbers.Real) or not float(tolerance) >= 0:
         raise ValueError(f"`tolerance` must be a number of at least 0. Received: tolerance={tolerance!r}")
 
 
-def input_dtype_for(input_dtype: str | None, images: np.ndarray, quantize: str | None) -> str:
-    """Returns the dtype of the images that a file takes; by default that of the images to compare on.
+def input_dtype_for(input_dtype: str | None, quantize: str | None, **given: np.ndarray | None) -> str:
+    """Returns the dtype of the images that a file takes; by default uint8, where all that are given are.
+
+    Args:
+        input_dtype: What the caller asks for.
+        quantize: How the file is quantised.
+        **given: Images, by the name of their argument.
 
     Raises:
         ValueError: On a dtype that is not possible.
     """
-    integers = images.dtype == np.uint8
+    floats = [name for name, images in given.items() if images is not None and images.dtype != np.uint8]
     if input_dtype is None:
-        return "uint8" if integers and quantize != "int16x8" else "float32"
+        return "float32" if floats or quantize == "int16x8" else "uint8"
     if input_dtype not in ("uint8", "float32"):
         raise ValueError(f"`input_dtype` must be 'uint8' or 'float32'. Received: input_dtype={input_dtype!r}")
     if input_dtype == "uint8" and quantize == "int16x8":
         raise ValueError("`input_dtype` must be 'float32' for quantize='int16x8'. Received: input_dtype='uint8'")
-    if input_dtype == "uint8" and not integers:
+    if input_dtype == "uint8" and floats:
         raise ValueError(
-            "`input_dtype` must be 'float32' where `images` are float. "
-            f"Received: input_dtype='uint8', images of dtype {images.dtype}"
+            f"`input_dtype` must be 'float32' where `{floats[0]}` are float. Received: input_dtype='uint8'"
         )
     return input_dtype
 
@@ -124,7 +132,7 @@ def labels_for(model: keras.Model, labels) -> list[str] | None:
 
 
 def test_set(model: keras.Model, test) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns the test images and their labels, `(n,)`.
+    """Returns the test images and their labels, `(n,)`, of which Keras' data sets make `(n, 1)`.
 
     Raises:
         ValueError: Where they do not fit the model or each other.
@@ -134,16 +142,26 @@ def test_set(model: keras.Model, test) -> tuple[np.ndarray, np.ndarray] | None:
     if not isinstance(test, tuple) or len(test) != 2:
         raise ValueError(f"`test` must be images and labels, `(images, labels)`. Received: {type(test).__name__}")
     images, labels = images_for(model, test[0], "test images"), np.asarray(test[1])
+    classes = model.outputs[0].shape[1:]
+    if len(classes) != 1 or classes[0] == 1:
+        raise ValueError(f"`test` is for models of two classes and more. Received: a model whose output has {classes=}")
+    if labels.shape == (len(images), 1):
+        labels = labels[:, 0]
     if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
             f"`test` must have one label, an integer, for each of its {len(images)} images. "
             f"Received: labels of dtype {labels.dtype} and shape {labels.shape}"
         )
+    if not (labels.min() >= 0 and labels.max() < classes[0]):
+        raise ValueError(
+            f"`test` must have labels from 0 to {classes[0] - 1}. "
+            f"Received: labels from {labels.min()} to {labels.max()}"
+        )
     return images, labels
 
 
 def images_for(model: keras.Model, images, argument: str = "images") -> np.ndarray:
-    """Returns the images to compare on, or the sample images in the model's size.
+    """Returns the images to compare on, uint8 or float32, or the sample images in the model's size.
 
     Args:
         model: The model that takes them.
@@ -165,7 +183,9 @@ def images_for(model: keras.Model, images, argument: str = "images") -> np.ndarr
             f"`{argument}` must be uint8 or float, of shape (n, {', '.join(map(str, shape))}). "
             f"Received: {argument} of dtype {images.dtype} and shape {images.shape}"
         )
-    return images
+    if not np.isfinite(images).all():
+        raise ValueError(f"`{argument}` must be finite. Received: {argument} with NaN or infinite values")
+    return images if images.dtype == np.uint8 else images.astype("float32")
 
 
 def _resized(images: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -84,6 +84,8 @@ def _in_tensorflow_process(format, model, path, images, expected, tolerance, opt
         answer = json.loads(result.read_text())
     if "mismatch" in answer:
         raise parity.ExportMismatchError(answer["mismatch"])
+    if "value" in answer:
+        raise ValueError(answer["value"])
     if "error" in answer:
         raise RuntimeError(f"`model` could not be converted on the TensorFlow backend: {answer['error']}")
     return answer["found"]
@@ -95,7 +97,7 @@ def answer_request(folder: Path) -> None:
     try:
         request = json.loads((folder / "request.json").read_text())
         arrays = dict(np.load(folder / "arrays.npz"))
-        model = keras.models.load_model(folder / "model.keras", compile=False)
+        model = _loaded(folder / "model.keras")
         path, options = Path(request.pop("path")), request.pop("options")
         images, expected = arrays.pop("images"), arrays.pop("expected")
         test = (arrays.pop("test_images"), arrays.pop("test_labels")) if "test_images" in arrays else None
@@ -106,6 +108,19 @@ def answer_request(folder: Path) -> None:
         result = {"found": found}
     except parity.ExportMismatchError as error:
         result = {"mismatch": str(error)}
+    except ValueError as error:
+        result = {"value": str(error)}
     except Exception as error:  # whatever went wrong is for the process that asked
         result = {"error": f"{type(error).__name__}: {error}"}
     (folder / "result.json").write_text(json.dumps(result))
+
+
+def _loaded(path: Path) -> keras.Model:
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=False)  # what the other process wrote
+    except Exception as error:
+        raise ValueError(
+            "`model` must load in a process of TensorFlow: its own layers must be in a module that can be imported, "
+            "and have `get_config`; or export with `KERAS_BACKEND=tensorflow`. "
+            f"Received from Keras: {str(error).strip().splitlines()[0]}"
+        ) from error

@@ -7,6 +7,8 @@ from ..backbones import native_grouped_convolutions
 
 #: What `tf.numpy_function` and `tf.py_function` are in a graph.
 PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+#: The attribute of nodes that names their gradient.
+GRADIENT = "_gradient_op_type"
 
 
 def freeze(model, batch_size: int | None = None, native_groups: bool = False, input_dtype: str = "float32"):
@@ -34,7 +36,18 @@ def freeze(model, batch_size: int | None = None, native_groups: bool = False, in
             "`model` must compute without calls of Python functions, which no file can hold. "
             f"Received: model={model.name!r} with {', '.join(called)}"
         )
-    return frozen
+    return _without_gradients(frozen, graph, nodes)
+
+
+def _without_gradients(frozen, graph, nodes):
+    """Returns the function without the gradients of their own that nodes have, as of swish: no file holds them."""
+    marked = [node for node in nodes if GRADIENT in node.attr]
+    if not marked:
+        return frozen
+    for node in marked:
+        del node.attr[GRADIENT]
+    imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
+    return imported.prune([x.name for x in frozen.inputs], [x.name for x in frozen.outputs])
 
 
 def named(frozen, dtype=None):

@@ -37,19 +37,24 @@ def write(
         proto = _converted(frozen, model.name, opset)
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    _check(proto, model.name)
     if quantize and representative is not None:
         from .onnx_int8 import quantized
 
         proto = quantized(proto, representative.astype(input_dtype))
+        _check(proto, model.name)
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
     onnx.helper.set_model_props(proto, texts)
+    path.write_bytes(proto.SerializeToString())
+
+
+def _check(proto: onnx.ModelProto, name: str) -> None:
     try:
         onnx.checker.check_model(proto, full_check=True)
     except onnx.checker.ValidationError as error:
         raise ValueError(
-            f"`model` must consist of ops that ONNX has. Received: model={model.name!r}. The checker says: {error}"
+            f"`model` must consist of ops that ONNX has. Received: model={name!r}. The checker says: {error}"
         ) from error
-    path.write_bytes(proto.SerializeToString())
 
 
 def _converted(frozen, name: str, opset: int) -> onnx.ModelProto:
@@ -63,6 +68,7 @@ def _converted(frozen, name: str, opset: int) -> onnx.ModelProto:
         input_names=[input_name],
         output_names=[output_name],
         tensors_to_rename=names,
+        custom_op_handlers={"Erfc": (_complement_of_erf, [])},
         opset=opset,
     )
     try:
@@ -71,6 +77,14 @@ def _converted(frozen, name: str, opset: int) -> onnx.ModelProto:
     except Exception:  # of an optimizer of tf2onnx, which will be left out
         proto, _ = convert()
     return proto
+
+
+def _complement_of_erf(context, node, name, args):
+    """Writes erfc(x), which exact GELU is made of, as 1 - erf(x): tf2onnx has none, since ONNX has none."""
+    erf = context.make_node("Erf", node.input)
+    one = context.make_const(f"{name}_one", np.ones((), "float32"))
+    context.remove_node(name)
+    return context.make_node("Sub", [one.output[0], erf.output[0]], outputs=node.output)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def calibrated(content: bytes, batches: np.ndarray) -> bytes:
         batches: What the file takes, `(n, batch, height, width, channels)`.
 
     Raises:
-        ValueError: Where the file has loops or branches.
+        ValueError: Where the file has loops or branches, or a value is not finite.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     graph, *others = model.subgraphs
@@ -34,6 +34,11 @@ def calibrated(content: bytes, batches: np.ndarray) -> bytes:
     for values in values_of(content, activations, batches):
         low = np.minimum(low, [value.min() for value in values])
         high = np.maximum(high, [value.max() for value in values])
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise ValueError(
+            "`model` must compute finite values from the `representative` images. Received: a model whose "
+            f"{graph.tensors[activations[int(np.argmin(np.isfinite(low) & np.isfinite(high)))]].name.decode()!r} is not"
+        )
     for index, smallest, largest in zip(activations, low.tolist(), high.tolist(), strict=True):
         found = graph.tensors[index].quantization or schema.QuantizationParametersT()
         found.min, found.max = [smallest], [largest]

@@ -31,7 +31,7 @@ def ops_without_range(content: bytes) -> list[str]:
     tensors = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
     names = []
     for op in interpreter._get_ops_details():
-        if op["op_name"] in ("CONV_2D", "FULLY_CONNECTED"):
+        if op["op_name"] in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
             used = [tensors[index] for index in (*op["inputs"][:2], op["outputs"][0])]
             scales = [np.max(tensor["quantization_parameters"]["scales"], initial=0) for tensor in used]
             if scales[0] * scales[1] >= MAX_SCALE_RATIO * scales[2] > 0:

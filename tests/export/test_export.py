@@ -62,6 +62,12 @@ def randomized(model):
     return model
 
 
+def assert_near(path, model, images, part):
+    """The answers of the file differ by less than this part of how much the model's differ between the images."""
+    expected = model.predict(images, verbose=0)
+    assert np.abs(ask(path, images) - expected).max() < part * np.ptp(expected, axis=0).max()
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_every_format_answers_as_the_model_does(net, tmp_path):
     model = randomized(NETS[net]())
@@ -165,11 +171,9 @@ def test_model_is_exported_as_trained_if_asked(tmp_path):
 
 
 def test_onnx_in_int8_is_smaller_and_answers_nearly_the_same(tmp_path):
-    model = randomized(small(attention="dia_lstm"))
-    random, images = np.random.default_rng(0), load_samples()[0]
-    representative = random.integers(0, 256, (50, 32, 32, 3), "uint8")
-    report = export.to_onnx(model, tmp_path / "model.onnx", quantize="int8", representative=representative)
-    np.testing.assert_allclose(ask(report.path, images), model.predict(images, verbose=0), atol=0.02)
+    model, images = randomized(small(attention="dia_lstm", classifier_activation=None)), load_samples()[0]
+    report = export.to_onnx(model, tmp_path / "model.onnx", quantize="int8", representative=images)
+    assert_near(report.path, model, images, 0.05)
     assert report.quantize == "int8" and report.ops["QuantizeLinear"] > 0
     assert report.size_bytes < 0.5 * export.to_onnx(model, tmp_path / "full.onnx").size_bytes
 
@@ -196,7 +200,8 @@ def test_grouped_convolutions_stay_grouped_in_tflite_and_are_split_in_a_saved_mo
     graph = tf.saved_model.load(str(export.to_saved_model(model, tmp_path / "model").path))
     functions = graph.signatures["serving_default"].graph.as_graph_def().library.function
     nodes = [node.op for function in functions for node in function.node_def]
-    assert nodes.count("Conv2D") % (convs - 3 + 3 * 8) == 0 and nodes.count("ConcatV2") >= 3
+    assert nodes.count("Conv2D") in [copies * (convs - 3 + 3 * 8) for copies in range(1, 9)]
+    assert nodes.count("ConcatV2") >= 3
     assert not any(function.attr["_XlaMustCompile"].b for function in functions)
 
 
@@ -247,13 +252,11 @@ def test_optimizer_of_tf2onnx_that_fails_is_left_out(monkeypatch, tmp_path):
 def test_quantized_tflite_is_smaller_and_answers_nearly_the_same(quantize, bytes_a_weight, dtype, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
-    model = randomized(backbones.resnet(8, "basic", attention="dia_lstm", preprocessing=normalization()))
-    rng = np.random.default_rng(0)
-    representative = rng.integers(0, 256, (20, 32, 32, 3), "uint8") if "int" in quantize else None
+    model = randomized(small(attention="dia_lstm", classifier_activation=None))
     images = load_samples()[0]
     path = tmp_path / "model.tflite"
-    report = export.to_tflite(model, path, quantize=quantize, representative=representative)
-    np.testing.assert_allclose(ask(path, images), model.predict(images, verbose=0), atol=0.02)
+    report = export.to_tflite(model, path, quantize=quantize, representative=images if "int" in quantize else None)
+    assert_near(path, model, images, 0.05)
     assert report.size_bytes < (bytes_a_weight + 0.7) * model.count_params()
     tensors = Interpreter(str(path)).get_tensor_details()
     kernels = [tensor["dtype"] for tensor in tensors if tuple(tensor["shape"]) == (64, 3, 3, 64)]
@@ -312,15 +315,26 @@ def test_unit_that_is_dead_for_all_representative_images_stays_in_float(tmp_path
     tensors = Interpreter(str(report.path)).get_tensor_details()
     kernels = {tuple(tensor["shape"]): tensor["dtype"] for tensor in tensors if tensor["name"].endswith("MatMul")}
     assert kernels == {(1, 3): np.float32, (4, 3): np.int8, (4, 1): np.int8}
-    np.testing.assert_allclose(ask(report.path, images), model.predict(images, verbose=0), atol=0.02)
+    assert_near(report.path, model, images, 0.15)
+
+
+def test_depthwise_convolution_that_is_dead_stays_in_float(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    scaled = keras.layers.Rescaling(1 / 255)(inputs)
+    dead = keras.layers.DepthwiseConv2D(1, activation="relu", bias_initializer=keras.initializers.Constant(-9))(scaled)
+    both = keras.layers.Add()([keras.layers.Conv2D(4, 1)(scaled), keras.layers.Conv2D(4, 1)(dead)])
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(both))
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), "uint8")
+    report = export.to_tflite(model, tmp_path / "model.tflite", quantize="int8", representative=images)
+    assert_near(report.path, model, images, 0.1)
 
 
 def test_ops_that_tflite_has_not_in_int16_compute_in_float(tmp_path):
-    model = randomized(small(attention="srm"))
+    model = randomized(small(attention="srm", classifier_activation=None))
     images = load_samples()[0]
     report = export.to_tflite(model, tmp_path / "model.tflite", quantize="int16x8", representative=images)
     assert report.ops["SQRT"] == report.ops["DEQUANTIZE"] - 1 == 3, "one in each block, and the predictions"
-    np.testing.assert_allclose(ask(report.path, images), model.predict(images, verbose=0), atol=0.02)
+    assert_near(report.path, model, images, 0.05)
 
 
 @pytest.mark.parametrize(("quantize", "difference"), [("int8", 0.05), ("int16x8", 0.002)])
@@ -337,11 +351,68 @@ def test_calls_that_share_a_bias_have_it_in_their_own_scales(quantize, differenc
 
 @pytest.mark.parametrize("attention", ["dia_lstm", "dia_lstm_light", "lstm"])
 def test_shared_units_are_as_exact_in_int16_as_the_rest(attention, tmp_path):
+    """With biases that count, those of one call in the scale of another make two to five times this difference."""
     keras.utils.set_random_seed(0)
-    model = randomized(backbones.resnet(14, "basic", attention=attention, preprocessing=normalization()))
+    model = backbones.resnet(
+        14, "basic", attention=attention, preprocessing=normalization(), classifier_activation=None
+    )
+    random = np.random.default_rng(1)
+    for weight in randomized(model).weights:
+        if "attention" in weight.path and weight.name.endswith("bias"):
+            weight.assign(random.normal(0, 2, weight.shape))
     images = load_samples()[0]
     report = export.to_tflite(model, tmp_path / "model.tflite", quantize="int16x8", representative=images)
-    assert report.max_difference < 0.01
+    assert_near(report.path, model, images, 0.025)
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        lambda x: keras.ops.sum(x, axis=(1, 2)),
+        lambda x: keras.layers.Flatten()(keras.layers.LayerNormalization()(x)),
+        lambda x: keras.ops.var(x, (1, 2)),
+    ],
+    ids=["sum", "layer normalization", "variance"],
+)
+def test_ops_that_tflite_gets_wrong_in_int16_are_written_otherwise(op, tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, op(keras.layers.Rescaling(1 / 255)(inputs)))
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), "uint8")
+    report = export.to_tflite(model, tmp_path / "model.tflite", images, quantize="int16x8", representative=images)
+    assert_near(report.path, model, images, 0.02)
+
+
+@pytest.mark.parametrize("activation", ["silu", "gelu", "mish", "softplus", "hard_silu", "leaky_relu", "elu"])
+def test_activations_of_keras_are_exported(activation, tmp_path):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, activation=activation)(keras.layers.Rescaling(1 / 128, -1)(inputs))
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), "uint8")
+    for to_format, name in FORMATS.values():
+        assert to_format(model, tmp_path / name, images).max_difference < 1e-5
+    for quantize in ("int8", "int16x8"):
+        path = export.to_tflite(model, tmp_path / "m.tflite", images, quantize=quantize, representative=images).path
+        assert_near(path, model, images, 0.1)
+    path = export.to_onnx(model, tmp_path / "m.onnx", images, quantize="int8", representative=images).path
+    assert_near(path, model, images, 0.1)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_images_of_any_float_are_taken(dtype, tmp_path):
+    images = (load_samples()[0] / 255).astype(dtype)
+    model = backbones.resnet(8, "basic")
+    for to_format, name in FORMATS.values():
+        assert to_format(model, tmp_path / name, images).max_difference < 1e-5
+
+
+@pytest.mark.parametrize(("exporter", "name"), [FORMATS["tflite"], FORMATS["onnx"]])
+def test_float_images_of_any_argument_make_the_file_take_float(exporter, name, tmp_path):
+    model, images = small(classifier_activation=None), load_samples()[0].astype("float32")
+    labels = model.predict(images, verbose=0).argmax(-1)
+    assert exporter(model, tmp_path / name, test=(images, labels[:, None])).top1 == 1
+    path = exporter(model, tmp_path / name, quantize="int8", representative=images).path
+    assert_near(path, model, images, 0.1)
 
 
 def test_unit_that_is_dead_for_all_representative_images_is_exported_in_int16(tmp_path):
@@ -362,12 +433,13 @@ def test_unit_whose_gates_are_constants_is_exported_in_int16(tmp_path):
 
 
 def test_integer_file_that_the_runtime_cannot_run_is_one_clear_error(tmp_path):
-    inputs = keras.Input((8, 8, 3))
-    model = keras.Model(inputs, keras.ops.var(inputs, (1, 2)))
+    """Here, LiteRT takes no transposed convolution that is dead, and so without a range."""
+    dead = keras.layers.Conv2DTranspose(4, 2, activation="relu", bias_initializer=keras.initializers.Constant(-9))
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Rescaling(1 / 255), dead, keras.layers.Conv2D(4, 1)])
     (tmp_path / "model.tflite").write_text("old")
     images = np.random.default_rng(0).integers(0, 256, (10, *model.input_shape[1:]), "uint8")
-    with pytest.raises(ValueError, match=r"LiteRT cannot run the exported file, and nothing was.* SquaredDifference"):
-        export.to_tflite(model, tmp_path / "model.tflite", quantize="int16x8", representative=images)
+    with pytest.raises(ValueError, match=r"LiteRT cannot run the exported file, and nothing was.* failed to"):
+        export.to_tflite(model, tmp_path / "model.tflite", quantize="int8", representative=images)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 

@@ -32,6 +32,7 @@ def channels_first():
         (two_inputs, "one input and one output"),
         (channels_first, "must be channels-last"),
         (lambda: keras.layers.Dense(2), "must be a functional `keras.Model`"),
+        (lambda: keras.Sequential([keras.layers.Conv2D(2, 3)]), "must be built: begin it with `keras.Input"),
         (lambda: model(8, 8, 1), "`images` must be given"),
     ],
 )
@@ -88,6 +89,27 @@ def test_options_out_of_range(tmp_path):
         export.to_tflite(model(), tmp_path / "model.tflite", batch_size=0)
     with pytest.raises(ValueError, match=r"`opset` must be an integer from 13 to 18. Received: opset=7"):
         export.to_onnx(model(), tmp_path / "model.onnx", opset=7)
+    with pytest.raises(ValueError, match=r"`opset` must be an integer from 13 to 18. Received: opset=17.0"):
+        export.to_onnx(model(), tmp_path / "model.onnx", opset=17.0)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    path = export.to_tflite(model(), tmp_path / "m.tflite", batch_size=np.int64(2), tolerance=np.float32(0.1)).path
+    assert path.is_file()
+
+
+def test_accuracy_is_that_of_classes(tmp_path):
+    binary = keras.Sequential([model(), keras.layers.Dense(1, "sigmoid")])
+    with pytest.raises(ValueError, match=r"`test` is for models of two classes and more. Received: .* classes=\(1,\)"):
+        export.to_tflite(binary, tmp_path / "model.tflite", test=(IMAGES, np.zeros(4, int)))
+
+
+def test_model_that_computes_no_finite_values_is_not_quantized(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    infinite = keras.Model(inputs, keras.ops.mean(keras.ops.log(inputs - inputs), (1, 2)))
+    with pytest.raises(ValueError, match="`model` must compute finite values from the `representative` images"):
+        export.to_tflite(infinite, tmp_path / "model.tflite", quantize="int8", representative=IMAGES)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -125,8 +147,14 @@ IMAGES = np.zeros((4, 8, 8, 3), "uint8")
         ),
         (
             {"images": IMAGES / 255, "input_dtype": "uint8"},
-            "`input_dtype` must be 'float32' where `images` are float. Received: input_dtype='uint8', images of dtype",
+            "`input_dtype` must be 'float32' where `images` are float. Received: input_dtype='uint8'",
         ),
+        (
+            {"quantize": "int8", "representative": IMAGES / 255, "input_dtype": "uint8"},
+            "`input_dtype` must be 'float32' where `representative` are float. Received: input_dtype='uint8'",
+        ),
+        ({"images": IMAGES * np.nan}, "`images` must be finite. Received: images with NaN or infinite values"),
+        ({"batch_size": True}, "`batch_size` must be a positive integer or None. Received: batch_size=True"),
         (
             {"labels": ["cat", "dog"]},
             r"`labels` must be the names of 3 classes, .*Received: labels=\['cat', 'dog'\]",
@@ -138,6 +166,7 @@ IMAGES = np.zeros((4, 8, 8, 3), "uint8")
         ({"labels": "cat"}, "`labels` must be the names of 3 classes, a line each. Received: labels='cat'"),
         ({"test": IMAGES}, r"`test` must be images and labels, `\(images, labels\)`. Received: ndarray"),
         ({"test": (IMAGES[:, :4], np.arange(4))}, r"`test images` must be uint8 or float, of shape \(n, 8, 8, 3\)"),
+        ({"test": (IMAGES, np.arange(4))}, "`test` must have labels from 0 to 2. Received: labels from 0 to 3"),
         ({"test": (IMAGES, np.arange(3))}, r"`test` must have one label, an integer, for each of its 4 images"),
         (
             {"quantize": "int8", "representative": IMAGES[:, :4]},
