@@ -51,7 +51,8 @@ def to_saved_model(
     `tf.saved_model.load(path)` gives a function of images, float32 or uint8, of any number. The signature
     `"serving_default"` takes float32 and `"serving_uint8"` takes uint8 `images`; `"serving_encoded"` takes `encoded`,
     the bytes of JPEG or PNG files, upright ones (it does not read EXIF orientation), and scales their centres to the
-    model's size. All return `predictions`.
+    model's size. All return `predictions`. Where `images` are float, the file takes float32 only, since the model's
+    images may not be pixel values.
     `assets.extra` has labels and metadata. The folder is loaded, run, and put in place only if it answers as
     `model.predict` does.
 
@@ -226,7 +227,9 @@ def _export(
     if representative is not None:
         representative = options["representative"] = images_for(model, representative, "representative")
     test = test_set(model, test)
-    if format != "saved_model":  # which takes several dtypes
+    if format == "saved_model":  # which takes several dtypes
+        options["of_pixels"] = images.dtype == np.uint8
+    else:
         given = {"images": images, "representative": representative, "test images": test[0] if test else None}
         input_dtype = options["input_dtype"] = input_dtype_for(format, input_dtype, quantize, **given)
     model = in_float32(model)

@@ -435,6 +435,13 @@ def test_images_of_any_float_are_taken(dtype, tmp_path):
         assert to_format(model, tmp_path / name, images).max_difference < 1e-5
 
 
+def test_saved_model_of_float_images_takes_no_pixels(tmp_path):
+    import tensorflow as tf
+
+    path = export.to_saved_model(backbones.resnet(8, "basic"), tmp_path / "model", load_samples()[0] / 255).path
+    assert list(tf.saved_model.load(str(path)).signatures) == ["serving_default"]
+
+
 @pytest.mark.parametrize(("exporter", "name"), [FORMATS["tflite"], FORMATS["onnx"]])
 def test_float_images_of_any_argument_make_the_file_take_float(exporter, name, tmp_path):
     model, images = small(classifier_activation=None), load_samples()[0].astype("float32")
