@@ -300,7 +300,9 @@ def _parse_change(change: str) -> tuple[str, Any]:
     help="For .tflite; int8 for .onnx, too. int8 and int16x8 measure ranges on 200 training images.",
 )
 @click.option(
-    "--input-dtype", type=click.Choice(["uint8", "float32"]), help="What .tflite and .onnx files take; default: uint8."
+    "--input-dtype",
+    type=click.Choice(["uint8", "float32", "int8"]),
+    help="What .tflite and .onnx files take; default: uint8. int8 is for --quantize int8 in .tflite files.",
 )
 @click.option("--test", "on_test_set", is_flag=True, help="Measure top-1 of the file and the model on the test set.")
 @data_options

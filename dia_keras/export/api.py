@@ -51,7 +51,8 @@ def to_saved_model(
     `tf.saved_model.load(path)` gives a function of images, float32 or uint8, of any number. The signature
     `"serving_default"` takes float32 and `"serving_uint8"` takes uint8 `images`; `"serving_encoded"` takes `encoded`,
     the bytes of JPEG or PNG files, upright ones (it does not read EXIF orientation), and scales their centres to the
-    model's size. All return `predictions`.
+    model's size. All return `predictions`. Where `images` are float, the file takes float32 only, since the model's
+    images may not be pixel values.
     `assets.extra` has labels and metadata. The folder is loaded, run, and put in place only if it answers as
     `model.predict` does.
 
@@ -91,7 +92,7 @@ def to_tflite(
     quantize: Literal["float16", "dynamic", "int8", "int16x8"] | None = None,
     representative: np.ndarray | None = None,
     batch_size: int | None = 1,
-    input_dtype: Literal["uint8", "float32"] | None = None,
+    input_dtype: Literal["uint8", "float32", "int8"] | None = None,
     labels: Sequence[str] | None = None,
     optimize: bool = True,
     test: Test | None = None,
@@ -99,9 +100,9 @@ def to_tflite(
 ) -> ExportReport:
     """Exports a model as a TFLite file, for LiteRT on phones and small devices.
 
-    Its one signature takes `images`, of values 0 to 255, and returns float32 `predictions`, however the file computes
-    in between. It is a zip archive, too, of `labels.txt` and `metadata.json`, as TFLite Metadata has it. It is run with
-    `ai_edge_litert`, and put in place only if it answers as `model.predict` does.
+    Its one signature takes `images`, as the model takes them, and returns float32 `predictions`, however the file
+    computes in between. It is a zip archive, too, of `labels.txt` and `metadata.json`, as TFLite Metadata has it. It is
+    run with `ai_edge_litert`, and put in place only if it answers as `model.predict` does.
 
     Args:
         model: Functional `keras.Model`, see `to_saved_model`.
@@ -110,12 +111,14 @@ def to_tflite(
         quantize: What the file holds and computes in: `None` is float32; `"float16"` halves the weights, which are made
             float32 again when it is loaded; `"dynamic"` has int8 weights, and quantises what flows at each run;
             `"int8"` has int8 weights and int8 activations; `"int16x8"` has int8 weights and int16 activations.
-            What TFLite has in float only, such as the square root of SRM with int16, computes in float.
+            What TFLite has in float only, such as the square root of SRM in int16, computes in float.
         representative: Training images, `(n, height, width, channels)`, uint8 or float, on which the ranges of the
             activations are measured: a hundred or more, for `"int8"` and `"int16x8"` only.
         batch_size: Number of images the file takes at a time. `None` is any number, which runs slower on one image.
         input_dtype: Dtype of the images that the file takes. Default: `"uint8"`, but `"float32"` for `"int16x8"`, which
-            cannot take integers, and where `images` are float.
+            cannot take integers, and where any images given are float. `"int8"`, with `quantize="int8"`, is for chips
+            that compute in integers alone: the file takes 128 less than pixel values, and returns int8 predictions, in
+            the scale that its output tensor has.
         labels: Names of the classes, which the file then carries.
         optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
         test: Test images and labels for the report, see `to_saved_model`.
@@ -163,7 +166,7 @@ def to_onnx(
 ) -> ExportReport:
     """Exports a model as an ONNX file, for ONNX Runtime and others.
 
-    It takes `images`, any number (dimension `batch`), of values 0 to 255, and returns float32 `predictions`; its
+    It takes `images`, any number (dimension `batch`), as the model takes them, and returns float32 `predictions`; its
     metadata properties have labels and normalisation. The file passes `onnx.checker`, is run with ONNX Runtime, and put
     in place only if it answers as `model.predict` does.
 
@@ -175,8 +178,8 @@ def to_onnx(
             follows them, and leaves the attention in float32.
         representative: Training images, see `to_tflite`, for `"int8"` only.
         opset: Version of the ONNX operators, 13 to 18.
-        input_dtype: Dtype of the images that the file takes. Default: `"uint8"`, but `"float32"` where `images` are
-            float.
+        input_dtype: Dtype of the images that the file takes. Default: `"uint8"`, but `"float32"` where any images given
+            are float.
         labels: Names of the classes, which the file then carries.
         optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
         test: Test images and labels for the report, see `to_saved_model`.
@@ -224,9 +227,11 @@ def _export(
     if representative is not None:
         representative = options["representative"] = images_for(model, representative, "representative")
     test = test_set(model, test)
-    if format != "saved_model":  # which takes several dtypes
+    if format == "saved_model":  # which takes several dtypes
+        options["of_pixels"] = images.dtype == np.uint8
+    else:
         given = {"images": images, "representative": representative, "test images": test[0] if test else None}
-        input_dtype = options["input_dtype"] = input_dtype_for(input_dtype, quantize, **given)
+        input_dtype = options["input_dtype"] = input_dtype_for(format, input_dtype, quantize, **given)
     model = in_float32(model)
     expected = model.predict(images.astype("float32"), verbose=0)
     # XLA, which may compile a SavedModel, gains by pooling before the last convolution; other runtimes do not.

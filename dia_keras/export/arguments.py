@@ -91,10 +91,11 @@ def check_tolerance(tolerance) -> None:
         raise ValueError(f"`tolerance` must be a number of at least 0. Received: tolerance={tolerance!r}")
 
 
-def input_dtype_for(input_dtype: str | None, quantize: str | None, **given: np.ndarray | None) -> str:
+def input_dtype_for(format: str, input_dtype: str | None, quantize: str | None, **given: np.ndarray | None) -> str:
     """Returns the dtype of the images that a file takes; by default uint8, where all that are given are.
 
     Args:
+        format: `"tflite"` or `"onnx"`.
         input_dtype: What the caller asks for.
         quantize: How the file is quantised.
         **given: Images, by the name of their argument.
@@ -105,13 +106,18 @@ def input_dtype_for(input_dtype: str | None, quantize: str | None, **given: np.n
     floats = [name for name, images in given.items() if images is not None and images.dtype != np.uint8]
     if input_dtype is None:
         return "float32" if floats or quantize == "int16x8" else "uint8"
-    if input_dtype not in ("uint8", "float32"):
-        raise ValueError(f"`input_dtype` must be 'uint8' or 'float32'. Received: input_dtype={input_dtype!r}")
+    names = ("uint8", "float32", "int8") if format == "tflite" else ("uint8", "float32")
+    if input_dtype not in names:
+        raise ValueError(
+            f"`input_dtype` must be one of {', '.join(map(repr, names))}. Received: input_dtype={input_dtype!r}"
+        )
+    if input_dtype == "int8" and quantize != "int8":
+        raise ValueError(f"`input_dtype` must not be 'int8' for quantize={quantize!r}. Received: input_dtype='int8'")
     if input_dtype == "uint8" and quantize == "int16x8":
         raise ValueError("`input_dtype` must be 'float32' for quantize='int16x8'. Received: input_dtype='uint8'")
-    if input_dtype == "uint8" and floats:
+    if input_dtype != "float32" and floats:
         raise ValueError(
-            f"`input_dtype` must be 'float32' where `{floats[0]}` are float. Received: input_dtype='uint8'"
+            f"`input_dtype` must be 'float32' where `{floats[0]}` are float. Received: input_dtype={input_dtype!r}"
         )
     return input_dtype
 

@@ -30,14 +30,15 @@ class _Predictor(tf.Module):
         return self._frozen(tf.cast(images, tf.float32))[0]
 
 
-def write(model, path: Path, metadata: dict[str, Any]) -> None:
-    """Writes the folder `path`, with signatures for float32, uint8 and encoded images, and `assets.extra/`."""
+def write(model, path: Path, metadata: dict[str, Any], of_pixels: bool = True) -> None:
+    """Writes the folder `path`, with signatures of uint8 and encoded images if it takes pixels, and `assets.extra/`."""
     frozen = freeze(model)
     predictor = _Predictor(frozen)
-    for dtype in SIGNATURES.values():
+    dtypes = {name: dtype for name, dtype in SIGNATURES.items() if of_pixels or dtype == "float32"}
+    for dtype in dtypes.values():
         predictor.__call__.get_concrete_function(tf.TensorSpec(frozen.inputs[0].shape, dtype, name="images"))
-    signatures = {name: named(frozen, dtype) for name, dtype in SIGNATURES.items()}
-    if frozen.inputs[0].shape[-1] in (1, 3):
+    signatures = {name: named(frozen, dtype) for name, dtype in dtypes.items()}
+    if of_pixels and frozen.inputs[0].shape[-1] in (1, 3):
         signatures[ENCODED] = _encoded(frozen)
     tf.saved_model.save(predictor, str(path), signatures=signatures)
     extra = path / "assets.extra"

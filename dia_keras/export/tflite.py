@@ -16,8 +16,6 @@ from .parity import ExportMismatchError, Runner
 from .tflite_int8 import to_int8
 from .tflite_int16 import to_int16x8
 
-TO_INTEGERS = {"int8": to_int8, "int16x8": to_int16x8}
-
 
 def write(
     model,
@@ -30,7 +28,9 @@ def write(
 ) -> None:
     """Writes the file `path`, with one signature, "images" to float32 "predictions", and its metadata behind it."""
     module = tf.Module()
-    signature = named(freeze(model, batch_size, native_groups=True, input_dtype=input_dtype))
+    integers_alone = input_dtype == "int8"
+    takes = "float32" if integers_alone else input_dtype
+    signature = named(freeze(model, batch_size, native_groups=True, input_dtype=takes))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([signature], module)
     if quantize in ("float16", "dynamic"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -38,10 +38,9 @@ def write(
         converter.target_spec.supported_types = [tf.float16]
     try:
         content = converter.convert()
-        if quantize in TO_INTEGERS:
-            assert representative is not None
-            batches = batches_of(batch_size, representative).astype(input_dtype)
-            content = TO_INTEGERS[quantize](content, batches)
+        if representative is not None:
+            batches = batches_of(batch_size, representative).astype(takes)
+            content = to_int8(content, batches, integers_alone) if quantize == "int8" else to_int16x8(content, batches)
     except (RuntimeError, ConverterError) as error:
         raise ValueError(
             f"`model` must consist of ops that TFLite has. Received: model={model.name!r}, {quantize=}. "
@@ -58,17 +57,21 @@ def write(
 def runners(path: Path, dtype: np.dtype) -> dict[str, Runner]:
     """Returns the file, which gets its images in batches of the size that it was made for."""
     signature = Interpreter(str(path)).get_signature_runner()
-    details = signature.get_input_details()["images"]
+    details, answers = signature.get_input_details()["images"], signature.get_output_details()["predictions"]
     batch_size = details["shape_signature"][0]
 
     def run(part):
+        if details["dtype"] == np.int8:
+            part = part.astype("int16") + details["quantization"][1]
         try:
-            return signature(images=part.astype(details["dtype"]))["predictions"]
+            predictions = signature(images=part.astype(details["dtype"]))["predictions"]
         except RuntimeError as error:
             raise ExportMismatchError(
                 "LiteRT cannot run the exported file, and nothing was written. With int8 or int16x8, it may lack the "
                 f"op for integers. Received from LiteRT: {error}"
             ) from error
+        scale, zero = answers["quantization"] if answers["dtype"] == np.int8 else (1.0, 0)
+        return (predictions.astype("float32") - zero) * scale
 
     def run_in_batches(images):
         return np.concatenate([run(part) for part in batches_of(batch_size, images)])[: len(images)]

@@ -9,7 +9,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 
-def calibrated(content: bytes, batches: np.ndarray) -> bytes:
+def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, float] | None = None) -> bytes:
     """Returns a float TFLite file with the smallest and largest value that each activation took.
 
     TFLite's calibrator gives others: it reads what an op took in after the op, which may have put its result in the
@@ -18,6 +18,7 @@ def calibrated(content: bytes, batches: np.ndarray) -> bytes:
     Args:
         content: The file.
         batches: What the file takes, `(n, batch, height, width, channels)`.
+        of_images: The range of what it takes, where that is not to be measured.
 
     Raises:
         ValueError: Where the file has loops or branches, or a value is not finite.
@@ -40,6 +41,8 @@ def calibrated(content: bytes, batches: np.ndarray) -> bytes:
             f"{graph.tensors[activations[int(np.argmin(np.isfinite(low) & np.isfinite(high)))]].name.decode()!r} is not"
         )
     for index, smallest, largest in zip(activations, low.tolist(), high.tolist(), strict=True):
+        if of_images and index in graph.inputs:
+            smallest, largest = of_images
         found = graph.tensors[index].quantization or schema.QuantizationParametersT()
         found.min, found.max = [smallest], [largest]
         graph.tensors[index].quantization = found

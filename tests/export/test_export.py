@@ -297,6 +297,35 @@ def test_ranges_of_activations_are_those_that_the_model_gives():
     assert graph.outputs == [outputs["MEAN"]], "as before"
 
 
+def test_file_of_integers_alone(tmp_path):
+    """As Edge TPUs and microcontrollers want it."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    model, images = randomized(small(attention="dia_lstm", classifier_activation=None)), load_samples()[0]
+    options = {"quantize": "int8", "input_dtype": "int8", "representative": images}
+    report = export.to_tflite(model, tmp_path / "model.tflite", images, **options)
+    interpreter = Interpreter(str(report.path))
+    (takes,), (gives,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert takes["dtype"] == gives["dtype"] == np.int8 and takes["quantization"] == (1.0, -128)
+    assert not {tensor["dtype"] for tensor in interpreter.get_tensor_details()} & {np.float32, np.float16}
+    assert report.partitions == 1
+    scale, zero = gives["quantization"]
+    answers = interpreter.get_signature_runner()
+    found = [answers(images=(image.astype("int16") - 128).astype("int8")[None])["predictions"] for image in images]
+    found, expected = (np.concatenate(found) - float(zero)) * scale, model.predict(images, verbose=0)
+    assert np.abs(found - expected).max() < 0.05 * np.ptp(expected, axis=0).max()
+    assert report.max_difference < 0.05 * np.ptp(expected, axis=0).max()
+
+
+def test_model_that_ends_in_float_is_not_one_of_integers_alone(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.ops.sin(keras.ops.mean(inputs / 255, (1, 2))))
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), "uint8")
+    options = {"quantize": "int8", "input_dtype": "int8", "representative": images}
+    with pytest.raises(ValueError, match=r"`model` must begin and end with ops .* takes int8 and gives float32"):
+        export.to_tflite(model, tmp_path / "model.tflite", images, **options)
+
+
 def with_dead_unit():
     """Returns a model whose hidden layer gives zero for all images, so that it has no range."""
     inputs = keras.Input((8, 8, 3))
@@ -404,6 +433,13 @@ def test_images_of_any_float_are_taken(dtype, tmp_path):
     model = backbones.resnet(8, "basic")
     for to_format, name in FORMATS.values():
         assert to_format(model, tmp_path / name, images).max_difference < 1e-5
+
+
+def test_saved_model_of_float_images_takes_no_pixels(tmp_path):
+    import tensorflow as tf
+
+    path = export.to_saved_model(backbones.resnet(8, "basic"), tmp_path / "model", load_samples()[0] / 255).path
+    assert list(tf.saved_model.load(str(path)).signatures) == ["serving_default"]
 
 
 @pytest.mark.parametrize(("exporter", "name"), [FORMATS["tflite"], FORMATS["onnx"]])
@@ -592,3 +628,21 @@ else:
     answers = ask(tmp_path / "model.tflite", arrays["images"])
     np.testing.assert_allclose(answers, arrays["expected"], atol=1e-5)
     assert {path.name for path in tmp_path.iterdir()} == {"answers.npz", "model.tflite"}
+
+
+def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_path):
+    from dia_keras.export.convert import answer_request
+
+    class Own(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    inputs = keras.Input((8, 8, 3))
+    keras.Model(inputs, Own()(inputs)).save(tmp_path / "model.keras")
+    np.savez(tmp_path / "arrays.npz", images=np.zeros((1, 8, 8, 3)), expected=np.zeros((1, 8, 8, 3)))
+    (tmp_path / "request.json").write_text("{}")
+    answer_request(tmp_path)
+    answer = json.loads((tmp_path / "result.json").read_text())
+    assert answer["value"].startswith(
+        "`model` must load in a process of TensorFlow: its own layers must be in a module"
+    )

@@ -140,7 +140,11 @@ IMAGES = np.zeros((4, 8, 8, 3), "uint8")
             {"quantize": "int8", "representative": IMAGES, "batch_size": None},
             "`batch_size` must be an integer for quantize='int8'",
         ),
-        ({"input_dtype": "int8"}, "`input_dtype` must be 'uint8' or 'float32'. Received: input_dtype='int8'"),
+        (
+            {"input_dtype": "int4"},
+            "`input_dtype` must be one of 'uint8', 'float32', 'int8'. Received: .*'int4'",
+        ),
+        ({"input_dtype": "int8"}, "`input_dtype` must not be 'int8' for quantize=None. Received: input_dtype='int8'"),
         (
             {"quantize": "int16x8", "representative": IMAGES, "input_dtype": "uint8"},
             "`input_dtype` must be 'float32' for quantize='int16x8'",
@@ -185,6 +189,8 @@ def test_onnx_is_quantized_to_int8_only(tmp_path):
         export.to_onnx(model(), tmp_path / "model.onnx", quantize="float16")
     with pytest.raises(ValueError, match=r"`representative` is for 'int8' only. Received: quantize=None"):
         export.to_onnx(model(), tmp_path / "model.onnx", representative=IMAGES)
+    with pytest.raises(ValueError, match=r"`input_dtype` must be one of 'uint8', 'float32'. Received: .*'int8'"):
+        export.to_onnx(model(), tmp_path / "model.onnx", quantize="int8", representative=IMAGES, input_dtype="int8")
     assert not list(tmp_path.iterdir())
 
 

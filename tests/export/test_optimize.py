@@ -230,6 +230,14 @@ def in_training():
     return keras.Model(inputs, keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 1)(inputs), training=True))
 
 
+def with_lora():
+    inputs = keras.Input((8, 8, 4))
+    convolution = keras.layers.Conv2D(8, 1)
+    model = keras.Model(inputs, keras.layers.BatchNormalization()(convolution(inputs)))
+    convolution.enable_lora(2)
+    return model
+
+
 def halved():
     inputs = keras.Input((8, 8, 4))
     return keras.Model(inputs, keras.layers.BatchNormalization()(HalfConv2D(8, 1)(inputs)))
@@ -253,6 +261,7 @@ def test_networks_in_a_model_are_rewritten_as_it_is():
         halved,
         in_training,
         twice,
+        with_lora,
         two_units,
         with_lambda,
         with_operations,
@@ -268,6 +277,7 @@ def test_networks_in_a_model_are_rewritten_as_it_is():
         "other convolution",
         "norm in training",
         "convolution called twice",
+        "convolution with LoRA",
         "two units",
         "lambda",
         "operations",
