@@ -4,7 +4,7 @@
 
 Each file is run and compared with the Keras model, and its accuracy measured on the whole test set; the ranges of
 activations are measured on `--representative` training images. An entry without weights is exported with its initial
-values, of seed 0, residual branches scaled down, and the statistics that its norms find in the first 50 of those
+values, of seed 0, residual branches scaled down, and the statistics that its norms find in up to 50 of those
 images; its accuracy is not measured. The reports go to `zoo/exports/NAME.json`; `make tables` makes `zoo/EXPORTS.md` of
 them. The files themselves are not kept. A form that the exporter refuses is reported with its message.
 """
@@ -26,7 +26,7 @@ from dia_keras.training.host import describe_run
 from dia_keras.training.run import load_data
 
 REPORTS = pathlib.Path(__file__).resolve().parent / "exports"
-#: Number of images that settle norms: 200 would take 13 GB in ResNet164, all of whose features are kept.
+#: Largest number of images that settle norms: a deep net keeps all its features of them in memory.
 SETTLING = 50
 #: Scale of residual branches before training: what DIA-LSTM multiplies them by at its start.
 DAMPED = 0.25

@@ -119,7 +119,7 @@ def exports() -> str:
     text += "".join(exports_of_trained(each) for each in found if each["entry"] in trained)
     text += (
         "\n## With initial values\n\nMB, and the largest difference to Keras. Residual branches are scaled down, and "
-        "norms settled on 50\nimages (`zoo/exports.py`): with plain initial values, deep nets make much of small "
+        "norms settled on\nup to 50 images (`zoo/exports.py`): with plain initial values, deep nets make much of small "
         "differences.\n\n"
     )
     return text + exports_of_untrained([each for each in found if each["entry"] not in trained])

@@ -1,7 +1,6 @@
 """The exporters."""
 
 import math
-import numbers
 import os
 import time
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from .arguments import (
     check_tolerance,
     images_for,
     input_dtype_for,
+    is_integer,
     labels_for,
     test_set,
 )
@@ -101,8 +101,9 @@ def to_tflite(
     """Exports a model as a TFLite file, for LiteRT on phones and small devices.
 
     Its one signature takes `images`, as the model takes them, and returns float32 `predictions`, however the file
-    computes in between. It is a zip archive, too, of `labels.txt` and `metadata.json`, as TFLite Metadata has it. It is
-    run with `ai_edge_litert`, and put in place only if it answers as `model.predict` does.
+    computes in between (but see `input_dtype`). It is a zip archive, too, of `labels.txt` and `metadata.json`, as
+    TFLite Metadata has it. It is run with `ai_edge_litert`, and put in place only if it answers as `model.predict`
+    does.
 
     Args:
         model: Functional `keras.Model`, see `to_saved_model`.
@@ -138,10 +139,11 @@ def to_tflite(
     >>> to_tflite(model, "dia_resnet20.tflite").size_bytes
     >>> to_tflite(model, "dia_resnet20_int8.tflite", quantize="int8", representative=train.images[:200])
     """
-    if batch_size is not None and not _is_integer(batch_size, 1, math.inf):
-        raise ValueError(f"`batch_size` must be a positive integer or None. Received: batch_size={batch_size!r}")
+    if batch_size is not None:
+        if not is_integer(batch_size, 1, math.inf):
+            raise ValueError(f"`batch_size` must be a positive integer or None. Received: batch_size={batch_size!r}")
+        batch_size = int(batch_size)
     check_quantization("tflite", quantize, representative)
-    batch_size = batch_size and int(batch_size)
     if quantize in CALIBRATED and batch_size is None:
         raise ValueError(f"`batch_size` must be an integer for quantize={quantize!r}. Received: batch_size=None")
     if tolerance is None:
@@ -197,17 +199,13 @@ def to_onnx(
 
     >>> to_onnx(model, "dia_resnet20.onnx").max_difference
     """
-    if not _is_integer(opset, 13, 18):
+    if not is_integer(opset, 13, 18):
         raise ValueError(f"`opset` must be an integer from 13 to 18. Received: opset={opset!r}")
     check_quantization("onnx", quantize, representative)
     if tolerance is None:
         tolerance = TOLERANCES[quantize]
     options = {"opset": int(opset), "quantize": quantize, "representative": representative}
     return _export("onnx", model, path, images, input_dtype, labels, optimize, test, tolerance, **options)
-
-
-def _is_integer(value, least: float, most: float) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= int(value) <= most
 
 
 def _export(

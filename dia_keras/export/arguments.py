@@ -85,6 +85,11 @@ def check_quantization(format: str, quantize, representative) -> None:
         raise ValueError(f"`representative` is for {calibrated} only. Received: quantize={quantize!r}")
 
 
+def is_integer(value, least: float, most: float) -> bool:
+    """Whether a value is an integer, Python's or NumPy's, within bounds."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= int(value) <= most
+
+
 def check_tolerance(tolerance) -> None:
     """Raises a `ValueError` where `tolerance` is not a number of at least 0."""
     if isinstance(tolerance, bool) or not isinstance(tolerance, numbers.Real) or not float(tolerance) >= 0:

@@ -151,7 +151,8 @@ def _convolution(conv, norm) -> tuple[keras.layers.Layer, list[np.ndarray]]:
     gamma, beta = _float64(norm.gamma) if norm.scale else 1.0, _float64(norm.beta) if norm.center else 0.0
     bias = _float64(conv.bias) if conv.use_bias else 0.0
     factor = gamma / np.sqrt(variance + norm.epsilon)
-    config = {name: value for name, value in conv.get_config().items() if not name.startswith("lora_")}  # in `kernel`
+    # What LoRA adds is in `kernel`.
+    config = {name: value for name, value in conv.get_config().items() if not name.startswith("lora_")}
     new = type(conv).from_config({**config, "use_bias": True})
     return new, [kernel * factor, (bias - mean) * factor + beta]
 

@@ -26,7 +26,7 @@ def write(
     quantize: str | None = None,
     representative: np.ndarray | None = None,
 ) -> None:
-    """Writes the file `path`, with one signature, "images" to float32 "predictions", and its metadata behind it."""
+    """Writes the file `path`, with one signature, "images" to "predictions", and its metadata behind it."""
     module = tf.Module()
     integers_alone = input_dtype == "int8"
     takes = "float32" if integers_alone else input_dtype

@@ -380,7 +380,7 @@ def test_calls_that_share_a_bias_have_it_in_their_own_scales(quantize, differenc
 
 @pytest.mark.parametrize("attention", ["dia_lstm", "dia_lstm_light", "lstm"])
 def test_shared_units_are_as_exact_in_int16_as_the_rest(attention, tmp_path):
-    """With biases that count, those of one call in the scale of another make two to five times this difference."""
+    """The biases are so large that those of one call in the scale of another would exceed the bound."""
     keras.utils.set_random_seed(0)
     model = backbones.resnet(
         14, "basic", attention=attention, preprocessing=normalization(), classifier_activation=None

@@ -235,6 +235,7 @@ def with_lora():
     convolution = keras.layers.Conv2D(8, 1)
     model = keras.Model(inputs, keras.layers.BatchNormalization()(convolution(inputs)))
     convolution.enable_lora(2)
+    convolution.lora_kernel_b.assign(keras.ops.ones_like(convolution.lora_kernel_b))
     return model
 
 
