@@ -235,7 +235,7 @@ def with_lora():
     convolution = keras.layers.Conv2D(8, 1)
     model = keras.Model(inputs, keras.layers.BatchNormalization()(convolution(inputs)))
     convolution.enable_lora(2)
-    convolution.lora_kernel_b.assign(keras.ops.ones_like(convolution.lora_kernel_b))
+    convolution.lora_kernel_b.assign(keras.ops.ones(convolution.lora_kernel_b.shape))
     return model
 
 
