@@ -7,6 +7,11 @@ activations are measured on `--representative` training images. An entry without
 values, of seed 0, residual branches scaled down, and the statistics that its norms find in up to 50 of those
 images; its accuracy is not measured. The reports go to `zoo/exports/NAME.json`; `make tables` makes `zoo/EXPORTS.md` of
 them. The files themselves are not kept. A form that the exporter refuses is reported with its message.
+
+With `--weights`, an entry is exported with those of a run that is not shipped, and its report goes to `--out`:
+
+    python zoo/exports.py dia_resnet164_cifar100 --weights runs/dia_resnet164_cifar100/final.weights.h5 \\
+        --out zoo/experiments/exports
 """
 
 import pathlib
@@ -67,12 +72,12 @@ def damp_branches(model: keras.Model) -> None:
             layer.gamma.assign(keras.ops.full(layer.gamma.shape, DAMPED))
 
 
-def export_all(name: str, representative: int, source: str | None, data_dir: str | None):
+def export_all(name: str, representative: int, weights: str | None, source: str | None, data_dir: str | None):
     """Returns the reports of an entry's exports in all forms, and format, quantization and reason of those refused."""
     card = zoo.card(name)
-    trained = card.weights is not None
+    trained = weights is not None or card.weights is not None
     keras.utils.set_random_seed(0)
-    model = zoo.load(name, weights="pretrained" if trained else None)
+    model = zoo.load(name, weights=weights or ("pretrained" if trained else None))
     data = load_data(card, source, data_dir)
     if not trained:
         damp_branches(model)
@@ -94,18 +99,33 @@ def export_all(name: str, representative: int, source: str | None, data_dir: str
 @click.command(help=__doc__)
 @click.argument("names", nargs=-1, required=True)
 @click.option("--representative", default=200, show_default=True, type=click.IntRange(1))
+@click.option("--weights", type=click.Path(exists=True, dir_okay=False), help="Weights of a run; with --out.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=pathlib.Path), help="Folder of the reports.")
 @data_options
 @without_traceback
-def main(names: tuple[str, ...], representative: int, source: str | None, data_dir: str | None):
-    REPORTS.mkdir(exist_ok=True)
+def main(
+    names: tuple[str, ...],
+    representative: int,
+    weights: str | None,
+    out: pathlib.Path | None,
+    source: str | None,
+    data_dir: str | None,
+):
+    if weights and (len(names) > 1 or not out or out.resolve() == REPORTS):
+        raise ValueError(
+            "`--weights` must come with one name and another folder of reports than that of the shipped weights. "
+            f"Received: {len(names)} names, --out {out}"
+        )
+    out = out or REPORTS
+    out.mkdir(parents=True, exist_ok=True)
     for name in names:
-        reports, refused = export_all(name, representative, source, data_dir)
+        reports, refused = export_all(name, representative, weights, source, data_dir)
         Console().print(table(reports, title=name))
         for each in refused:
             Console().print(f"{each['format']}, {each['quantize']}: {each['reason']}")
         found = [{**report.to_dict(), "path": report.path.name} for report in reports]
         record = {"entry": name, "exports": found, "refused": refused, "run": describe_run()}
-        write_json(REPORTS / f"{name}.json", record)
+        write_json(out / f"{name}.json", record)
 
 
 if __name__ == "__main__":

@@ -118,6 +118,12 @@ def exports() -> str:
     )
     text += "".join(exports_of_trained(each) for each in found if each["entry"] in trained)
     text += (
+        "\n## With weights of experiments\n\nOf short trainings, not in the zoo; how they came about stands in "
+        "[RECIPES.md](RECIPES.md).\n"
+    )
+    for path in sorted((EXPERIMENTS / "exports").glob("*.json")):
+        text += exports_of_trained(json.loads(path.read_text()))
+    text += (
         "\n## With initial values\n\nMB, and the largest difference to Keras. Residual branches are scaled down, and "
         "norms settled on\nup to 50 images (`zoo/exports.py`): with plain initial values, deep nets make much of small "
         "differences.\n\n"

@@ -1,4 +1,4 @@
-"""From a Keras model to one TensorFlow graph without variables, which all formats are made from."""
+"""From a Keras model to one TensorFlow graph, which all formats are made from."""
 
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -11,8 +11,9 @@ PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 GRADIENT = "_gradient_op_type"
 
 
-def freeze(model, batch_size: int | None = None, native_groups: bool = False, input_dtype: str = "float32"):
-    """Returns a concrete function: images `(batch_size, height, width, channels)` to predictions.
+def traced(model, batch_size: int | None = None, native_groups: bool = False, input_dtype: str = "float32"):
+    """Returns a concrete function with the model's variables: images `(batch_size, height, width, channels)` to
+    `[predictions]`.
 
     Args:
         model: Keras model with one input and one output, on the TensorFlow backend.
@@ -25,37 +26,44 @@ def freeze(model, batch_size: int | None = None, native_groups: bool = False, in
         ValueError: Where the model calls Python.
     """
     images = tf.TensorSpec((batch_size, *model.inputs[0].shape[1:]), input_dtype, name="images")
-    function = tf.function(lambda images: model(tf.cast(images, tf.float32), training=False))
+    function = tf.function(lambda images: [model(tf.cast(images, tf.float32), training=False)])
     with native_grouped_convolutions(native_groups):
         concrete = function.get_concrete_function(images)
-    frozen = convert_variables_to_constants_v2(concrete)
-    graph = frozen.graph.as_graph_def()
-    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-    if called := sorted({node.op for node in nodes} & PYTHON_OPS):
+    if called := sorted({node.op for node in _nodes(concrete.graph.as_graph_def())} & PYTHON_OPS):
         raise ValueError(
             "`model` must compute without calls of Python functions, which no file can hold. "
             f"Received: model={model.name!r} with {', '.join(called)}"
         )
-    return _without_gradients(frozen, graph, nodes)
+    return concrete
 
 
-def _without_gradients(frozen, graph, nodes):
+def freeze(model, batch_size: int | None = None, native_groups: bool = False, input_dtype: str = "float32"):
+    """Returns `traced(...)` with constants in the place of variables."""
+    function = traced(model, batch_size, native_groups, input_dtype)
+    marked = any(GRADIENT in node.attr for node in _nodes(function.graph.as_graph_def()))
+    frozen = convert_variables_to_constants_v2(function)
+    return _without_gradients(frozen) if marked else frozen
+
+
+def _nodes(graph) -> list:
+    return [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+
+
+def _without_gradients(frozen):
     """Returns the function without the gradients of their own that nodes have, as of swish: no file holds them."""
-    marked = [node for node in nodes if GRADIENT in node.attr]
-    if not marked:
-        return frozen
-    for node in marked:
-        del node.attr[GRADIENT]
+    graph = frozen.graph.as_graph_def()
+    for node in _nodes(graph):
+        node.attr.pop(GRADIENT, None)
     imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
     return imported.prune([x.name for x in frozen.inputs], [x.name for x in frozen.outputs])
 
 
-def named(frozen, dtype=None):
-    """Returns a frozen function as a signature: "images", of `dtype` or its own, to `{"predictions": ...}`."""
-    own = frozen.inputs[0]
+def named(function, dtype=None):
+    """Returns a function of `traced` or `freeze` as a signature: "images", of `dtype`, to `{"predictions": ...}`."""
+    own = function.inputs[0]
     images = tf.TensorSpec(own.shape, dtype or own.dtype, name="images")
-    function = tf.function(lambda images: {"predictions": frozen(tf.cast(images, own.dtype))[0]})
-    return function.get_concrete_function(images)
+    signature = tf.function(lambda images: {"predictions": function(tf.cast(images, own.dtype))[0]})
+    return signature.get_concrete_function(images)
 
 
 def inline_xla_calls(graph_def):

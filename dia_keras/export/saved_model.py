@@ -11,35 +11,43 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from .freeze import freeze, named
+from .freeze import freeze, named, traced
 from .parity import Runner
 
 SIGNATURES = {"serving_default": "float32", "serving_uint8": "uint8"}
 ENCODED = "serving_encoded"
 #: Ops that compute nothing.
-IDLE = ("Const", "Identity", "NoOp")
+IDLE = ("Const", "Identity", "NoOp", "ReadVariableOp")
+#: Largest number of weights that are constants, which run faster. Every signature, saved or run, has copies of them, so
+#: that of ResNeXt101, with 32 million, they would take gigabytes.
+CONSTANTS = 4_000_000
 
 
 class _Predictor(tf.Module):
-    def __init__(self, frozen):
+    def __init__(self, function, variables=()):
         super().__init__()
-        self._frozen = frozen
+        self._function = function
+        self._variables = list(variables)
 
     @tf.function
     def __call__(self, images):
-        return self._frozen(tf.cast(images, tf.float32))[0]
+        return self._function(tf.cast(images, tf.float32))[0]
 
 
 def write(model, path: Path, metadata: dict[str, Any], of_pixels: bool = True) -> None:
     """Writes the folder `path`, with signatures of uint8 and encoded images if it takes pixels, and `assets.extra/`."""
-    frozen = freeze(model)
-    predictor = _Predictor(frozen)
+    if model.count_params() <= CONSTANTS:
+        function = freeze(model)
+        predictor = _Predictor(function)
+    else:
+        function = traced(model)
+        predictor = _Predictor(function, [variable.value for variable in model.variables])
     dtypes = {name: dtype for name, dtype in SIGNATURES.items() if of_pixels or dtype == "float32"}
     for dtype in dtypes.values():
-        predictor.__call__.get_concrete_function(tf.TensorSpec(frozen.inputs[0].shape, dtype, name="images"))
-    signatures = {name: named(frozen, dtype) for name, dtype in dtypes.items()}
-    if of_pixels and frozen.inputs[0].shape[-1] in (1, 3):
-        signatures[ENCODED] = _encoded(frozen)
+        predictor.__call__.get_concrete_function(tf.TensorSpec(function.inputs[0].shape, dtype, name="images"))
+    signatures = {name: named(function, dtype) for name, dtype in dtypes.items()}
+    if of_pixels and function.inputs[0].shape[-1] in (1, 3):
+        signatures[ENCODED] = _encoded(function)
     tf.saved_model.save(predictor, str(path), signatures=signatures)
     extra = path / "assets.extra"
     extra.mkdir()
@@ -48,9 +56,9 @@ def write(model, path: Path, metadata: dict[str, Any], of_pixels: bool = True) -
         (extra / "labels.txt").write_text("\n".join(metadata["labels"]) + "\n")
 
 
-def _encoded(frozen):
-    """Returns a frozen function as a signature of JPEG, PNG, GIF or BMP bytes, of which it takes the scaled centre."""
-    height, width, channels = frozen.inputs[0].shape[1:]
+def _encoded(function):
+    """Returns the function as a signature of JPEG, PNG, GIF or BMP bytes, of which it takes the scaled centre."""
+    height, width, channels = function.inputs[0].shape[1:]
 
     def decode(data):
         image = tf.io.decode_image(data, channels, expand_animations=False)
@@ -62,7 +70,7 @@ def _encoded(frozen):
 
     def predict(encoded):
         images = tf.map_fn(decode, encoded, fn_output_signature=tf.TensorSpec((height, width, channels), tf.float32))
-        return {"predictions": frozen(images)[0]}
+        return {"predictions": function(images)[0]}
 
     return tf.function(predict).get_concrete_function(tf.TensorSpec((None,), tf.string, name="encoded"))
 

@@ -13,6 +13,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from .freeze import freeze, named
 from .parity import ExportMismatchError, Runner
+from .tflite_delegate import PART, with_casts_of_images_first
 from .tflite_int8 import to_int8
 from .tflite_int16 import to_int16x8
 
@@ -37,7 +38,7 @@ def write(
     if quantize == "float16":
         converter.target_spec.supported_types = [tf.float16]
     try:
-        content = converter.convert()
+        content = with_casts_of_images_first(converter.convert())
         if representative is not None:
             batches = batches_of(batch_size, representative).astype(takes)
             content = to_int8(content, batches, integers_alone) if quantize == "int8" else to_int16x8(content, batches)
@@ -91,4 +92,4 @@ def anatomy(path: Path) -> dict[str, Any]:
     interpreter = Interpreter(str(path))
     interpreter.allocate_tensors()
     ops = Counter(op["op_name"] for op in interpreter._get_ops_details())
-    return {"partitions": ops.pop("DELEGATE", 0), "ops": dict(ops.most_common())}
+    return {"partitions": ops.pop(PART, 0), "ops": dict(ops.most_common())}

@@ -7,16 +7,19 @@ from tensorflow.lite.python.convert import deduplicate_readonly_buffers, mlir_qu
 from tensorflow.lite.python.util import modify_model_io_type
 
 from .tflite_calibration import calibrated
+from .tflite_delegate import delegated
 
 #: XNNPACK takes no op whose scales of input and weights, multiplied, are as many of the output's.
 MAX_SCALE_RATIO = 256
 
 
 def to_int8(content: bytes, batches: np.ndarray, integers_alone: bool = False) -> bytes:
-    """Returns a float file in int8, with those ops left in float that XNNPACK would refuse the whole file for.
+    """Returns a float file in int8, but for some ops that LiteRT's CPU delegate, XNNPACK, does not take in int8.
 
-    They are layers that gave nothing but zeros for the representative images, such as hidden layers of one dead unit,
-    and so have no range.
+    Those for which it would refuse the whole file are left in float: layers that gave nothing but zeros for the
+    representative images, such as hidden layers of one dead unit, and so have no range. And those that would divide the
+    file into more parts, unless integers alone are asked for: softmax, square roots, average pooling, and sums and
+    products whose scales are too far apart.
 
     Args:
         content: The float file.
@@ -39,7 +42,29 @@ def to_int8(content: bytes, batches: np.ndarray, integers_alone: bool = False) -
                 "`model` must begin and end with ops that TFLite has in int8 for `input_dtype='int8'`. Received: model "
                 f"that takes {takes['dtype'].__name__} and gives {gives['dtype'].__name__}"
             )
+    else:
+        quantized = in_fewer_parts(with_ranges, quantized, names)
     return deduplicate_readonly_buffers(quantized)
+
+
+def in_fewer_parts(with_ranges: bytes, quantized: bytes, in_float: list[str]) -> bytes:
+    """Returns a quantized file with more ops in float than those of `in_float`, where that makes for fewer parts."""
+
+    def quantized_but_for(names):
+        # Softmax by its kind: the op that gives the predictions is not called as in the float file.
+        return mlir_quantize(with_ranges, denylisted_nodes=[*in_float, *names], denylisted_ops={"SOFTMAX"})
+
+    try:
+        parts, outside = delegated(quantized)
+        integers = {name for name, dtype in outside.items() if dtype == np.int8}
+        if not integers:
+            return quantized
+        candidate = quantized_but_for(integers)
+        if in_vain := integers & delegated(candidate)[1].keys():
+            candidate = quantized_but_for(integers - in_vain)
+        return candidate if delegated(candidate)[0] < parts else quantized
+    except RuntimeError:
+        return quantized  # what LiteRT cannot run is refused when it is compared with the model
 
 
 def ops_without_range(content: bytes) -> list[str]:

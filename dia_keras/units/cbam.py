@@ -65,7 +65,9 @@ class CBAM(MLPModule):
     def spatial_attention(self, features):
         """Returns the map of the pixels."""
         axis = self.channel_axis
-        maps = ops.stack([ops.max(features, axis=axis), ops.mean(features, axis=axis)], axis=-1)
+        # Not `stack`, for which LiteRT's CPU delegate has no op.
+        maps = [ops.expand_dims(reduce(features, axis=axis), -1) for reduce in (ops.max, ops.mean)]
+        maps = ops.concatenate(maps, axis=-1)
         convolved = ops.conv(maps, self.kernel, padding="same", data_format="channels_last")
         return ops.expand_dims(ops.sigmoid(ops.squeeze(convolved, -1)), axis)
 

@@ -52,6 +52,9 @@ NETS = {
     "sequential": lambda: keras.Sequential([keras.Input((32, 32, 3)), normalization(), small(), keras.layers.ReLU()]),
 }
 
+#: Number of parts for LiteRT's delegate, where not 1. It has no op for what Keras' adaptive pooling does: gather.
+PARTS = {"spa, of uneven parts": 5}
+
 
 def randomized(model):
     """Gives batch norms, and what starts at zero, values as of a trained net, so that no mistake with them can hide."""
@@ -78,6 +81,7 @@ def test_every_format_answers_as_the_model_does(net, tmp_path):
         report = to_format(model, tmp_path / name)
         assert report.format == format and report.path == tmp_path / name
         assert report.max_difference < 1e-5 and report.seconds > 0
+        assert report.partitions == (PARTS.get(net, 1) if format == "tflite" else None)
         np.testing.assert_allclose(ask(report.path, images), expected, rtol=1e-4, atol=1e-5)
     assert {path.name for path in tmp_path.iterdir()} == {name for _, name in FORMATS.values()}
 
@@ -123,6 +127,25 @@ def test_labels_and_normalization_travel_with_every_file(tmp_path):
         assert metadata["labels"] == labels and metadata["input"]["shape"] == [32, 32, 3]
         np.testing.assert_allclose(metadata["normalization"]["mean"], [125.3, 123.0, 113.9], rtol=1e-6)
         np.testing.assert_allclose(metadata["normalization"]["std"], np.sqrt([3969.0, 3869.0, 4070.0]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["relu", "silu"])
+def test_saved_model_of_many_weights_has_them_as_variables(activation, monkeypatch, tmp_path):
+    saved_model = importlib.import_module("dia_keras.export.saved_model")
+    small_net = randomized(small(attention="dia_lstm"))
+    inputs = keras.Input(small_net.input_shape[1:])
+    model = keras.Model(inputs, keras.layers.Dense(3, activation)(keras.layers.Dropout(0.5)(small_net(inputs))))
+    images = load_samples()[0]
+    as_constants = export.to_saved_model(model, tmp_path / "constants", images)
+    monkeypatch.setattr(saved_model, "CONSTANTS", model.count_params() - 1)
+    as_variables = export.to_saved_model(model, tmp_path / "variables", images)
+    np.testing.assert_allclose(ask(as_variables.path, images), model.predict(images, verbose=0), rtol=1e-4, atol=1e-5)
+    assert as_variables.ops == as_constants.ops
+    sizes = [
+        sum(path.stat().st_size for path in (report.path / "variables").iterdir())
+        for report in (as_constants, as_variables)
+    ]
+    assert sizes[0] < 1000 < 3 * small_net.count_params() < sizes[1]
 
 
 def test_saved_model_decodes_and_resizes_image_files(tmp_path):
@@ -257,10 +280,38 @@ def test_quantized_tflite_is_smaller_and_answers_nearly_the_same(quantize, bytes
     path = tmp_path / "model.tflite"
     report = export.to_tflite(model, path, quantize=quantize, representative=images if "int" in quantize else None)
     assert_near(path, model, images, 0.05)
+    assert report.partitions == (0 if quantize == "int16x8" else 1)
     assert report.size_bytes < (bytes_a_weight + 0.7) * model.count_params()
     tensors = Interpreter(str(path)).get_tensor_details()
     kernels = [tensor["dtype"] for tensor in tensors if tuple(tensor["shape"]) == (64, 3, 3, 64)]
     assert np.dtype(dtype) in [np.dtype(kernel) for kernel in kernels]
+
+
+@pytest.mark.parametrize("net", [name for name in NETS if name not in ("features", "sequential")])
+def test_integer_file_is_one_part_for_the_delegate(net, tmp_path):
+    model = randomized(NETS[net]())
+    height, width = model.input_shape[1:3]
+    images = np.tile(load_samples()[0], (1, 2, 2, 1))[:, :height, :width]
+    report = export.to_tflite(model, tmp_path / "model.tflite", quantize="int8", representative=images)
+    assert report.partitions == PARTS.get(net, 1)
+    assert_near(report.path, model, images, 0.2)
+
+
+def test_op_that_the_delegate_has_in_no_form_stays_in_int8(tmp_path):
+    """To leave it in float would gain nothing; the square root beside it is left in float."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    inputs = keras.Input((8, 8, 3))
+    scaled = keras.layers.Rescaling(1 / 255)(inputs)
+    features = keras.layers.Conv2D(4, 3)(keras.ops.flip(keras.layers.Conv2D(4, 1)(scaled), axis=2))
+    model = keras.Model(inputs, keras.layers.Dense(5)(keras.ops.sqrt(keras.ops.var(features, (1, 2)))))
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), "uint8")
+    path = export.to_tflite(model, tmp_path / "model.tflite", quantize="int8", representative=images).path
+    interpreter = Interpreter(str(path))
+    tensors = {tensor["index"]: tensor["dtype"] for tensor in interpreter.get_tensor_details()}
+    dtypes = {op["op_name"]: tensors[op["outputs"][0]] for op in interpreter._get_ops_details()}
+    assert dtypes["REVERSE_V2"] == np.int8 and dtypes["SQRT"] == np.float32
+    assert_near(path, model, images, 0.15)
 
 
 def test_integer_file_computes_in_integers(tmp_path):

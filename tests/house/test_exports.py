@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from dia_keras import export
+from dia_keras import export, zoo
 
 NAME = "eca_resnet20_cifar10"
 
@@ -46,3 +46,21 @@ def test_forms_are_reported_and_so_are_refusals(script, npz, monkeypatch):
     assert exported["top1"] is None and 0 < exported["max_difference"] < 0.05
     reason = "`model` cannot be had in this form"
     assert found["refused"] == [{"format": "refuse", "quantize": "float16", "reason": reason}]
+
+
+@pytest.mark.tensorflow
+def test_weights_of_a_run_have_their_accuracy_measured(script, npz, monkeypatch, tmp_path):
+    monkeypatch.setattr(script, "FORMS", ((export.to_tflite, "model.tflite", {}),))
+    keras.utils.set_random_seed(1)
+    model = zoo.load(NAME, weights=None)
+    model.save_weights(tmp_path / "run.weights.h5")
+    options = ["--weights", str(tmp_path / "run.weights.h5"), "--data", str(npz)]
+    result = CliRunner().invoke(script.main, [NAME, *options, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    (exported,) = json.loads((tmp_path / "out" / f"{NAME}.json").read_text())["exports"]
+    with np.load(npz) as data:
+        right = model.predict(data["x_test"], verbose=0).argmax(-1) == data["y_test"].ravel()
+    assert exported["top1"] == exported["model_top1"] == right.mean()
+    refused = CliRunner().invoke(script.main, [NAME, *options])
+    assert refused.exit_code and "`--weights` must come with one name" in refused.output
+    assert not script.REPORTS.exists()
