@@ -53,7 +53,8 @@ def to_saved_model(
     the bytes of JPEG or PNG files, upright ones (it does not read EXIF orientation), and scales their centres to the
     model's size. All return `predictions`. Where `images` are float, the file takes float32 only, since the model's
     images may not be pixel values.
-    `assets.extra` has labels and metadata. The folder is loaded, run, and put in place only if it answers as
+    `assets.extra` has labels and metadata. Up to four million weights are constants of the graph, which runs faster;
+    where there are more, they are variables, which takes less memory. The folder is loaded, run, and put in place only if it answers as
     `model.predict` does.
 
     Args:
@@ -112,7 +113,8 @@ def to_tflite(
         quantize: What the file holds and computes in: `None` is float32; `"float16"` halves the weights, which are made
             float32 again when it is loaded; `"dynamic"` has int8 weights, and quantises what flows at each run;
             `"int8"` has int8 weights and int8 activations; `"int16x8"` has int8 weights and int16 activations.
-            What TFLite has in float only, such as the square root of SRM in int16, computes in float.
+            What TFLite has in float only, such as the square root of SRM in int16, computes in float; in int8 so does
+            what would divide the file into more parts for LiteRT's CPU delegate, such as the softmax at the end.
         representative: Training images, `(n, height, width, channels)`, uint8 or float, on which the ranges of the
             activations are measured: a hundred or more, for `"int8"` and `"int16x8"` only.
         batch_size: Number of images the file takes at a time. `None` is any number, which runs slower on one image.
