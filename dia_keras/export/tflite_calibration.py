@@ -8,12 +8,36 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
+#: Ops that only move values or choose among them, and in integers have one scale for all that they take and give.
+SAME_SCALE = {
+    "CONCATENATION",
+    "EXPAND_DIMS",
+    "GATHER",
+    "MAXIMUM",
+    "MAX_POOL_2D",
+    "MINIMUM",
+    "PACK",
+    "PAD",
+    "REDUCE_MAX",
+    "REDUCE_MIN",
+    "RESHAPE",
+    "REVERSE_V2",
+    "SLICE",
+    "SPLIT",
+    "SPLIT_V",
+    "SQUEEZE",
+    "STRIDED_SLICE",
+    "TRANSPOSE",
+    "UNPACK",
+}
 
 def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, float] | None = None) -> bytes:
     """Returns a float TFLite file with the smallest and largest value that each activation took.
 
     TFLite's calibrator gives others: it reads what an op took in after the op, which may have put its result in the
-    same place; and it is slow, above all in grouped convolutions.
+    same place; and it is slow, above all in grouped convolutions. And where TFLite's quantizer wants one scale, it takes
+    that of the result: of the largest values of a map, say, for the map, and cuts off the others. So what must have one
+    scale has one range here.
 
     Args:
         content: The file.
@@ -40,6 +64,7 @@ def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, floa
             "`model` must compute finite values from the `representative` images. Received: a model whose "
             f"{graph.tensors[activations[int(np.argmin(np.isfinite(low) & np.isfinite(high)))]].name.decode()!r} is not"
         )
+    _join(model, graph, activations, low, high)
     for index, smallest, largest in zip(activations, low.tolist(), high.tolist(), strict=True):
         if of_images and index in graph.inputs:
             smallest, largest = of_images
@@ -65,6 +90,21 @@ def values_of(content: bytes, indices: list[int], batches: np.ndarray) -> Iterat
         interpreter.set_tensor(images["index"], batch)
         interpreter.invoke()
         yield [interpreter.get_tensor(index) for index in indices]
+
+
+def _join(model, graph, activations: list[int], low: np.ndarray, high: np.ndarray) -> None:
+    """Gives activations that must have one scale the range of all of them, in `low` and `high`."""
+    place = {index: position for position, index in enumerate(activations)}
+    groups = [
+        [place[index] for index in (*op.inputs, *op.outputs) if index in place]
+        for op in graph.operators
+        if flatbuffer_utils.opcode_to_name(model, op.opcodeIndex) in SAME_SCALE
+    ]
+    before = None
+    while before != (low.tolist(), high.tolist()):
+        before = low.tolist(), high.tolist()
+        for group in filter(None, groups):
+            low[group], high[group] = low[group].min(), high[group].max()
 
 
 def _float_activations(model, graph) -> list[int]:
