@@ -54,8 +54,8 @@ def to_saved_model(
     model's size. All return `predictions`. Where `images` are float, the file takes float32 only, since the model's
     images may not be pixel values.
     `assets.extra` has labels and metadata. Up to four million weights are constants of the graph, which runs faster;
-    where there are more, they are variables, which takes less memory. The folder is loaded, run, and put in place only if it answers as
-    `model.predict` does.
+    where there are more, they are variables, which takes less memory. The folder is loaded, run, and put in place only
+    if it answers as `model.predict` does.
 
     Args:
         model: Functional `keras.Model`, built on any backend, from images of a fixed size, channels last, to one

@@ -31,13 +31,14 @@ SAME_SCALE = {
     "UNPACK",
 }
 
+
 def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, float] | None = None) -> bytes:
     """Returns a float TFLite file with the smallest and largest value that each activation took.
 
     TFLite's calibrator gives others: it reads what an op took in after the op, which may have put its result in the
-    same place; and it is slow, above all in grouped convolutions. And where TFLite's quantizer wants one scale, it takes
-    that of the result: of the largest values of a map, say, for the map, and cuts off the others. So what must have one
-    scale has one range here.
+    same place; and it is slow, above all in grouped convolutions. And where TFLite's quantizer wants one scale, it
+    takes that of the result: of the largest values of a map, say, for the map, and cuts off the others. So what must
+    have one scale has one range here.
 
     Args:
         content: The file.
