@@ -12,8 +12,9 @@ GRADIENT = "_gradient_op_type"
 
 
 def traced(model, batch_size: int | None = None, native_groups: bool = False, input_dtype: str = "float32"):
-    """Returns a concrete function with the model's variables: images `(batch_size, height, width, channels)` to
-    `[predictions]`.
+    """Returns a concrete function that reads the model's variables: images to `[predictions]`.
+
+    Images are `(batch_size, height, width, channels)`.
 
     Args:
         model: Keras model with one input and one output, on the TensorFlow backend.

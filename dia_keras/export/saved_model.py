@@ -18,8 +18,8 @@ SIGNATURES = {"serving_default": "float32", "serving_uint8": "uint8"}
 ENCODED = "serving_encoded"
 #: Ops that compute nothing.
 IDLE = ("Const", "Identity", "NoOp", "ReadVariableOp")
-#: Largest number of weights that are constants, which run faster. Every signature, saved or run, has copies of them, so
-#: that of ResNeXt101, with 32 million, they would take gigabytes.
+#: Largest number of weights that are constants, which run faster. Every signature makes copies of them when it is saved
+#: and when it runs: gigabytes, for the 32 million of ResNeXt101.
 CONSTANTS = 4_000_000
 
 
