@@ -14,6 +14,7 @@ With `--weights`, an entry is exported with those of a run that is not shipped, 
         --out zoo/experiments/exports
 """
 
+import gc
 import pathlib
 import re
 import tempfile
@@ -93,6 +94,7 @@ def export_all(name: str, representative: int, weights: str | None, source: str 
             except ValueError as error:
                 format, quantize = exporter.__name__.removeprefix("to_"), options.get("quantize")
                 refused.append({"format": format, "quantize": quantize, "reason": str(error)})
+            gc.collect()  # TensorFlow's graphs hold each other, and copies of the weights
     return reports, refused
 
 
