@@ -19,7 +19,7 @@ ENCODED = "serving_encoded"
 #: Ops that compute nothing.
 IDLE = ("Const", "Identity", "NoOp", "ReadVariableOp")
 #: Largest number of weights that are constants, which run faster. Every signature makes copies of them when it is saved
-#: and when it runs: gigabytes, for the 32 million of ResNeXt101.
+#: and when it runs, which is too much memory for the 32 million of ResNeXt101.
 CONSTANTS = 4_000_000
 
 
