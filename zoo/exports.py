@@ -17,6 +17,7 @@ With `--weights`, an entry is exported with those of a run that is not shipped, 
 import gc
 import pathlib
 import re
+import resource
 import tempfile
 
 import click
@@ -98,6 +99,11 @@ def export_all(name: str, representative: int, weights: str | None, source: str 
     return reports, refused
 
 
+def peak_memory() -> int:
+    """Returns bytes: the most that this process has held so far, and the most that one of its children has."""
+    return 1024 * sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
 @click.command(help=__doc__)
 @click.argument("names", nargs=-1, required=True)
 @click.option("--representative", default=200, show_default=True, type=click.IntRange(1))
@@ -126,7 +132,8 @@ def main(
         for each in refused:
             Console().print(f"{each['format']}, {each['quantize']}: {each['reason']}")
         found = [{**report.to_dict(), "path": report.path.name} for report in reports]
-        record = {"entry": name, "exports": found, "refused": refused, "run": describe_run()}
+        record = {"entry": name, "exports": found, "refused": refused, "peak_memory": peak_memory()}
+        record["run"] = describe_run()
         write_json(out / f"{name}.json", record)
 
 

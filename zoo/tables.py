@@ -171,6 +171,9 @@ def exports_of_untrained(found) -> str:
     for reason, entries in entries_by_reason.items():
         text += f"\nRefused for {', '.join(entries)}: {reason}\n"
     text += "\nMeasured by `python zoo/exports.py ENTRY`; the commands and hosts stand in the reports.\n"
+    if measured := [each for each in found if "peak_memory" in each]:
+        most = max(measured, key=lambda each: each["peak_memory"])
+        text += f"Of those, {most['entry']} took most memory: {most['peak_memory'] / 1e9:.1f} GB at the peak.\n"
     return text
 
 

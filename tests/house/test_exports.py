@@ -45,6 +45,7 @@ def test_forms_are_reported_and_so_are_refusals(script, npz, monkeypatch):
     # Without weights there is no accuracy; with settled norms there are differences to see.
     assert exported["top1"] is None and 0 < exported["max_difference"] < 0.05
     reason = "`model` cannot be had in this form"
+    assert 1e8 < found["peak_memory"] < 1e11  # bytes: more than Python with TensorFlow, less than a machine
     assert found["refused"] == [{"format": "refuse", "quantize": "float16", "reason": reason}]
 
 
