@@ -11,10 +11,12 @@ from pathlib import Path
 def staged(path: Path) -> Iterator[Path]:
     """Gives a path to write a file or folder to, and moves it to `path` if the block ends without an error.
 
-    The path given is in a new folder beside `path`, which is removed with all that is left in it.
+    The path given is in a new folder beside `path`, which is removed with all that is left in it. A file replaces a
+    file at `path`, and a folder replaces a file or a folder with all that is in it.
 
     Raises:
-        ValueError: Where the folder of `path` does not exist or may not be written to.
+        ValueError: Where the folder of `path` does not exist or may not be written to, or where a file would replace a
+            folder.
     """
     try:
         folder = tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent)
@@ -26,6 +28,8 @@ def staged(path: Path) -> Iterator[Path]:
         new, old = Path(name, path.name), Path(name, "replaced")
         yield new
         if path.is_dir():
+            if not new.is_dir():
+                raise ValueError(f"`path` must not be a folder, where a file is to be. Received: path='{path}'")
             path.rename(old)  # a folder cannot replace one that is not empty
         try:
             new.replace(path)
@@ -38,7 +42,7 @@ def staged(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Writes a text file."""
     with staged(path) as new:
-        new.write_text(text)
+        new.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: dict | list) -> None:

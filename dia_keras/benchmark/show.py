@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..files import staged, write_json
 from ..training.host import describe_run
@@ -14,7 +14,8 @@ from .measure import Measurement
 
 def table(measurements: Sequence[Measurement]) -> Table:
     """Returns measurements as a table for the terminal."""
-    shown = Table("network", "runtime", "batch", "threads", "ms", "images/s", "ratio")
+    network = Column("network", overflow="fold")  # names differ at their ends
+    shown = Table(network, "runtime", "batch", "threads", "ms", "images/s", "ratio")
     for each in measurements:
         shown.add_row(
             each.network,

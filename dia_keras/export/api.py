@@ -4,7 +4,6 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import keras
@@ -18,18 +17,18 @@ from .arguments import (
     TOLERANCES,
     check_model,
     check_packages,
-    check_path,
     check_quantization,
     check_tolerance,
     images_for,
     input_dtype_for,
     is_integer,
     labels_for,
+    path_for,
     test_set,
 )
 from .convert import convert_and_check
 from .metadata import describe
-from .precision import in_float32
+from .precision import check_twin, in_float32
 from .report import ExportReport
 
 PathLike = str | os.PathLike[str]
@@ -214,10 +213,9 @@ def _export(
     format: str, model, path, images, input_dtype, labels, optimize, test, tolerance: float, **options
 ) -> ExportReport:
     start = time.perf_counter()
-    path = Path(path).absolute()
     check_packages(format)
     check_model(model)
-    check_path(format, path)
+    path = path_for(format, path)
     labels = labels_for(model, labels)
     check_tolerance(tolerance)
     tolerance = float(tolerance)
@@ -228,15 +226,18 @@ def _export(
         representative = options["representative"] = images_for(model, representative, "representative")
     test = test_set(model, test)
     if format == "saved_model":  # which takes several dtypes
-        options["of_pixels"] = images.dtype == np.uint8
+        of_pixels = options["of_pixels"] = images.dtype == np.uint8
     else:
         given = {"images": images, "representative": representative, "test images": test[0] if test else None}
         input_dtype = options["input_dtype"] = input_dtype_for(format, input_dtype, quantize, **given)
-    model = in_float32(model)
+        of_pixels = all(each is None or each.dtype == np.uint8 for each in given.values())
+    trained, model = model, in_float32(model)
     expected = model.predict(images.astype("float32"), verbose=0)
+    if model is not trained:
+        check_twin(trained, images, expected)
     # XLA, which may compile a SavedModel, gains by pooling before the last convolution; other runtimes do not.
     network = inference.optimize(model, pool_first=format == "saved_model") if optimize else model
-    options["metadata"] = describe(model, input_dtype, labels)
+    options["metadata"] = describe(model, input_dtype, labels, of_pixels)
     with staged(path) as target:
         found = convert_and_check(format, network, target, images, expected, tolerance, options, test)
         size = size_of(target)

@@ -31,8 +31,27 @@ def check_packages(format: str) -> None:
         raise ImportError(f"`to_{format}` needs {', '.join(missing)}. Install with `pip install dia_keras[export]`")
 
 
-def check_path(format: str, path: Path) -> None:
-    """Raises a `ValueError` where `path` is not a name for the format, or something else is there."""
+def path_for(format: str, path) -> Path:
+    """Returns the absolute path of the file or folder to write.
+
+    Raises:
+        ValueError: Where `path` is not a name for the format, or something else is there.
+    """
+    try:
+        absolute = Path(path).absolute()
+        _check_path(format, absolute)
+    except TypeError as error:
+        raise ValueError(f"`path` must be a string or a `pathlib.Path`. Received: path={path!r}") from error
+    except OSError as error:  # a name that is too long
+        raise ValueError(
+            f"`path` must be one that can be written ({error.strerror}). Received: path={path!r}"
+        ) from error
+    return absolute
+
+
+def _check_path(format: str, path: Path) -> None:
+    if "\0" in str(path):
+        raise ValueError(f"`path` must not have a null character. Received: path={str(path)!r}")
     suffix = SUFFIXES.get(format)
     if suffix is None:
         if path.resolve() == Path.cwd():
@@ -51,9 +70,19 @@ def check_model(model) -> None:
             f"`model` must be built: begin it with `keras.Input((height, width, channels))`. Received: model={model!r}"
         )
     has_inputs = isinstance(model, keras.Model) and getattr(model, "inputs", None)
-    if not has_inputs or len(model.inputs) != 1 or not _has_one_output(model):
+    if not has_inputs or len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
             f"`model` must be a functional `keras.Model` with one input and one output. Received: model={model!r}"
+        )
+    if not isinstance(model, keras.Sequential) and isinstance(model.output, dict):
+        raise ValueError(
+            "`model` must return its predictions alone, as `keras.Model(model.inputs, model.outputs)` does. "
+            f"Received: model={model.name!r}, which returns a dict of {', '.join(map(repr, model.output))}"
+        )
+    if tuple(model.outputs[0].shape)[:1] != (model.inputs[0].shape[0],):
+        raise ValueError(
+            "`model` must return predictions of every image, `(batch, ...)`. "
+            f"Received: model={model.name!r} with an output of shape {tuple(model.outputs[0].shape)}"
         )
     shape = tuple(model.inputs[0].shape[1:])
     if len(shape) != 3 or None in shape:
@@ -66,11 +95,6 @@ def check_model(model) -> None:
             "`model` must be channels-last: call `keras.config.set_image_data_format('channels_last')`, build it again "
             f"and copy the weights. Received: model={model.name!r} with channels_first layers"
         )
-
-
-def _has_one_output(model) -> bool:
-    # An output alone in a dict or a list is one in `outputs`, too, but not in what `predict` returns.
-    return isinstance(model, keras.Sequential) or isinstance(model.output, keras.KerasTensor)
 
 
 def check_quantization(format: str, quantize, representative) -> None:
@@ -152,7 +176,7 @@ def test_set(model: keras.Model, test) -> tuple[np.ndarray, np.ndarray] | None:
         return None
     if not isinstance(test, tuple) or len(test) != 2:
         raise ValueError(f"`test` must be images and labels, `(images, labels)`. Received: {type(test).__name__}")
-    images, labels = images_for(model, test[0], "test images"), np.asarray(test[1])
+    images, labels = images_for(model, test[0], "test images"), _array("test labels", test[1])
     classes = model.outputs[0].shape[1:]
     if len(classes) != 1 or classes[0] == 1:
         raise ValueError(f"`test` is for models of two classes and more. Received: a model whose output has {classes=}")
@@ -187,7 +211,7 @@ def images_for(model: keras.Model, images, argument: str = "images") -> np.ndarr
         if shape[-1] != 3:
             raise ValueError(f"`images` must be given for a model whose images are not RGB, but of shape {shape}")
         return _resized(load_samples()[0], *shape[:2])
-    images = np.asarray(images)
+    images = _array(argument, images)
     real = images.dtype == np.uint8 or np.issubdtype(images.dtype, np.floating)
     if not real or images.shape[1:] != shape or len(images) == 0:
         raise ValueError(
@@ -197,6 +221,13 @@ def images_for(model: keras.Model, images, argument: str = "images") -> np.ndarr
     if not np.isfinite(images).all():
         raise ValueError(f"`{argument}` must be finite. Received: {argument} with NaN or infinite values")
     return images if images.dtype == np.uint8 else images.astype("float32")
+
+
+def _array(argument: str, values) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"`{argument}` must be one array. NumPy says: {error}") from error
 
 
 def _resized(images: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import numpy as np
 
 from . import parity
 from .accuracy import top1
+from .errors import ExportError, ExportMismatchError
 
 
 def convert_and_check(
@@ -41,10 +43,29 @@ def convert_and_check(
 
     Raises:
         ExportMismatchError: Where the difference is larger.
+        ExportError: Where the model cannot be converted.
         RuntimeError: Where the TensorFlow process failed.
     """
     if keras.backend.backend() != "tensorflow":
         return _in_tensorflow_process(format, model, path, images, expected, tolerance, options, test)
+    try:
+        return _converted_and_checked(format, model, path, images, expected, tolerance, options, test)
+    except (ExportError, OSError, MemoryError):
+        raise
+    except Exception as error:  # what TensorFlow, a converter or a runtime says of a model that is not for it
+        raise ExportError(
+            f"`model` must be one that {format} can hold and run. Received: model={model.name!r}. The conversion ended "
+            f"in {type(error).__name__}: {_reason(error)}"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Returns the line of an error that says most: TensorFlow's last one, or that before the arguments in Keras'."""
+    text = re.sub(r"\x1b\[\d+m", "", str(error)).split("Arguments received by")[0].strip()
+    return text.splitlines()[-1].strip() if text else "no message"
+
+
+def _converted_and_checked(format, model, path, images, expected, tolerance, options, test) -> dict[str, Any]:
     module = importlib.import_module(f".{format}", __package__)
     start = time.perf_counter()
     module.write(model, path, **options)
@@ -62,7 +83,7 @@ def convert_and_check(
 def _in_tensorflow_process(format, model, path, images, expected, tolerance, options, test) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model.save(folder / "model.keras")
+        _save(model, folder / "model.keras")
         arrays: dict[str, Any] = {key: value for key, value in options.items() if isinstance(value, np.ndarray)}
         if test:
             arrays |= {"test_images": test[0], "test_labels": test[1]}
@@ -83,9 +104,9 @@ def _in_tensorflow_process(format, model, path, images, expected, tolerance, opt
             raise RuntimeError(f"The TensorFlow process that converts `model` failed:\n{process.stderr[-2000:]}")
         answer = json.loads(result.read_text())
     if "mismatch" in answer:
-        raise parity.ExportMismatchError(answer["mismatch"])
+        raise ExportMismatchError(answer["mismatch"])
     if "value" in answer:
-        raise ValueError(answer["value"])
+        raise ExportError(answer["value"])
     if "error" in answer:
         raise RuntimeError(f"`model` could not be converted on the TensorFlow backend: {answer['error']}")
     return answer["found"]
@@ -106,21 +127,32 @@ def answer_request(folder: Path) -> None:
             model=model, path=path, images=images, expected=expected, options=options, test=test, **request
         )
         result = {"found": found}
-    except parity.ExportMismatchError as error:
+    except ExportMismatchError as error:
         result = {"mismatch": str(error)}
-    except ValueError as error:
+    except ExportError as error:
         result = {"value": str(error)}
     except Exception as error:  # whatever went wrong is for the process that asked
         result = {"error": f"{type(error).__name__}: {error}"}
     (folder / "result.json").write_text(json.dumps(result))
 
 
+def _save(model: keras.Model, path: Path) -> None:
+    try:
+        model.save(path)
+    except NotImplementedError as error:
+        raise _cannot_load(error) from error
+
+
 def _loaded(path: Path) -> keras.Model:
     try:
         return keras.models.load_model(path, compile=False, safe_mode=False)  # what the other process wrote
     except Exception as error:
-        raise ValueError(
-            "`model` must load in a process of TensorFlow: its own layers must be in a module that can be imported, "
-            "and have `get_config`; or export with `KERAS_BACKEND=tensorflow`. "
-            f"Received from Keras: {str(error).strip().splitlines()[0]}"
-        ) from error
+        raise _cannot_load(error) from error
+
+
+def _cannot_load(error: Exception) -> ExportError:
+    return ExportError(
+        "`model` must load in a process of TensorFlow: its own layers must be in a module that can be imported, "
+        "and have `get_config`; or export with `KERAS_BACKEND=tensorflow`. "
+        f"Received from Keras: {str(error).strip().splitlines()[0]}"
+    )

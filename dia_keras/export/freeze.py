@@ -4,6 +4,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from ..backbones import native_grouped_convolutions
+from .errors import ExportError
 
 #: What `tf.numpy_function` and `tf.py_function` are in a graph.
 PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
@@ -24,14 +25,14 @@ def traced(model, batch_size: int | None = None, native_groups: bool = False, in
         input_dtype: The dtype of the images.
 
     Raises:
-        ValueError: Where the model calls Python.
+        ExportError: Where the model calls Python.
     """
     images = tf.TensorSpec((batch_size, *model.inputs[0].shape[1:]), input_dtype, name="images")
     function = tf.function(lambda images: [model(tf.cast(images, tf.float32), training=False)])
     with native_grouped_convolutions(native_groups):
         concrete = function.get_concrete_function(images)
     if called := sorted({node.op for node in _nodes(concrete.graph.as_graph_def())} & PYTHON_OPS):
-        raise ValueError(
+        raise ExportError(
             "`model` must compute without calls of Python functions, which no file can hold. "
             f"Received: model={model.name!r} with {', '.join(called)}"
         )
@@ -73,8 +74,7 @@ def inline_xla_calls(graph_def):
     Keras' TensorFlow backend wraps grouped convolutions in such calls, since eager TensorFlow cannot run them on a
     CPU; tf2onnx leaves them as they are, and then no runtime takes the file.
     """
-    nodes = [*graph_def.node, *(node for function in graph_def.library.function for node in function.node_def)]
-    for item in (*nodes, *graph_def.library.function):
+    for item in (*_nodes(graph_def), *graph_def.library.function):
         item.attr.pop("_XlaMustCompile", None)
         item.attr.pop("_noinline", None)
     return graph_def

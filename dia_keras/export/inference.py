@@ -10,6 +10,7 @@ import numpy as np
 from ..backbones import GroupedConv2D
 from ..units import RecurrentAttention
 from .fused_cells import FusedLSTMCell, fused
+from .layer_weights import give_weights
 
 #: Layers, and the values that they get once they are built.
 Weights = list[tuple[keras.layers.Layer, list[np.ndarray]]]
@@ -23,7 +24,7 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
     Keras' layers stay as they are, since they may compute otherwise.
 
     Args:
-        model: Functional `keras.Model` in float32.
+        model: Functional `keras.Model`.
         pool_first: Whether all of the paper's cells pool what the last 1x1 convolution of a block reads, a quarter of
             the channels, and map the average as the convolution does, instead of pooling what it gives: the two
             commute. DIA-LSTM's always does, since its first matrix takes in that map. With the others it pays where XLA
@@ -40,13 +41,13 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
 
     >>> to_tflite(optimize(model), "model.tflite")
     """
-    if not _is_functional(model):
+    if not is_functional(model):
         raise ValueError(
             "`model` must be a functional `keras.Model`, without a `call` of its own: an exporter takes others with "
             f"`optimize=False`. Received: model={model!r}"
         )
     if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs, name=model.name)
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     nodes = list(itertools.chain(*model._nodes_by_depth.values()))
     in_training = {node.operation.name for node in nodes if node.arguments.kwargs.get("training")}
     folded = _folded(nodes, model.outputs, in_training)
@@ -60,7 +61,7 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
         if layer.name not in made:
             if layer.name in norms:
                 made[layer.name] = keras.layers.Identity(name=layer.name, dtype=layer.dtype_policy)
-            elif _is_functional(layer) and layer.name not in in_training:
+            elif is_functional(layer) and layer.name not in in_training:
                 made[layer.name] = optimize(layer, pool_first)
             else:
                 norm = folded.get(layer.name)
@@ -70,19 +71,20 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
         return made[layer.name]
 
     def call(layer, *args, **kwargs):
+        inputs = args[0] if args else kwargs.get("inputs")
         if layer.name in norms:
-            return args[0]  # what the batch norm gave, its convolution gives
-        if _has_fused_cell(layer) and (pool_first or layer.cell.input_layer) and (convolution := _widening(args[0])):
+            return inputs  # what the batch norm gave, its convolution gives
+        if _has_fused_cell(layer) and (pool_first or layer.cell.input_layer) and (convolution := _widening(inputs)):
             return _pooled_first(layer, convolution, weights, *args, **kwargs)
         return layer(*args, **kwargs)
 
     twin = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for layer, values in weights:
-        layer.set_weights(values)
+        give_weights(layer, values)
     return twin
 
 
-def _is_functional(model) -> bool:
+def is_functional(model) -> bool:
     is_functional = hasattr(model, "_nodes_by_depth") or (isinstance(model, keras.Sequential) and model.built)
     return is_functional and type(model).call.__qualname__ in ("Functional.call", "Sequential.call")
 
@@ -120,14 +122,15 @@ def _widening(features) -> keras.layers.Conv2D | None:
     """Returns the linear 1x1 convolution, of stride 1 and one group, that made the features of fewer, or `None`."""
     layer = features._keras_history.operation
     is_pointwise = _is_linear_convolution(layer) and layer.kernel_size == layer.strides == (1, 1)
-    if not is_pointwise or layer.groups != 1 or not layer.use_bias:
+    # With LoRA it has more weights.
+    if not is_pointwise or layer.groups != 1 or not layer.use_bias or len(layer.weights) != 2:
         return None
     return layer if layer.kernel.shape[2] < layer.filters else None
 
 
-def _pooled_first(unit, convolution, weights: Weights, features, states=None, training=False):
+def _pooled_first(unit, convolution, weights: Weights, inputs, states=None, training=False):
     """Calls a unit on the features that a 1x1 convolution gives, with its pooling before that convolution."""
-    policy, history = convolution.dtype_policy, features._keras_history
+    policy, history = convolution.dtype_policy, inputs._keras_history
     (narrow,) = convolution._inbound_nodes[history.node_index].input_tensors
     pooled = keras.layers.GlobalAveragePooling2D(unit.data_format, dtype=policy)(narrow)
     kernel, bias = next(values for layer, values in weights if layer is convolution)
@@ -142,7 +145,7 @@ def _pooled_first(unit, convolution, weights: Weights, features, states=None, tr
     shape = [1, 1, 1, 1]
     shape[unit.channel_axis] = unit.cell.units
     broadcast = keras.layers.Reshape(shape[1:], dtype=policy)(attention)
-    return keras.layers.Multiply(dtype=policy)([features, broadcast]), states
+    return keras.layers.Multiply(dtype=policy)([inputs, broadcast]), states
 
 
 def _convolution(conv, norm) -> tuple[keras.layers.Layer, list[np.ndarray]]:

@@ -1,18 +1,27 @@
 """What an exported file says of itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
+
+from .inference import is_functional
+
+#: What the file takes, by whether it takes pixel values.
+TAKES = {True: "values from 0 to 255", False: "images as the model does"}
 
 
-def describe(model: keras.Model, input_dtype: str, labels: Sequence[str] | None) -> dict[str, Any]:
+def describe(
+    model: keras.Model, input_dtype: str, labels: Sequence[str] | None, of_pixels: bool = True
+) -> dict[str, Any]:
     """Returns what a user of the file must know, fit for JSON.
 
     Args:
         model: The model that is exported.
         input_dtype: The dtype of the images that the file takes.
         labels: Names of the classes, or `None`.
+        of_pixels: Whether the model's images are pixel values, 0 to 255.
     """
     shape = list(model.inputs[0].shape[1:])
     metadata: dict[str, Any] = {
@@ -22,12 +31,47 @@ def describe(model: keras.Model, input_dtype: str, labels: Sequence[str] | None)
         "normalization": None,
         "labels": list(labels) if labels is not None else None,
     }
-    norm = next((layer for layer in model.layers if isinstance(layer, keras.layers.Normalization)), None)
-    if norm is not None:
-        mean, variance = (keras.ops.convert_to_numpy(value).ravel() for value in (norm.mean, norm.variance))
-        metadata["normalization"] = {
-            "where": "in the file: it takes values from 0 to 255",
-            "mean": [float(value) for value in mean],
-            "std": [float(value) for value in variance**0.5],
-        }
+    if found := _normalization(model):
+        mean, std = (value.astype("float64").tolist() for value in found)
+        metadata["normalization"] = {"where": f"in the file: it takes {TAKES[of_pixels]}", "mean": mean, "std": std}
     return metadata
+
+
+def _normalization(model) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns mean and standard deviation by which the model normalises its images, `None` if it does otherwise."""
+    scale, offset = np.ones(()), np.zeros(())
+    for layer in _readers_of_images(model):
+        if isinstance(layer, keras.layers.Rescaling):
+            scale, offset = scale * np.array(layer.scale), offset * np.array(layer.scale) + np.array(layer.offset)
+        elif isinstance(layer, keras.layers.Normalization) and not layer.invert:
+            mean, variance = (
+                keras.ops.convert_to_numpy(value).astype("float64").ravel() for value in (layer.mean, layer.variance)
+            )
+            is_of_channels = len(mean) in (1, model.inputs[0].shape[-1])
+            return ((mean - offset) / scale, variance**0.5 / scale) if is_of_channels else None
+        elif not _keeps_values(layer):
+            return None
+    return None
+
+
+def _keeps_values(layer) -> bool:
+    """Whether a layer only moves pixels at inference, if that; Keras' random augmentations do nothing then."""
+    moves = isinstance(layer, (keras.layers.Identity, keras.layers.Resizing, keras.layers.CenterCrop))
+    return moves or (type(layer).__module__.startswith("keras.") and type(layer).__name__.startswith("Random"))
+
+
+def _readers_of_images(model) -> Iterator[Any]:
+    """Yields the layers through which images go one after another, in models within the model, too.
+
+    The last one is `None` where several layers read the same.
+    """
+    if isinstance(model, keras.Sequential):
+        model = keras.Model(model.inputs, model.outputs)
+    nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes]
+    images = model.inputs[0]
+    while readers := [node for node in nodes if any(tensor is images for tensor in node.input_tensors)]:
+        if len(readers) > 1:
+            yield None
+            return
+        operation, images = readers[0].operation, readers[0].outputs[0]
+        yield from _readers_of_images(operation) if is_functional(operation) else [operation]

@@ -15,6 +15,7 @@ import onnx
 import onnxruntime
 import tf2onnx
 
+from .errors import ExportError
 from .freeze import freeze, inline_xla_calls
 from .parity import Runner
 
@@ -38,7 +39,7 @@ def write(
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     _check(proto, model.name)
-    if quantize and representative is not None:
+    if representative is not None:
         from .onnx_int8 import quantized
 
         proto = quantized(proto, representative.astype(input_dtype))
@@ -52,7 +53,7 @@ def _check(proto: onnx.ModelProto, name: str) -> None:
     try:
         onnx.checker.check_model(proto, full_check=True)
     except onnx.checker.ValidationError as error:
-        raise ValueError(
+        raise ExportError(
             f"`model` must consist of ops that ONNX has. Received: model={name!r}. The checker says: {error}"
         ) from error
 

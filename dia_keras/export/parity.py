@@ -4,13 +4,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from .errors import ExportMismatchError
+
 #: Function of images, `(n, height, width, channels)`, that returns predictions, `(n, ...)`.
 Runner = Callable[[np.ndarray], np.ndarray]
 Runners = Mapping[str, Runner]
-
-
-class ExportMismatchError(ValueError):
-    """An exported file that does not answer as the model does, or not at all. It has been removed."""
 
 
 def largest_difference(predictions: np.ndarray, expected: np.ndarray) -> float:

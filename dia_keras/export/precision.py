@@ -1,25 +1,83 @@
-"""Models of mixed precision compute in float32 once exported."""
+"""Models of any precision compute in float32 once exported."""
 
 import copy
+from typing import Any
 
 import keras
+import numpy as np
 
 from .config import entries
+from .errors import ExportError, ExportMismatchError
+from .inference import is_functional
+from .layer_weights import give_weights
+from .parity import largest_difference
 
-REDUCED = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
+#: How much reduced precision may change probabilities, or logits relative to the largest, of a deep net.
+ROUNDING = 0.5
+#: Keras' policies of precisions other than float32.
+OTHERS = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16", "float64")
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """Returns the model that computes in float32 with the weights of `model`: itself, if it already does."""
-    if not any(layer.dtype_policy.name in REDUCED for layer in model._flatten_layers()):
+    """Returns the model that computes in float32 with the weights of `model`: itself, if it already does.
+
+    Raises:
+        ExportError: Where a layer cannot be copied.
+    """
+    if not any(layer.dtype_policy.name in OTHERS for layer in model._flatten_layers()):
         return model
-    config = copy.deepcopy(model.get_config())
-    for entry in entries(config, "class_name"):
-        if entry["class_name"] == "DTypePolicy" and entry["config"]["name"] in REDUCED:
-            entry["config"]["name"] = "float32"
-    # Its own layers need not be registered with Keras. Keras' are left out: its layer `Add` is not its operation `Add`.
-    kinds = {type(layer) for layer in model._flatten_layers(include_self=False)}
-    own = {kind.__name__: kind for kind in kinds if not kind.__module__.startswith("keras.")}
-    twin = type(model).from_config(config, custom_objects=own)
-    twin.set_weights(model.get_weights())
+    made: dict[int, tuple[keras.layers.Layer, keras.layers.Layer]] = {}
+
+    def twin_of(layer):
+        if not isinstance(layer, keras.layers.Layer):
+            return layer  # An operation, as of `a + b`, has neither weights nor precision.
+        if is_functional(layer):
+            return clone(layer)
+        if id(layer) not in made:  # models within the model may share a layer
+            made[id(layer)] = layer, _copied(layer, model.name)
+        return made[id(layer)][1]
+
+    def clone(network):
+        if isinstance(network, keras.Sequential):
+            network = keras.Model(network.inputs[0], network.outputs[0], name=network.name)
+        twin = keras.models.clone_model(network, clone_function=twin_of)
+        twin.dtype_policy = "float32"
+        return twin
+
+    twin = twin_of(model)
+    for layer, new in made.values():
+        give_weights(new, layer.get_weights())
     return twin
+
+
+def check_twin(model: keras.Model, images: np.ndarray, expected: np.ndarray) -> None:
+    """Raises an `ExportMismatchError` where the model answers otherwise than expected, by more than rounding does."""
+    difference = largest_difference(model.predict(images.astype("float32"), verbose=0).astype("float32"), expected)
+    if not difference <= ROUNDING:
+        raise ExportMismatchError(
+            f"`model` does not answer in float32 as it does by itself: it differs by {difference:.3g}. Nothing was "
+            f"written. Received: model={model.name!r} of {model.dtype_policy.name}"
+        )
+
+
+def _copied(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
+    """Returns a layer of the same configuration in float32, without weights."""
+    if isinstance(layer, keras.layers.Lambda):  # whose configuration has its function in another form
+        options: dict[str, Any] = {"mask": layer.mask, "arguments": layer.arguments, "name": layer.name}
+        return keras.layers.Lambda(layer.function, layer._output_shape, dtype="float32", **options)
+    # Its own layers need not be registered with Keras. Keras' are left out: its layer `Add` is not its operation `Add`.
+    kinds = {type(each) for each in layer._flatten_layers(include_self=False)}
+    own = {kind.__name__: kind for kind in kinds if not kind.__module__.startswith("keras.")}
+    try:
+        config = copy.deepcopy(layer.get_config())
+        for entry in entries(config, "class_name"):
+            if entry["class_name"] == "DTypePolicy" and entry["config"]["name"] in OTHERS:
+                entry["config"]["name"] = "float32"
+        with keras.saving.custom_object_scope(own):
+            return type(layer).from_config(config)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise ExportError(
+            "`model` must have layers with `get_config`, of which to make one that computes in float32. "
+            f"Received: model={name!r} with the layer {layer.name!r} of {layer.dtype_policy.name}. "
+            f"Keras says: {str(error).strip().splitlines()[0]}"
+        ) from error

@@ -26,7 +26,7 @@ class ExportReport:
         ops: Number of the file's ops by type, most frequent first.
         partitions: Number of parts into which LiteRT's CPU delegate puts the ops of a TFLite file.
         top1: Fraction of the test images, if given, whose best class is right by the file.
-        model_top1: The same by the model.
+        model_top1: The same by the model, in float32.
     """
 
     path: Path
@@ -59,7 +59,7 @@ class ExportReport:
 def table(reports: Iterable[ExportReport], title: str | None = None) -> Table:
     """Returns reports as a table for the terminal."""
     reports = list(reports)
-    columns = ["format", "MB", "seconds", "ops", "parts", "difference to Keras"]
+    columns = ["format", "MB", "seconds", "converting", "ops", "parts", "difference to Keras"]
     measured = any(report.top1 is not None for report in reports)
     shown = Table(*columns, *(["top-1 (%)", "Keras' (%)"] if measured else []), title=title)
     for report in reports:
@@ -67,6 +67,7 @@ def table(reports: Iterable[ExportReport], title: str | None = None) -> Table:
             report.variant,
             f"{report.size_bytes / 1e6:.2f}",
             f"{report.seconds:.1f}",
+            f"{report.conversion_seconds:.1f}",
             str(sum(report.ops.values())),
             "" if report.partitions is None else str(report.partitions),
             f"{report.max_difference:.1e}",

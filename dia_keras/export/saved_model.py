@@ -51,9 +51,9 @@ def write(model, path: Path, metadata: dict[str, Any], of_pixels: bool = True) -
     tf.saved_model.save(predictor, str(path), signatures=signatures)
     extra = path / "assets.extra"
     extra.mkdir()
-    (extra / "metadata.json").write_text(json.dumps(metadata, indent=1))
+    (extra / "metadata.json").write_text(json.dumps(metadata, indent=1), encoding="utf-8")
     if metadata["labels"]:
-        (extra / "labels.txt").write_text("\n".join(metadata["labels"]) + "\n")
+        (extra / "labels.txt").write_text("\n".join(metadata["labels"]) + "\n", encoding="utf-8")
 
 
 def _encoded(function):
@@ -64,7 +64,7 @@ def _encoded(function):
         image = tf.io.decode_image(data, channels, expand_animations=False)
         image.set_shape((None, None, channels))
         scale = tf.reduce_min(tf.shape(image)[:2] / (height, width))
-        centre = tf.cast(tf.round(scale * (height, width)), tf.int32)
+        centre = tf.maximum(tf.cast(tf.round(scale * (height, width)), tf.int32), 1)
         image = tf.image.resize_with_crop_or_pad(image, centre[0], centre[1])
         return tf.round(tf.image.resize(image, (height, width), antialias=True))
 
@@ -82,7 +82,8 @@ def runners(path: Path, dtype: np.dtype) -> dict[str, Runner]:
     def calling(name, argument, convert) -> Runner:
         return lambda images: loaded.signatures[name](**{argument: convert(images)})["predictions"].numpy()
 
-    found: dict[str, Runner] = {"the function": lambda images: loaded(tf.constant(images)).numpy()}
+    takes_own = None if "serving_uint8" in loaded.signatures else "float32"
+    found: dict[str, Runner] = {"the function": lambda images: loaded(tf.constant(images, takes_own)).numpy()}
     for name, takes in SIGNATURES.items():
         if takes == "float32" or dtype == np.uint8:
             found[f"the signature {name!r}"] = calling(name, "images", partial(tf.constant, dtype=takes))

@@ -11,8 +11,9 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python.convert_phase import ConverterError
 
+from .errors import ExportError, ExportMismatchError
 from .freeze import freeze, named
-from .parity import ExportMismatchError, Runner
+from .parity import Runner
 from .tflite_delegate import PART, with_casts_of_images_first
 from .tflite_int8 import to_int8
 from .tflite_int16 import to_int16x8
@@ -43,7 +44,7 @@ def write(
             batches = batches_of(batch_size, representative).astype(takes)
             content = to_int8(content, batches, integers_alone) if quantize == "int8" else to_int16x8(content, batches)
     except (RuntimeError, ConverterError) as error:
-        raise ValueError(
+        raise ExportError(
             f"`model` must consist of ops that TFLite has. Received: model={model.name!r}, {quantize=}. "
             f"The converter says: {str(error).strip().splitlines()[0]}"
         ) from error

@@ -8,6 +8,8 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
+from .errors import ExportError
+
 #: Ops that only move values or choose among them, and in integers have one scale for all that they take and give.
 SAME_SCALE = {
     "CONCATENATION",
@@ -46,12 +48,12 @@ def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, floa
         of_images: The range of what it takes, where that is not to be measured.
 
     Raises:
-        ValueError: Where the file has loops or branches, or a value is not finite.
+        ExportError: Where the file has loops or branches, or a value is not finite.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     graph, *others = model.subgraphs
     if others:
-        raise ValueError(
+        raise ExportError(
             "`model` must have no loops or branches to be quantised to integers; Keras' recurrent layers have "
             f"`unroll=True`. Received: model with {', '.join(graph.name.decode() for graph in others)}"
         )
@@ -61,7 +63,7 @@ def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, floa
         low = np.minimum(low, [value.min() for value in values])
         high = np.maximum(high, [value.max() for value in values])
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
-        raise ValueError(
+        raise ExportError(
             "`model` must compute finite values from the `representative` images. Received: a model whose "
             f"{graph.tensors[activations[int(np.argmin(np.isfinite(low) & np.isfinite(high)))]].name.decode()!r} is not"
         )

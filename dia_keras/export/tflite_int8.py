@@ -6,6 +6,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tensorflow.lite.python.convert import deduplicate_readonly_buffers, mlir_quantize
 from tensorflow.lite.python.util import modify_model_io_type
 
+from .errors import ExportError
 from .tflite_calibration import calibrated
 from .tflite_delegate import delegated
 
@@ -27,7 +28,7 @@ def to_int8(content: bytes, batches: np.ndarray, integers_alone: bool = False) -
         integers_alone: Whether the images, of values 0 to 255 in float32, and the predictions are to be int8, too.
 
     Raises:
-        ValueError: Where integers alone are asked for, and images or predictions meet an op in float.
+        ExportError: Where integers alone are asked for, and images or predictions meet an op in float.
     """
     with_ranges = calibrated(content, batches, (0.0, 255.0) if integers_alone else None)
     quantized = mlir_quantize(with_ranges)
@@ -38,7 +39,7 @@ def to_int8(content: bytes, batches: np.ndarray, integers_alone: bool = False) -
         interpreter = Interpreter(model_content=quantized)
         (takes,), (gives,) = interpreter.get_input_details(), interpreter.get_output_details()
         if not takes["dtype"] == gives["dtype"] == np.int8:
-            raise ValueError(
+            raise ExportError(
                 "`model` must begin and end with ops that TFLite has in int8 for `input_dtype='int8'`. Received: model "
                 f"that takes {takes['dtype'].__name__} and gives {gives['dtype'].__name__}"
             )

@@ -170,6 +170,9 @@ def test_saved_model_decodes_and_resizes_image_files(tmp_path):
     np.testing.assert_allclose(ask_files("PNG", wider), ask_files("PNG", larger), atol=1e-5)
     np.testing.assert_allclose(ask_files("PNG", larger), expected, atol=0.02)
     np.testing.assert_allclose(ask_files("JPEG", larger), expected, atol=0.02)
+    pixel = np.full((1, 1, 100, 3), 128, "uint8")  # a row, of which the middle is less than one
+    answer = model.predict(np.full((1, 32, 32, 3), 128, "uint8"), verbose=0)
+    np.testing.assert_allclose(ask_files("PNG", pixel), answer, atol=1e-5)
 
 
 def test_report_tells_what_is_in_the_file_and_how_right_it_is(tmp_path):
@@ -518,6 +521,21 @@ def test_saved_model_of_float_images_takes_no_pixels(tmp_path):
     assert list(tf.saved_model.load(str(path)).signatures) == ["serving_default"]
 
 
+def test_saved_model_of_float_images_has_its_accuracy_measured_on_pixels(tmp_path):
+    images, model = load_samples()[0], small()
+    labels = model.predict(images, verbose=0).argmax(-1)
+    floats = images.astype("float32")
+    assert export.to_saved_model(model, tmp_path / "model", floats, test=(images, labels)).top1 == 1.0
+
+
+def test_output_alone_in_a_list_is_exported(tmp_path):
+    single, images = small(), load_samples()[0]
+    model = keras.Model(inputs=[single.input], outputs=[single.output])
+    for to_format, name in FORMATS.values():
+        path = to_format(model, tmp_path / name).path
+        np.testing.assert_allclose(ask(path, images), single.predict(images, verbose=0), atol=1e-5)
+
+
 @pytest.mark.parametrize(("exporter", "name"), [FORMATS["tflite"], FORMATS["onnx"]])
 def test_float_images_of_any_argument_make_the_file_take_float(exporter, name, tmp_path):
     model, images = small(classifier_activation=None), load_samples()[0].astype("float32")
@@ -597,6 +615,16 @@ def test_mixed_precision_is_exported_in_float32(tmp_path):
         keras.config.set_dtype_policy("float32")
     np.testing.assert_allclose(ask(path, images), twin.predict(images, verbose=0), atol=1e-5)
     assert model.layers[2].compute_dtype == "bfloat16"
+
+
+def test_normalization_of_mixed_precision_is_exported_as_adapted(tmp_path):
+    images, norm = load_samples()[0], keras.layers.Normalization()
+    norm.adapt(images.astype("float32"))
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = backbones.resnet(8, "basic", preprocessing=norm)
+    keras.config.set_dtype_policy("float32")
+    path = export.to_onnx(model, tmp_path / "model.onnx").path
+    np.testing.assert_allclose(ask(path, images), model.predict(images, verbose=0).astype("float32"), atol=0.03)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])

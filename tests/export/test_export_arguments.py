@@ -25,6 +25,11 @@ def channels_first():
     return keras.Model(inputs, keras.layers.GlobalAveragePooling2D(data_format="channels_first")(inputs))
 
 
+def answering(with_what):
+    single = model()
+    return keras.Model(single.inputs, with_what(single.outputs[0]))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -34,6 +39,11 @@ def channels_first():
         (lambda: keras.layers.Dense(2), "must be a functional `keras.Model`"),
         (lambda: keras.Sequential([keras.layers.Conv2D(2, 3)]), "must be built: begin it with `keras.Input"),
         (lambda: model(8, 8, 1), "`images` must be given"),
+        (lambda: answering(lambda x: {"scores": x}), "must return its predictions alone.*a dict of 'scores'"),
+        (
+            lambda: answering(keras.ops.mean),
+            r"predictions of every image, `\(batch, ...\)`. .*of shape \(\)",
+        ),
     ],
 )
 def test_model_that_cannot_be_exported(make, message, tmp_path):
@@ -201,10 +211,28 @@ def test_the_current_folder_cannot_become_a_saved_model(tmp_path, monkeypatch):
     assert tmp_path.is_dir() and not list(tmp_path.iterdir())
 
 
-def test_a_dict_of_outputs_is_an_error(tmp_path):
-    single = model()
-    with pytest.raises(ValueError, match=r"`model` must be a functional `keras\.Model` with one input and one output"):
-        export.to_onnx(keras.Model(single.inputs, {"scores": single.outputs[0]}), tmp_path / "model.onnx")
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (None, "`path` must be a string or a `pathlib.Path`. Received: path=None"),
+        (b"model.onnx", "`path` must be a string or a `pathlib.Path`. Received: path=b'model.onnx'"),
+        ("mo\0del.onnx", r"`path` must not have a null character. Received: path='.*mo\\x00del.onnx'"),
+        (300 * "m" + ".onnx", r"`path` must be one that can be written \(File name too long\). Received: path='mmm"),
+    ],
+)
+def test_what_is_no_path(path, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        export.to_onnx(model(), path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("argument", ["images", "representative"])
+def test_images_of_several_sizes_are_no_array(argument, tmp_path):
+    options = {"representative": IMAGES, "quantize": "int8"}
+    ragged = [np.zeros((8, 8, 3), "uint8"), np.zeros((9, 8, 3), "uint8")]
+    with pytest.raises(ValueError, match=f"`{argument}` must be one array. NumPy says: setting an array element"):
+        export.to_onnx(model(), tmp_path / "model.onnx", **{**options, argument: ragged})
 
 
 class PythonCall(keras.layers.Layer):
@@ -227,6 +255,51 @@ class Spectrum(keras.layers.Layer):
         return input_shape
 
 
+class Counting(keras.layers.Layer):
+    def build(self, input_shape):
+        self.calls = self.add_weight((), "zeros", trainable=False)
+
+    def call(self, inputs):
+        self.calls.assign_add(1.0)
+        return inputs
+
+
+class Noisy(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.seed = keras.random.SeedGenerator(0)
+
+    def call(self, inputs):
+        return inputs + keras.random.normal(keras.ops.shape(inputs), seed=self.seed)
+
+
+class Lookup(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        import tensorflow as tf
+
+        keys, values = tf.range(2, dtype="int64"), tf.ones(2)
+        self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), 0.0)
+
+    def call(self, inputs):
+        return inputs + self.table.lookup(keras.ops.cast(inputs, "int64"))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class Fussy(keras.layers.Layer):
+    """A layer that a model is built of, and trained with `run_eagerly`, but not traced."""
+
+    def call(self, inputs):
+        if not isinstance(inputs, keras.KerasTensor) and not hasattr(inputs, "numpy"):
+            raise TypeError("graphs are not for me")
+        return inputs
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
 FORMATS = [(export.to_saved_model, "model"), (export.to_tflite, "model.tflite"), (export.to_onnx, "model.onnx")]
 
 
@@ -235,6 +308,9 @@ FORMATS = [(export.to_saved_model, "model"), (export.to_tflite, "model.tflite"),
     ("layer", "exporter", "name", "message"),
     [
         *((PythonCall, *each, "`model` must compute without calls of Python functions.*PyFunc") for each in FORMATS),
+        *((Counting, *each, "must be one that .* can hold and run. .*AssignVariableOp") for each in FORMATS),
+        *((Noisy, *each, "must be one that .* can hold and run. .*AssignVariableOp") for each in FORMATS),
+        *((Lookup, *each, "must be one that .* can hold and run. Received: model='functional.*") for each in FORMATS),
         (Spectrum, *FORMATS[1], "`model` must consist of ops that TFLite has.*FFT2D"),
         (Spectrum, *FORMATS[2], "`model` must consist of ops that ONNX has.*FFT2D"),
     ],
@@ -244,4 +320,14 @@ def test_ops_that_a_format_cannot_hold(layer, exporter, name, message, tmp_path)
     outputs = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(layer()(inputs)))
     with pytest.raises(ValueError, match=message):
         exporter(keras.Model(inputs, outputs), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("exporter", "name"), FORMATS)
+def test_layer_that_cannot_be_traced(exporter, name, tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(Fussy()(inputs)))
+    model.compile(run_eagerly=True)
+    with pytest.raises(ValueError, match=r"can hold and run. .*ended in TypeError: graphs are not for me"):
+        exporter(model, tmp_path / name)
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,67 @@
+"""Files say how their images are normalised, where that is so."""
+
+import keras
+import numpy as np
+import pytest
+
+from dia_keras import backbones
+from dia_keras.export.metadata import describe
+
+
+def norm(**options):
+    return keras.layers.Normalization(mean=[0.5, 0.4, 0.3], variance=[0.04, 0.09, 0.16], **options)
+
+
+def model(*layers):
+    return keras.Sequential([keras.Input((16, 16, 3)), *layers, keras.layers.GlobalAveragePooling2D()])
+
+
+def adapted():
+    layer = keras.layers.Normalization()
+    layer.adapt(np.stack([np.zeros((4, 4, 3)), np.full((4, 4, 3), 2.0)]))
+    return layer
+
+
+def fine_tuned():
+    inputs = keras.Input((16, 16, 3))
+    x = keras.layers.RandomFlip()(inputs)
+    features = backbones.resnet(8, "basic", include_top=False, input_shape=(16, 16, 3), preprocessing=norm())(x)
+    return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(features))
+
+
+def of_features():
+    return model(keras.layers.Conv2D(3, 1), norm())
+
+
+def of_branches():
+    inputs = keras.Input((16, 16, 3))
+    return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(norm()(inputs) + inputs))
+
+
+@pytest.mark.parametrize(
+    ("make", "mean", "std"),
+    [
+        (lambda: model(norm()), [0.5, 0.4, 0.3], [0.2, 0.3, 0.4]),
+        (lambda: model(adapted()), [1, 1, 1], [1, 1, 1]),
+        (lambda: model(keras.layers.Rescaling(1 / 255), norm()), [127.5, 102, 76.5], [51, 76.5, 102]),
+        (lambda: model(keras.layers.Rescaling(2, offset=-1), norm()), [0.75, 0.7, 0.65], [0.1, 0.15, 0.2]),
+        (lambda: model(keras.layers.Normalization(axis=None, mean=3, variance=4)), [3], [2]),
+        (fine_tuned, [0.5, 0.4, 0.3], [0.2, 0.3, 0.4]),
+    ],
+    ids=["own", "adapted", "rescaled", "rescaled with offset", "one value", "fine-tuned"],
+)
+def test_mean_and_std_are_those_of_the_images(make, mean, std):
+    found = describe(make(), "uint8", None)["normalization"]
+    np.testing.assert_allclose(found["mean"], mean, rtol=1e-6)
+    np.testing.assert_allclose(found["std"], std, rtol=1e-6)
+    assert found["where"] == "in the file: it takes values from 0 to 255"
+
+
+@pytest.mark.parametrize("make", [of_features, of_branches, lambda: model(norm(invert=True)), model])
+def test_what_is_no_normalization_of_the_images_is_not_called_so(make):
+    assert describe(make(), "uint8", None)["normalization"] is None
+
+
+def test_images_that_are_not_pixel_values_are_not_called_so():
+    found = describe(model(norm()), "float32", None, of_pixels=False)["normalization"]
+    assert found["where"] == "in the file: it takes images as the model does"
