@@ -26,10 +26,18 @@ def read_labels(session: onnxruntime.InferenceSession, classes: int) -> list[str
 
 def load_image(path: str, height: int, width: int) -> np.ndarray:
     """Returns an image of any size, upright and RGB: its centre in the model's shape, scaled to the model's size."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+    except (OSError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if upright.mode in ("I", "F"):
+        raise ValueError(f"{path} must have 8 or 16 bits a pixel. Received: 32")
     if upright.mode.startswith("I;16"):  # Pillow's own conversion makes everything over 255 white
         upright = Image.fromarray((np.asarray(upright) / 257).round().astype(np.uint8))
+    if upright.has_transparency_data:
+        opaque = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(opaque, upright.convert("RGBA"))
     return np.asarray(ImageOps.fit(upright.convert("RGB"), (width, height), Image.Resampling.BILINEAR))
 
 

@@ -30,6 +30,24 @@ def test_the_centre_is_taken(tmp_path):
     np.testing.assert_array_equal(read_picture(tmp_path / "wide.png", 6, 6)[..., 0], GREY[:, 1:7])
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_pixels_are_white(mode, tmp_path):
+    picture = Image.fromarray(GREY).convert("RGBA")
+    picture.paste((0, 0, 0, 0), (0, 0, 4, 6))
+    picture.convert(mode).save(
+        tmp_path / "half.png", **({"transparency": picture.convert(mode).getpixel((0, 0))} if mode == "P" else {})
+    )
+    pixels = read_picture(tmp_path / "half.png", 6, 8)
+    assert (pixels[:, :4] == 255).all() and (pixels[:, 4:] != 255).any()
+
+
+def test_a_picture_of_too_many_pixels_is_an_error_with_its_name(tmp_path, monkeypatch):
+    Image.fromarray(GREY).save(tmp_path / "huge.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)  # of which Pillow takes twice as many
+    with pytest.raises(ValueError, match=r"huge.png cannot be read: Image size \(48 pixels\) exceeds limit"):
+        read_picture(tmp_path / "huge.png", 6, 8)
+
+
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_pixels_of_32_bits_are_an_error(mode, tmp_path):
     Image.fromarray(GREY).convert(mode).save(tmp_path / "deep.tiff")

@@ -88,6 +88,10 @@ def test_the_build_files_name_what_the_version_catalog_has():
     catalog = tomllib.loads((ANDROID / "gradle" / "libs.versions.toml").read_text())
     names = {name.replace("-", ".") for name in catalog["libraries"]}
     names |= {"plugins." + name.replace("-", ".") for name in catalog["plugins"]}
+    for library in catalog["libraries"].values():
+        assert library["module"].count(":") == 1 and library["version"]["ref"] in catalog["versions"]
+    for plugin in catalog["plugins"].values():
+        assert plugin["id"] and plugin["version"]["ref"] in catalog["versions"]
     used = {
         name for path in ANDROID.rglob("*.gradle.kts") for name in re.findall(r"\(libs\.([\w.]+)\)", path.read_text())
     }

@@ -93,6 +93,17 @@ def test_images_of_other_sizes_and_modes_are_taken(runtime, model, tmp_path):
     assert_as_keras(received, model, [np.zeros((32, 32, 3)), np.full((32, 32, 3), 255)])
 
 
+def test_transparent_images_lie_on_white(runtime, model, tmp_path):
+    script, _, path = runtime
+    sample = load_samples()[0][0]
+    image = Image.fromarray(sample).convert("RGBA")
+    image.paste((0, 0, 0, 0), (0, 0, 16, 32))
+    image.save(tmp_path / "half.png")
+    expected = sample.copy()
+    expected[:, :16] = 255
+    assert_as_keras(answers(script, path, tmp_path / "half.png"), model, [expected])
+
+
 def test_top_limits_the_classes(runtime):
     script, _, path = runtime
     for top, shown in ((1, 1), (3, 3), (50, len(LABELS))):
@@ -120,18 +131,36 @@ def test_tflite_files_for_several_images_are_taken(batch_size, model, tmp_path):
     assert_as_keras(answers(script, path, *sample_paths()[:2]), model, images[:2])
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Returns a folder of images that cannot be classified."""
+    folder = tmp_path_factory.mktemp("images")
+    Image.fromarray(np.zeros((8, 8), "float32")).save(folder / "deep.tiff")
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), "uint8")
+    Image.fromarray(noise).save(folder / "whole.png")
+    (folder / "cut.png").write_bytes((folder / "whole.png").read_bytes()[:5000])
+    Image.new("1", (14000, 14000)).save(folder / "huge.png")
+    return folder
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("{model}", "missing.png"), r"Error: .*No such file or directory: 'missing\.png'"),
-        (("{model}", "{model}"), r"Error: cannot identify image file '.*model\.\w+'"),
+        (
+            ("{model}", "missing.png"),
+            r"Error: missing\.png cannot be read: .*No such file or directory: 'missing\.png'",
+        ),
+        (("{model}", "{model}"), r"Error: .*model\.\w+ cannot be read: cannot identify image file '.*model\.\w+'"),
+        (("{model}", "{folder}/deep.tiff"), r"Error: .*deep\.tiff must have 8 or 16 bits a pixel\. Received: 32"),
+        (("{model}", "{folder}/cut.png"), r"Error: .*cut\.png cannot be read: image file is truncated.*"),
+        (("{model}", "{folder}/huge.png"), r"Error: .*huge\.png cannot be read: Image size \(196000000 pixels\) .*"),
         (("missing.model", "missing.png"), r"Error: missing\.model must be an? \w+ file\. .*"),
         ((__file__, "missing.png"), r"Error: .*test_python_samples\.py must be an? \w+ file\. .*"),
         (("{model}", "missing.png", "--top", "0"), r".*argument --top: must be a positive integer\. Received: 0"),
     ],
 )
-def test_what_cannot_be_classified_is_said_in_one_line(arguments, message, runtime):
+def test_what_cannot_be_classified_is_said_in_one_line(arguments, message, runtime, folder):
     script, _, path = runtime
-    done = run(script, *(argument.format(model=path) for argument in arguments))
+    done = run(script, *(argument.format(model=path, folder=folder) for argument in arguments))
     assert done.returncode != 0 and "Traceback" not in done.stderr and done.stdout == ""
     assert re.fullmatch(message, done.stderr.splitlines()[-1])

@@ -92,6 +92,7 @@ def images(tmp_path_factory):
     )
     castle.resize((301, 200)).save(folder / "wide.png")
     castle.resize((65, 130)).save(folder / "tall.png")
+    castle.resize((5000, 60)).save(folder / "strip.png")  # of which a page must not shrink the whole first
     tiger.resize((9, 11)).save(folder / "tiny.png")
     transparent = tiger.resize((80, 80)).convert("RGBA")
     transparent.paste((0, 0, 0, 0), (0, 0, 40, 40))
@@ -191,6 +192,18 @@ def test_the_page_asks_for_nothing_but_its_own_files_and_has_no_errors(report):
 def test_a_file_that_is_no_image_gets_one_line_until_the_next_image(report):
     assert report["messages"]["broken"] == "“broken.png” is not an image that this browser can read."
     assert report["messages"]["after"] is False
+
+
+@in_the_browser
+def test_what_is_missing_is_said(report):
+    messages = report["messages"]
+    assert messages["withoutScripts"] == "This page needs JavaScript, and a web server: it does not work as a file."
+    assert "onnxruntime.js" in messages["withoutRuntime"] or "imported module" in messages["withoutRuntime"]
+    assert messages["withoutModel"] == "model.onnx could not be loaded: the server does not answer."
+    assert messages["withoutList"] == "The likeliest classes appear here."
+    if report["answers"]["samples"]:
+        first = next(iter(report["answers"]["samples"]))
+        assert messages["withoutSamples"] == f"samples/{first} could not be loaded: the server does not answer."
 
 
 @in_the_browser

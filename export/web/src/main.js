@@ -1,6 +1,6 @@
 // The page: takes image files and shows what the model says.
 
-import { loadModel } from "./model.js";
+import { download } from "./download.js";
 import { drawPixels, readPixels } from "./picture.js";
 import { percentage, ranking, readable } from "./ranking.js";
 
@@ -11,7 +11,9 @@ const element = (id) => document.getElementById(id);
 let queue = start();
 
 async function start() {
+  say("Loading the model …");
   try {
+    const { loadModel } = await import("./model.js"); // here, since ONNX Runtime may be missing
     const model = await loadModel("model.onnx", "labels.json");
     document.documentElement.style.setProperty("--proportions", `${model.width} / ${model.height}`);
     await showSamples(model.labels);
@@ -24,9 +26,11 @@ async function start() {
   }
 }
 
-function classify(file) {
+/** Classifies the file that `find` returns or promises. */
+function classify(find) {
   queue = queue.then(async (model) => {
     try {
+      const file = await find();
       const pixels = await readPixels(file, model);
       const answer = await model.classify(pixels);
       showPicture(file, pixels, model);
@@ -41,7 +45,7 @@ function classify(file) {
 }
 
 function classifyFirst(files) {
-  if (files.length) classify(files[0]);
+  if (files.length) classify(() => files[0]);
   else say("That was no image file.", "error");
 }
 
@@ -77,23 +81,27 @@ function showAnswer({ probabilities, milliseconds }, { width, height, labels }) 
   element("answer").hidden = false;
 }
 
-/** Shows those sample images whose classes the model knows. */
+/** Shows those sample images whose classes the model knows; without any, the page does, too. */
 async function showSamples(labels) {
-  const samples = await (await fetch("samples/samples.json")).json();
+  const samples = await download("samples/samples.json")
+    .then((response) => response.json())
+    .catch(() => []);
   const buttons = samples
     .filter(({ label }) => labels.includes(label))
     .map(({ file, label }) => {
       const button = document.createElement("button");
-      const image = Object.assign(new Image(), { src: `samples/${file}`, alt: readable(label), draggable: false });
+      const url = `samples/${file}`;
+      const image = Object.assign(new Image(), { src: url, alt: readable(label), draggable: false });
       button.append(image);
-      button.onclick = async () => classify(new File([await (await fetch(image.src)).blob()], file));
+      button.onclick = () => classify(async () => new File([await (await download(url)).blob()], file));
       return button;
     });
   element("samples").replaceChildren(...buttons);
 }
 
 element("file").onchange = ({ target }) => {
-  if (target.files.length) classify(target.files[0]);
+  const [file] = target.files;
+  if (file) classify(() => file);
   target.value = ""; // or the same file could not be chosen again
 };
 

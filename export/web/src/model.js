@@ -1,5 +1,6 @@
 // The exported model, run by ONNX Runtime.
 
+import { download } from "./download.js";
 import * as ort from "./vendor/onnxruntime.js";
 
 ort.env.wasm.wasmPaths = { wasm: new URL("vendor/onnxruntime.wasm", import.meta.url).href };
@@ -41,10 +42,4 @@ export async function loadModel(modelUrl, labelsUrl) {
     throw new Error(`${modelUrl} has ${probabilities.length} classes, and ${labelsUrl} has ${labels.length} names.`);
   }
   return { width, height, labels, classify };
-}
-
-async function download(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url} could not be loaded: ${response.status} ${response.statusText}`);
-  return response;
 }

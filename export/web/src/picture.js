@@ -1,22 +1,23 @@
 // From an image file to the pixels that a model takes.
 
-import { fit } from "./pixels.js";
+import { centre, fit } from "./pixels.js";
 
-// The browser shrinks larger images first: some give no pixels of more than a few thousand lines.
+// The browser shrinks what is larger first: some give no pixels of more than a few thousand lines.
 const LARGEST = 2048;
 
 /** Returns the centre of an image file in the size of the target, as RGB bytes; throws if it is not an image. */
 export async function readPixels(file, target) {
   const bitmap = await decode(file);
-  const scale = Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
-  const width = Math.ceil(bitmap.width * scale);
-  const height = Math.ceil(bitmap.height * scale);
+  const cut = centre(bitmap, target);
+  const scale = Math.min(1, LARGEST / Math.max(cut.width, cut.height));
+  const width = Math.ceil(cut.width * scale);
+  const height = Math.ceil(cut.height * scale);
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   context.fillStyle = "white"; // behind transparent pixels
   context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, width, height);
+  context.drawImage(bitmap, cut.left, cut.top, cut.width, cut.height, 0, 0, width, height);
   bitmap.close();
   return fit(context.getImageData(0, 0, width, height), target);
 }

@@ -16,6 +16,16 @@ export function fit(picture, target) {
   return resizedAndTurned(rows, target.height, scale).data;
 }
 
+/** Returns the part of a picture that `fit` takes notice of: `{left, top, width, height}`, in whole pixels. */
+export function centre(picture, target) {
+  const scale = Math.min(picture.width / target.width, picture.height / target.height);
+  const [left, top] = ["width", "height"].map((side) => {
+    const spare = (picture[side] - target[side] * scale) / 2;
+    return Math.max(0, Math.floor(spare - Math.max(1, scale))); // the filter looks that much further
+  });
+  return { left, top, width: picture.width - 2 * left, height: picture.height - 2 * top };
+}
+
 /** Resizes the rows and returns them as columns, without alpha, so that a second call resizes the other direction. */
 function resizedAndTurned({ data, width, height }, length, scale) {
   const stride = data.length / (width * height); // 4 bytes a pixel the first time, then 3

@@ -95,5 +95,27 @@ for (const width of [320, 768, 1280]) {
   widths[width] = await page.evaluate(() => document.documentElement.scrollWidth);
 }
 
+/** Returns the message of a page, opened anew, that does not get some of its files. */
+async function messageWithout(files, act = async () => {}, state = "#message.error") {
+  const opened = await browser.newPage();
+  await opened.route(files, (route) => route.abort());
+  await opened.goto(url);
+  await act(opened);
+  await opened.locator(state).waitFor();
+  return opened.locator("#message").textContent();
+}
+
+messages.withoutRuntime = await messageWithout("**/vendor/onnxruntime.js");
+messages.withoutModel = await messageWithout("**/model.onnx");
+messages.withoutList = await messageWithout("**/samples.json", undefined, "body:has(#file:enabled) #message");
+if (samples.length) {
+  messages.withoutSamples = await messageWithout("**/samples/*.png", (opened) =>
+    opened.locator("#samples button").first().click(),
+  );
+}
+const withoutScripts = await browser.newPage({ javaScriptEnabled: false });
+await withoutScripts.goto(url);
+messages.withoutScripts = await withoutScripts.locator("#message").textContent();
+
 await browser.close();
 console.log(JSON.stringify({ answers, messages, widths, requests, errors }));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fit } from "../src/pixels.js";
+import { centre, fit } from "../src/pixels.js";
 
 /** Fits a picture whose red has these rows, and returns what becomes of its red. */
 function fittedRed(rows, width, height) {
@@ -42,4 +42,22 @@ test("a picture of one colour stays so in any size", () => {
   const rows = Array(40).fill(Array(90).fill(201));
   assert.ok(fittedRed(rows, 3, 3).every((value) => value === 201));
   assert.ok(fittedRed(rows, 200, 110).every((value) => value === 201));
+});
+
+test("what lies beside the centre changes nothing", () => {
+  for (const [width, height] of [
+    [90, 7],
+    [5, 61],
+    [40, 40],
+  ]) {
+    const pixel = (x, y) => [(37 * x + 91 * y) % 256, (x * y) % 256, x % 256, 255];
+    const rgba = (left, top, columns, lines) =>
+      Array.from({ length: columns * lines }, (_, i) => pixel(left + (i % columns), top + Math.floor(i / columns))).flat();
+    const target = { width: 4, height: 3 };
+    const cut = centre({ width, height }, target);
+    const whole = fit({ data: rgba(0, 0, width, height), width, height }, target);
+    const part = fit({ data: rgba(cut.left, cut.top, cut.width, cut.height), ...cut }, target);
+    assert.deepEqual(part, whole);
+    assert.ok(width === height ? cut.width === width : cut.width * cut.height < width * height);
+  }
 });

@@ -35,7 +35,7 @@ class ClassifierViewModel(application: Application) : AndroidViewModel(applicati
         worker.execute {
             val result = try {
                 answer(photo)
-            } catch (error: Exception) {
+            } catch (error: Throwable) { // a missing native library and a lack of memory are no `Exception`s
                 State.Failed(error.message ?: error.toString())
             }
             state.postValue(result)
