@@ -21,7 +21,7 @@ check: environment
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-tables: environment  ## Write the generated tables into README.md and zoo/RESULTS.md, and draw zoo/accuracy.png.
+tables: environment  ## Write the generated pages and tables, and draw zoo/accuracy.png.
 	$(RUN) $(BIN)/python zoo/tables.py
 	$(RUN) $(BIN)/python zoo/plots.py
 

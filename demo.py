@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import click
 from rich.console import Console
 from rich.table import Table
 
@@ -46,6 +47,11 @@ def compare_exports() -> None:
     console.print(report_table(reports, title=f"Exports of {name}, in {OUTPUT}/"))
 
 
-if __name__ == "__main__":
+@click.command(help=__doc__)
+def main() -> None:
     classify()
     compare_exports()
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ import pathlib
 import tomllib
 from typing import NamedTuple
 
+import click
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
@@ -69,6 +70,7 @@ def draw() -> Figure:
     return figure
 
 
+@click.command(help=__doc__)
 def main() -> None:
     with staged(PLOT) as new:
         draw().savefig(new, dpi=110, format="png")

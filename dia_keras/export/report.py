@@ -24,7 +24,7 @@ class ExportReport:
         max_difference: Largest difference from the model's predictions, see `parity.largest_difference`.
         images: Number of images compared.
         ops: Number of the file's ops by type, most frequent first.
-        partitions: Number of parts into which LiteRT's CPU delegate puts the ops of a TFLite file.
+        partitions: Number of partitions into which XNNPACK, LiteRT's CPU delegate, puts the ops of a TFLite file.
         top1: Fraction of the test images, if given, whose best class is right by the file.
         model_top1: The same by the model, in float32.
     """
@@ -59,7 +59,7 @@ class ExportReport:
 def table(reports: Iterable[ExportReport], title: str | None = None) -> Table:
     """Returns reports as a table for the terminal."""
     reports = list(reports)
-    columns = ["format", "MB", "seconds", "converting", "ops", "parts", "difference to Keras"]
+    columns = ["format", "MB", "seconds", "converting", "ops", "partitions", "difference to Keras"]
     measured = any(report.top1 is not None for report in reports)
     shown = Table(*columns, *(["top-1 (%)", "Keras' (%)"] if measured else []), title=title)
     for report in reports:

@@ -164,6 +164,11 @@ def compared(ours: list[dict], theirs: list[dict]) -> list[str]:
     return [f"{difference:+.2f}", f"{low:+.2f} to {high:+.2f}", f"{test.pvalue:.3f}", verdict]
 
 
+def shown(net: str) -> str:
+    """Returns what a net is called in the report: the paper's "org" is the plain one."""
+    return "plain" if net == "org" else net
+
+
 def report_text() -> str:
     """Returns `SHARING.md`."""
     devices = sorted({run["run"]["device"] for runs in results().values() for run in runs})
@@ -175,7 +180,7 @@ def report_text() -> str:
         "of the shared form against the form per block,\nof SRM's shared batch norm against one a block, and of "
         f"DIA-LSTM against the plain net, each at the level {LEVEL}.\nA difference that is not significant with so few "
         "seeds is not known to be none: the interval says what it may be. What\nso short a training shows need not "
-        "hold for a long one. Seed 0 of org, se and se, shared ran with Keras' batch norm, all others with\n"
+        "hold for a long one. Seed 0 of plain, se and se, shared ran with Keras' batch norm, all others with\n"
         "TensorFlow's fused one: the same formulas, rounded otherwise. All ran before commit b3959bd: SRM's weights\n"
         "of styles decayed, and the velocity of SGD held the learning rate, as Keras' does.\n\n"
         "| net | seeds | top-1 (%) | against | difference | 95% interval | p | verdict |\n"
@@ -186,11 +191,11 @@ def report_text() -> str:
             continue
         scores = [100 * run["top1"] for run in runs]
         spread = f" ± {statistics.stdev(scores):.2f}" if len(scores) > 1 else ""
-        row = [net, str(len(scores)), f"{statistics.mean(scores):.2f}{spread}"]
+        row = [shown(net), str(len(scores)), f"{statistics.mean(scores):.2f}{spread}"]
         other = COMPARED.get(net)
-        row += [other, *compared(runs, results()[other])] if other and results()[other] else [""] * 5
+        row += [shown(other), *compared(runs, results()[other])] if other and results()[other] else [""] * 5
         text += f"| {' | '.join(row)} |\n"
-    missing = [f"{net} (seed {seed})" for net in NETS for seed in SEEDS if not file_of(net, seed).exists()]
+    missing = [f"{shown(net)} (seed {seed})" for net in NETS for seed in SEEDS if not file_of(net, seed).exists()]
     if missing:
         text += f"\nNot run yet: {', '.join(missing)}.\n"
     return text + f"\n![Held-out accuracy of SRM per block, shared, and shared with its batch norm]({PLOT.name})\n"
