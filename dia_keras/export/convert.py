@@ -16,7 +16,7 @@ import numpy as np
 
 from . import parity
 from .accuracy import top1
-from .errors import ExportError, ExportMismatchError
+from .errors import ExportError, ExportMismatchError, first_sentence
 
 
 def convert_and_check(
@@ -154,5 +154,5 @@ def _cannot_load(error: Exception) -> ExportError:
     return ExportError(
         "`model` must load in a process of TensorFlow: its own layers must be in a module that can be imported, "
         "and have `get_config`; or export with `KERAS_BACKEND=tensorflow`. "
-        f"Received from Keras: {str(error).strip().splitlines()[0]}"
+        f"Received from Keras: {first_sentence(error)}"
     )

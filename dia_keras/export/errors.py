@@ -7,3 +7,8 @@ class ExportError(ValueError):
 
 class ExportMismatchError(ExportError):
     """An exported file that does not answer as the model does, or not at all. It has been removed."""
+
+
+def first_sentence(error: Exception) -> str:
+    """Returns what an error of Keras says first, which may go over several lines."""
+    return " ".join(str(error).split()).partition(". ")[0]

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from .config import entries
-from .errors import ExportError, ExportMismatchError
+from .errors import ExportError, ExportMismatchError, first_sentence
 from .inference import is_functional
 from .layer_weights import give_weights
 from .parity import largest_difference
@@ -79,5 +79,5 @@ def _copied(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
         raise ExportError(
             "`model` must have layers with `get_config`, of which to make one that computes in float32. "
             f"Received: model={name!r} with the layer {layer.name!r} of {layer.dtype_policy.name}. "
-            f"Keras says: {str(error).strip().splitlines()[0]}"
+            f"Keras says: {first_sentence(error)}"
         ) from error

@@ -101,13 +101,12 @@ class WithoutConfig(keras.layers.Layer):
     def call(self, inputs):
         return self.function(inputs)
 
-    def get_config(self):
-        raise NotImplementedError("no config")
-
 
 def test_layer_that_cannot_be_copied_is_named():
     keras.config.set_dtype_policy("mixed_bfloat16")
     inputs = keras.Input((16, 16, 3))
     model = keras.Model(inputs, keras.layers.Flatten()(WithoutConfig(keras.ops.relu)(inputs)))
-    with pytest.raises(ExportError, match=r"with the layer 'without_config' of mixed_bfloat16. Keras says: no config"):
+    with pytest.raises(
+        ExportError, match=r"'without_config' of mixed_bfloat16. Keras says: .* override `get_config"
+    ):
         in_float32(model)
