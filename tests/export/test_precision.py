@@ -106,7 +106,5 @@ def test_layer_that_cannot_be_copied_is_named():
     keras.config.set_dtype_policy("mixed_bfloat16")
     inputs = keras.Input((16, 16, 3))
     model = keras.Model(inputs, keras.layers.Flatten()(WithoutConfig(keras.ops.relu)(inputs)))
-    with pytest.raises(
-        ExportError, match=r"'without_config' of mixed_bfloat16. Keras says: .* override `get_config"
-    ):
+    with pytest.raises(ExportError, match=r"'without_config' of mixed_bfloat16. Keras says: .* override `get_config"):
         in_float32(model)
