@@ -84,9 +84,10 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
     return twin
 
 
-def is_functional(model) -> bool:
-    is_functional = hasattr(model, "_nodes_by_depth") or (isinstance(model, keras.Sequential) and model.built)
-    return is_functional and type(model).call.__qualname__ in ("Functional.call", "Sequential.call")
+def is_functional(layer) -> bool:
+    """Whether a layer is a model made of layers, and nothing but what these compute."""
+    has_layers = hasattr(layer, "_nodes_by_depth") or (isinstance(layer, keras.Sequential) and layer.built)
+    return has_layers and type(layer).call.__qualname__ in ("Functional.call", "Sequential.call")
 
 
 def _folded(nodes, outputs, in_training: set[str]) -> dict[str, keras.layers.BatchNormalization]:
