@@ -8,7 +8,7 @@ values, of seed 0, residual branches scaled down, and the statistics that its no
 images; its accuracy is not measured. The reports go to `zoo/exports/NAME.json`; `make tables` makes `zoo/EXPORTS.md` of
 them. The files themselves are not kept. A form that the exporter refuses is reported with its message.
 
-oneDNN and malloc keep memory for later; the largest nets take half as much (`peak_memory` of the reports) with
+oneDNN and malloc keep memory for later; the largest nets take less (`peak_memory` of the reports) with
 
     TF_ENABLE_ONEDNN_OPTS=0 MALLOC_MMAP_THRESHOLD_=1000000 MALLOC_TRIM_THRESHOLD_=1000000
 
