@@ -132,7 +132,9 @@ class Peer:
 @click.option("--keras-norms", is_flag=True, help="Time the entries with Keras' own batch norm, too.")
 @click.option("--peers", is_flag=True, help="Time pytorchcv's networks in PyTorch, too.")
 @click.option("--cost", is_flag=True, help="Count a step's operations and bytes; on JAX.")
-@click.option("--out", type=click.Path(path_type=pathlib.Path), help="Write the figures to this JSON file, too.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write the figures to this JSON file, too."
+)
 @without_traceback
 def main(
     entries,

@@ -174,7 +174,8 @@ def exports_of_untrained(found) -> str:
     text += "\nMeasured by `python zoo/exports.py ENTRY`; the commands and hosts stand in the reports.\n"
     if measured := [each for each in found if "peak_memory" in each]:
         most = max(measured, key=lambda each: each["peak_memory"])
-        text += f"Of those, {most['entry']} took most memory: {most['peak_memory'] / 1e9:.1f} GB at the peak.\n"
+        text += f"Of {len(measured)} whose memory was measured, {most['entry']} took most: "
+        text += f"{most['peak_memory'] / 1e9:.1f} GB at the peak.\n"
     return text
 
 

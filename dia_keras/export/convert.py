@@ -3,7 +3,6 @@
 import importlib
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ import numpy as np
 
 from . import parity
 from .accuracy import top1
-from .errors import ExportError, ExportMismatchError, first_sentence
+from .errors import ExportError, ExportMismatchError, first_sentence, last_line
 
 
 def convert_and_check(
@@ -55,14 +54,8 @@ def convert_and_check(
     except Exception as error:  # what TensorFlow, a converter or a runtime says of a model that is not for it
         raise ExportError(
             f"`model` must be one that {format} can hold and run. Received: model={model.name!r}. The conversion ended "
-            f"in {type(error).__name__}: {_reason(error)}"
+            f"in {type(error).__name__}: {last_line(error)}"
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    """Returns the line of an error that says most: TensorFlow's last one, or that before the arguments in Keras'."""
-    text = re.sub(r"\x1b\[\d+m", "", str(error)).split("Arguments received by")[0].strip()
-    return text.splitlines()[-1].strip() if text else "no message"
 
 
 def _converted_and_checked(format, model, path, images, expected, tolerance, options, test) -> dict[str, Any]:

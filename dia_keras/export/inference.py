@@ -46,8 +46,7 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
             "`model` must be a functional `keras.Model`, without a `call` of its own: an exporter takes others with "
             f"`optimize=False`. Received: model={model!r}"
         )
-    if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    model = as_functional(model)
     nodes = list(itertools.chain(*model._nodes_by_depth.values()))
     in_training = {node.operation.name for node in nodes if node.arguments.kwargs.get("training")}
     folded = _folded(nodes, model.outputs, in_training)
@@ -88,6 +87,13 @@ def is_functional(layer) -> bool:
     """Whether a layer is a model made of layers, and nothing but what these compute."""
     has_layers = hasattr(layer, "_nodes_by_depth") or (isinstance(layer, keras.Sequential) and layer.built)
     return has_layers and type(layer).call.__qualname__ in ("Functional.call", "Sequential.call")
+
+
+def as_functional(model: keras.Model) -> keras.Model:
+    """Returns a `Sequential` as the functional model of its layers, and others as they are."""
+    if not isinstance(model, keras.Sequential):
+        return model
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _folded(nodes, outputs, in_training: set[str]) -> dict[str, keras.layers.BatchNormalization]:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .inference import is_functional
+from .inference import is_functional, as_functional
 
 #: What the file takes, by whether it takes pixel values.
 TAKES = {True: "values from 0 to 255", False: "images as the model does"}
@@ -65,8 +65,7 @@ def _readers_of_images(model) -> Iterator[Any]:
 
     The last one is `None` where several layers read the same.
     """
-    if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs)
+    model = as_functional(model)
     nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes]
     images = model.inputs[0]
     while readers := [node for node in nodes if any(tensor is images for tensor in node.input_tensors)]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .config import entries
 from .errors import ExportError, ExportMismatchError, first_sentence
-from .inference import is_functional
+from .inference import is_functional, as_functional
 from .layer_weights import give_weights
 from .parity import largest_difference
 
@@ -38,9 +38,7 @@ def in_float32(model: keras.Model) -> keras.Model:
         return made[id(layer)][1]
 
     def clone(network):
-        if isinstance(network, keras.Sequential):
-            network = keras.Model(network.inputs[0], network.outputs[0], name=network.name)
-        twin = keras.models.clone_model(network, clone_function=twin_of)
+        twin = keras.models.clone_model(as_functional(network), clone_function=twin_of)
         twin.dtype_policy = "float32"
         return twin
 
