@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .inference import is_functional, as_functional
+from .inference import as_functional, is_functional
 
 #: What the file takes, by whether it takes pixel values.
 TAKES = {True: "values from 0 to 255", False: "images as the model does"}

@@ -8,7 +8,7 @@ import numpy as np
 
 from .config import entries
 from .errors import ExportError, ExportMismatchError, first_sentence
-from .inference import is_functional, as_functional
+from .inference import as_functional, is_functional
 from .layer_weights import give_weights
 from .parity import largest_difference
 
