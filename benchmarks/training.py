@@ -37,6 +37,7 @@ from dia_keras.training.epochs_that_fit import EpochClock
 from dia_keras.training.fit import compile_for
 from dia_keras.training.fused_norm import fused_batch_norms
 from dia_keras.training.host import describe_run
+from dia_keras.training.torch_step import LEAST_STEPS, compiled_step
 
 #: Dense bfloat16 FLOP/s and bytes/s of a card, after NVIDIA's data sheets, by JAX's name of it.
 LIMITS = {"NVIDIA H100 80GB HBM3": (989e12, 3.35e12), "NVIDIA H200": (989e12, 4.8e12)}
@@ -45,10 +46,9 @@ LIMITS = {"NVIDIA H100 80GB HBM3": (989e12, 3.35e12), "NVIDIA H200": (989e12, 4.
 class Contender:
     """An entry that trains, a few steps at a time."""
 
-    def __init__(self, name: str, recipe: Recipe, steps: int, is_fused: bool = True):
+    def __init__(self, name: str, recipe: Recipe, steps: int, contexts: contextlib.ExitStack, is_fused: bool = True):
         self.name = name if is_fused else f"{name}, Keras' batch norm"
         self.recipe, self.steps = recipe, steps
-        self.context = fused_batch_norms if is_fused else contextlib.nullcontext
         self.speeds: list[float] = []
         keras.config.set_dtype_policy(recipe.precision)
         began = time.perf_counter()
@@ -59,14 +59,16 @@ class Contender:
         images = rng.integers(0, 256, (10 * recipe.batch_size, *card.dataset.image_size, 3), np.uint8)
         labels = rng.integers(0, len(card.labels), len(images))
         self.data = batches(images, labels, len(card.labels), recipe)
+        if is_fused:
+            contexts.enter_context(fused_batch_norms(self.model))
+            contexts.enter_context(compiled_step(self.model, LEAST_STEPS))
         self.take_turn()
         self.first = time.perf_counter() - began
         self.speeds.clear()
 
     def take_turn(self) -> None:
         clock = EpochClock()  # of the steps alone: where data come from a generator, `fit` may end seconds later
-        with self.context(self.model):
-            self.model.fit(self.data, steps_per_epoch=self.steps, epochs=1, shuffle=False, verbose=0, callbacks=[clock])
+        self.model.fit(self.data, steps_per_epoch=self.steps, epochs=1, shuffle=False, verbose=0, callbacks=[clock])
         self.speeds.append(self.steps * self.recipe.batch_size / clock.steps[-1])
 
     def cost(self) -> tuple[float, float]:
@@ -152,8 +154,9 @@ def main(
     recipe = Recipe(entry=entries[0], epochs=1, batch_size=batch_size, nesterov=True, precision=precision)
     kinds = (True, False) if keras_norms else (True,)
     in_pytorch = find_peers(entries) if peers else {}
+    contexts = click.get_current_context().with_resource(contextlib.ExitStack())
     contenders: list[Contender | Peer] = [
-        Contender(name, recipe.replace(entry=name), steps, kind) for name in entries for kind in kinds
+        Contender(name, recipe.replace(entry=name), steps, contexts, kind) for name in entries for kind in kinds
     ]
     contenders += [Peer(name, entry, recipe, steps) for name, entry in in_pytorch.items()]
     for _ in range(rounds):

@@ -11,10 +11,15 @@ class WallClockBudget(keras.callbacks.Callback):
     Args:
         minutes: Budget in minutes from `started`, or `None` for no limit.
         started: `time.monotonic()` of the start; now by default.
+
+    Attributes:
+        epochs: Epochs of the whole training, where `model.fit` does a phase of it.
+        stopped: Whether the budget ended the training.
     """
 
     def __init__(self, minutes: float | None, started: float | None = None):
         super().__init__()
+        self.epochs: int | None = None
         self.minutes = minutes
         self.started = time.monotonic() if started is None else started
         self.stopped = False
@@ -25,8 +30,9 @@ class WallClockBudget(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         now = time.monotonic()
         seconds = now - self._epoch_started
-        left = self.params["epochs"] - epoch - 1
-        print(f"epoch {epoch + 1}/{self.params['epochs']}: {seconds:.0f} s, {left * seconds / 60:.0f} min to go")
+        epochs = self.epochs or self.params["epochs"]
+        left = epochs - epoch - 1
+        print(f"epoch {epoch + 1}/{epochs}: {seconds:.0f} s, {left * seconds / 60:.0f} min to go")
         # A tenth more than the last epoch took, since an epoch's time varies.
         if self.minutes is not None and left and now - self.started + 1.1 * seconds > 60 * self.minutes:
             self.stopped = True

@@ -7,7 +7,7 @@ import h5py
 import keras
 import numpy as np
 
-NAME = re.compile(r"epoch_(\d+)\.weights\.h5")
+NAME = re.compile(r"epoch_(\d+)(?:_phase_(\d+))?\.weights\.h5")
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -41,22 +41,38 @@ class Checkpoint(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch, logs=None):
-        path = self.directory / f"epoch_{epoch + 1}.weights.h5"
-        temporary = self.directory / "partial.weights.h5"
-        self.model.save_weights(temporary)
-        with h5py.File(temporary, "a") as file:
-            for i, seed in enumerate(_seeds(self.model)):
-                file[f"seeds/{i}"] = keras.ops.convert_to_numpy(seed)
-        temporary.rename(path)
-        for done, old in checkpoints(self.directory):
-            if done != epoch + 1:
-                old.unlink()
+        save(self.model, self.directory / f"epoch_{epoch + 1}.weights.h5")
+
+
+def save(model: keras.Model, path: pathlib.Path) -> None:
+    """Saves weights, optimizer state and seeds of a model; the file replaces all other checkpoints of its folder."""
+    temporary = path.with_name("partial.weights.h5")
+    model.save_weights(temporary)
+    with h5py.File(temporary, "a") as file:
+        for i, seed in enumerate(_seeds(model)):
+            file[f"seeds/{i}"] = keras.ops.convert_to_numpy(seed)
+    temporary.rename(path)
+    for _, other in checkpoints(path.parent):
+        if other != path:
+            other.unlink()
 
 
 def checkpoints(directory: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
     """Returns the checkpoints in a folder as (epochs done, path), oldest first."""
     found = [(NAME.fullmatch(path.name), path) for path in directory.glob("epoch_*.weights.h5")]
-    return sorted((int(match[1]), path) for match, path in found if match)
+    ordered = sorted((int(match[1]), int(match[2] or 0), path) for match, path in found if match)
+    return [(done, path) for done, _, path in ordered]
+
+
+def epochs_done(directory: pathlib.Path) -> int:
+    """Returns the number of epochs after which the newest checkpoint of a folder was written, 0 without one."""
+    return max((done for done, _ in checkpoints(directory)), default=0)
+
+
+def begun_phase(path: pathlib.Path) -> int:
+    """Returns the number of the phase, counted from 0, that a checkpoint begins, or 0 where it begins none."""
+    match = NAME.fullmatch(path.name)
+    return int(match[2] or 0) if match else 0
 
 
 def resume(model: keras.Model, directory: pathlib.Path) -> int:

@@ -12,14 +12,16 @@ from ..data import Split
 from ..files import staged
 from .augment import batches
 from .budget import WallClockBudget
-from .checkpoint import Checkpoint, resume
+from .checkpoint import Checkpoint, epochs_done, resume
 from .fused_norm import fused_batch_norms
+from .phases import Build, enter, parts_to_go, scaled_down, scaled_padding
 from .recipe import Recipe
 from .teachers import taught
+from .torch_step import compiled_step
 
 
 def fit(
-    model: keras.Model,
+    model: keras.Model | Build,
     recipe: Recipe,
     train: Split,
     directory: pathlib.Path,
@@ -30,14 +32,15 @@ def fit(
     budget: WallClockBudget | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     run_eagerly: bool = False,
-) -> bool:
-    """Trains a model in place, going on from the newest checkpoint in `directory`.
+) -> keras.Model | None:
+    """Trains a model, going on from the newest checkpoint in `directory`.
 
     Writes `log.csv` (one row an epoch) and a checkpoint after every epoch. A run that was cut after any epoch and
     goes on ends in the same weights as one that was not.
 
     Args:
-        model: Model from raw images to logits, not compiled.
+        model: Model from raw images to logits, not compiled; or, for a recipe with phases, a function that builds the
+            model of a phase. A model is trained in place.
         recipe: The recipe.
         train: Training images and labels.
         directory: Existing folder for log and checkpoints.
@@ -49,42 +52,52 @@ def fit(
         run_eagerly: Whether nothing is compiled: sooner for a few steps of a deep net.
 
     Returns:
-        Whether the training is complete.
+        The trained model, or `None` where the budget ended the run before the last epoch.
 
     Raises:
-        ValueError: Where there are fewer images than a batch has.
+        ValueError: Where there are fewer images than a batch has, or a recipe with phases gets a model.
     """
     steps = len(train.labels) // recipe.batch_size
     if steps == 0:
         raise ValueError(f"`train` must have at least {recipe.batch_size} images. Received: {len(train.labels)}")
-    compile_for(model, recipe, steps, run_eagerly)
-    done = resume(model, directory)
-    if done >= recipe.epochs:
-        # Puts the averaged weights in place, as the end of `model.fit` does.
-        model.optimizer.finalize_variable_values(model.trainable_variables)
-        return True
-    log = directory / "log.csv"
-    _keep_epochs(log, done)
-
+    if recipe.phases and isinstance(model, keras.Model):
+        raise ValueError("`model` must be a function that builds the model of a phase. Received: a model, and phases")
+    build: Build = (lambda phase: model) if isinstance(model, keras.Model) else model
     budget = budget or WallClockBudget(None)
-    data = batches(train.images, train.labels, num_classes, recipe, done)
-    with fused_batch_norms(model, *teachers):
-        model.fit(
-            taught(data, teachers, recipe.distillation),
-            steps_per_epoch=steps,
-            epochs=recipe.epochs,
-            initial_epoch=done,
-            **on_held_out(held_out, num_classes),
-            shuffle=False,  # the generator shuffles
-            verbose=1 if sys.stdout.isatty() else 2,
-            callbacks=[
-                keras.callbacks.CSVLogger(log, append=done > 0),
-                Checkpoint(directory, recipe.seed),
-                budget,
-                *callbacks,
-            ],
-        )
-    return not budget.stopped
+    budget.epochs = recipe.epochs
+    log = directory / "log.csv"
+    _keep_epochs(log, epochs_done(directory))
+    trained = None
+    for part in parts_to_go(recipe, directory):
+        trained = enter(part, build, lambda each: compile_for(each, recipe, steps, run_eagerly), recipe, directory)
+        done = resume(trained, directory)
+        if done >= part.end:
+            # Puts the averaged weights in place, as the end of `model.fit` does.
+            trained.optimizer.finalize_variable_values(trained.trainable_variables)
+            continue
+        size = part.phase.image_size
+        images, labels = scaled_down(train, size)
+        scaled = scaled_padding(recipe, train.images.shape[1], size)
+        data = batches(images, labels, num_classes, scaled, done)
+        with fused_batch_norms(trained, *teachers), compiled_step(trained, recipe.epochs * steps):
+            trained.fit(
+                taught(data, teachers, recipe.distillation),
+                steps_per_epoch=steps,
+                epochs=part.end,
+                initial_epoch=done,
+                **on_held_out(held_out and scaled_down(held_out, size), num_classes),
+                shuffle=False,  # the generator shuffles
+                verbose=1 if sys.stdout.isatty() else 2,
+                callbacks=[
+                    keras.callbacks.CSVLogger(log, append=done > 0),
+                    Checkpoint(directory, recipe.seed),
+                    budget,
+                    *callbacks,
+                ],
+            )
+        if budget.stopped:
+            return None
+    return trained
 
 
 def on_held_out(held_out: Split | None, num_classes: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def fused_batch_norms(*models: keras.Model) -> Iterator[None]:
     if keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"):
         yield
         return
-    layers = [layer for model in models for layer in model._flatten_layers() if _is_fusible(layer)]
+    layers = [layer for model in models for layer in model._flatten_layers() if is_fusible(layer)]
     for layer in layers:
         layer.call = functools.partial(_fused_call, layer)
     try:
@@ -31,7 +31,8 @@ def fused_batch_norms(*models: keras.Model) -> Iterator[None]:
             del layer.call
 
 
-def _is_fusible(layer: keras.Layer) -> bool:
+def is_fusible(layer: keras.Layer) -> bool:
+    """Returns whether a layer is a batch norm whose settings a fused kernel has."""
     return (
         type(layer) is keras.layers.BatchNormalization
         and layer.built

@@ -19,8 +19,30 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("epochs", "batch_size", "learning_rate", "factor"), POSITIVE),
     **dict.fromkeys(("weight_decay", "pad", "mixup", "cutmix", "held_out", "images", "seed"), NOT_NEGATIVE),
     **dict.fromkeys(("erase", "distillation"), SHARE),
-    **dict.fromkeys(("warmup", "momentum", "label_smoothing", "ema"), BELOW_ONE),
+    **dict.fromkeys(("warmup", "momentum", "label_smoothing", "ema", "dropout"), BELOW_ONE),
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """A part of a training.
+
+    Args:
+        epochs: Number of epochs.
+        image_size: Height and width of the images, scaled down to it; the data set's own by default.
+        depth: Depth of the network, as the entry's backbone counts it; the entry's own by default.
+    """
+
+    epochs: int
+    image_size: int | None = None
+    depth: int | None = None
+
+    def __post_init__(self):
+        _check_types(self)
+        for name in ("epochs", "image_size", "depth"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"`{name}` of a phase must be positive. Received: {name}={value!r}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +76,12 @@ class Recipe:
         held_out: Number of training images held out (0 for the final run, which trains on all).
         images: Number of training images to use, the first ones, in trials; 0 for all.
         precision: `"float32"` or `"mixed_bfloat16"`.
+        dropout: Rate of the backbone's dropout; its own by default.
+        phases: Parts of the training with smaller images or shallower networks, whose epochs add up to `epochs`. The
+            last one trains the entry's own network on whole images. See `dia_keras.training.growing`.
+        growth: What a network that grows deeper does with the copies of blocks: `"zero"`, they start as nothing, or
+            `"halve"`, a block and its copy take half a step each.
+        momenta: Whether a network that grows deeper keeps the optimizer's momenta: `"keep"` or `"reset"`.
         seed: Seed of initial values, order and augmentation.
     """
 
@@ -82,13 +110,15 @@ class Recipe:
     images: int = 0
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
+    dropout: float | None = None
+    phases: tuple[Phase, ...] = ()
+    growth: Literal["zero", "halve"] = "zero"
+    momenta: Literal["keep", "reset"] = "keep"
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not _fits(value, field.type):
-                kind = field.type.__name__ if isinstance(field.type, type) else field.type
-                raise ValueError(f"`{field.name}` must be of type {kind}. Received: {field.name}={value!r}")
+        phases = tuple(Phase(**phase) if isinstance(phase, Mapping) else phase for phase in self.phases)
+        object.__setattr__(self, "phases", phases)
+        _check_types(self)
         for name, (is_right, right) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not is_right(value):
@@ -99,6 +129,15 @@ class Recipe:
             )
         if list(self.milestones) != sorted({m for m in self.milestones if m > 0}):
             raise ValueError(f"`milestones` must be epochs that rise from 1. Received: milestones={self.milestones!r}")
+        if phases and sum(phase.epochs for phase in phases) != self.epochs:
+            raise ValueError(f"`phases` must have {self.epochs} epochs, as `epochs` says. Received: phases={phases!r}")
+        if phases and phases[-1] != Phase(phases[-1].epochs):
+            raise ValueError(
+                "`phases` must end in the entry's own depth and image size: the last phase names epochs only. "
+                f"Received: phases={phases!r}"
+            )
+        if self.teachers and any(phase.image_size for phase in phases):
+            raise ValueError(f"`teachers` need whole images in all phases. Received: phases={phases!r}")
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Recipe":
@@ -142,6 +181,15 @@ class Recipe:
     def loss(self) -> keras.losses.Loss:
         """Returns the loss on logits and one-hot targets."""
         return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=self.label_smoothing)
+
+
+def _check_types(instance: Any) -> None:
+    """Raises a `ValueError` where a field of a dataclass is not of the type that it is annotated with."""
+    for field in dataclasses.fields(instance):
+        value = getattr(instance, field.name)
+        if not _fits(value, field.type):
+            kind = field.type.__name__ if isinstance(field.type, type) else field.type
+            raise ValueError(f"`{field.name}` must be of type {kind}. Received: {field.name}={value!r}")
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -12,12 +12,13 @@ import keras
 from .. import data as data_module
 from .. import zoo
 from ..files import write_json
+from ..zoo.loading import build as build_network
 from .budget import WallClockBudget
 from .curves import plot_curves
 from .epochs_that_fit import fitted
 from .fit import fit
 from .host import describe_run
-from .recipe import Recipe
+from .recipe import Phase, Recipe
 from .teachers import check_same_teachers, load_teachers
 from .xla_cache import keep_compiled_programs
 
@@ -47,8 +48,16 @@ def load_recipe(path: str | os.PathLike, **changes) -> Recipe:
 
 
 def smoke(recipe: Recipe) -> Recipe:
-    """Returns a recipe of two epochs of one step each, which shows that the real one runs."""
-    return recipe.replace(epochs=2, batch_size=8, milestones=(1,) if recipe.milestones else (), held_out=0, images=8)
+    """Returns a recipe of two epochs, or one a phase, of one step each, which shows that the real one runs."""
+    phases = tuple(dataclasses.replace(phase, epochs=1) for phase in recipe.phases)
+    return recipe.replace(
+        epochs=len(phases) or 2,
+        phases=phases,
+        batch_size=8,
+        milestones=(1,) if recipe.milestones else (),
+        held_out=0,
+        images=8,
+    )
 
 
 def train(
@@ -90,12 +99,16 @@ def train(
     if recipe.images:
         training = data_module.Split(training.images[: recipe.images], training.labels[: recipe.images])
 
-    def build() -> keras.Model:
+    def build(phase: Phase) -> keras.Model:
+        size = (phase.image_size,) * 2 if phase.image_size else card.dataset.image_size
+        changes = {"depth": phase.depth, "dropout": recipe.dropout}
         policy = keras.config.dtype_policy()
         keras.config.set_dtype_policy(recipe.precision)
         keras.utils.set_random_seed(recipe.seed)
         try:
-            return zoo.load(recipe.entry, weights=None, classifier_activation=None)
+            return build_network(
+                recipe.entry, (*size, 3), **{name: value for name, value in changes.items() if value is not None}
+            )
         finally:
             keras.config.set_dtype_policy(policy)
 
@@ -105,16 +118,15 @@ def train(
         if minutes is None:
             raise ValueError("`fit_to_minutes` needs `minutes`. Received: minutes=None")
         left = 60 * minutes - (time.monotonic() - started)
-        recipe = fitted(recipe, build(), teachers, training, data.held_out, num_classes, left)
+        recipe = fitted(recipe, build(Phase(1)), teachers, training, data.held_out, num_classes, left)
     elif fit_to_minutes:
         earlier = Recipe.from_json(json.loads(record.read_text()))
         recipe = recipe.replace(epochs=earlier.epochs, milestones=earlier.milestones)
     check_same_recipe(recipe, record)
     check_same_teachers(recipe, directory / "teachers.json")
 
-    model = build()
-    complete = fit(
-        model,
+    model = fit(
+        build,
         recipe,
         training,
         directory,
@@ -127,7 +139,7 @@ def train(
         run_eagerly=is_smoke and keras.backend.backend() != "jax",
     )
     plot_curves(directory / "log.csv", directory / "curves.png", title=recipe.entry)
-    if not complete:
+    if model is None:
         return None
     weights = directory / "final.weights.h5"
     zoo.save_weights(model, weights)

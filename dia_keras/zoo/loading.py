@@ -76,19 +76,19 @@ def load(
     num_classes = own_classes if num_classes is None else positive_classes(num_classes)
     input_shape = _input_shape(entry.dataset) if input_shape is None else input_shape
 
-    def build(num_classes, include_top=True):
+    def network(num_classes, include_top=True):
         return _build(entry, input_shape, num_classes, include_top, classifier_activation)
 
     path = _weights_path(entry, weights)
     if path is None:
-        return build(num_classes, include_top)
+        return network(num_classes, include_top)
     classes_in_file = _classes(path)
     if classes_in_file is None or (include_top and classes_in_file != own_classes):
         # A file without the entry's own classifier must fit the network that is asked for.
-        model = build(num_classes, include_top)
+        model = network(num_classes, include_top)
         load_weights(model, path)
         return model
-    model = build(classes_in_file)
+    model = network(classes_in_file)
     load_weights(model, path)
     if not include_top:
         return keras.Model(model.input, model.get_layer("pool").input, name=name)
@@ -116,11 +116,23 @@ def preprocessing(dataset: Dataset) -> keras.layers.Layer:
     )
 
 
-def _build(entry: Card, input_shape, num_classes, include_top, classifier_activation) -> keras.Model:
+def build(name: str, input_shape: Sequence[int | None], **changes) -> keras.Model:
+    """Builds an entry's network with initial values, from images to logits, some arguments of its backbone changed.
+
+    Args:
+        name: Name of the entry.
+        input_shape: Shape of an image, without the batch.
+        **changes: Arguments of the backbone, e.g. `depth=83`.
+    """
+    entry = card(name)
+    return _build(entry, input_shape, len(entry.labels), True, None, **changes)
+
+
+def _build(entry: Card, input_shape, num_classes, include_top, classifier_activation, **changes) -> keras.Model:
     if isinstance(input_shape, (tuple, list)) and len(input_shape) == 3 and input_shape[channel_axis()] != 3:
         raise ValueError(f"`input_shape` must have 3 channels, for RGB images. Received: input_shape={input_shape!r}")
     return BACKBONES[entry.architecture.backbone](
-        **entry.architecture.arguments,
+        **{**entry.architecture.arguments, **changes},
         input_shape=input_shape,
         num_classes=num_classes,
         include_top=include_top,

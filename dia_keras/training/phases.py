@@ -1,0 +1,83 @@
+"""A training in phases: the checkpoint that ends one becomes the one that begins the next."""
+
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from PIL import Image
+
+from ..data import Split
+from .checkpoint import begun_phase, checkpoints, epochs_done, resume, save
+from .growing import grow
+from .recipe import Phase, Recipe
+
+Build = Callable[[Phase], keras.Model]
+
+
+class Part(NamedTuple):
+    """A phase with its place in the training: its number, counted from 0, and the epochs before and after it."""
+
+    phase: Phase
+    number: int
+    begin: int
+    end: int
+
+
+def parts(recipe: Recipe) -> list[Part]:
+    """Returns the phases of a recipe with their places; a recipe without phases is one phase."""
+    found: list[Part] = []
+    for number, phase in enumerate(recipe.phases or (Phase(recipe.epochs),)):
+        begin = found[-1].end if found else 0
+        found.append(Part(phase, number, begin, begin + phase.epochs))
+    return found
+
+
+def parts_to_go(recipe: Recipe, directory: pathlib.Path) -> Iterator[Part]:
+    """Yields the phases that the checkpoints in a folder leave to do; the last one even where nothing is."""
+    for part in parts(recipe):
+        if epochs_done(directory) < part.end or part.end == recipe.epochs:
+            yield part
+
+
+def enter(part: Part, build: Build, compile_: Callable[[keras.Model], None], recipe: Recipe, directory: pathlib.Path):
+    """Returns the compiled network of a phase, after turning the checkpoint of the phase before into its own.
+
+    Everything goes through the checkpoints, so that a run which is cut between two phases goes on exactly.
+
+    Args:
+        part: The phase.
+        build: Function from a phase to its network.
+        compile_: Function that compiles a network for the whole training.
+        recipe: The recipe.
+        directory: Folder of the checkpoints.
+    """
+    model = build(part.phase)
+    compile_(model)
+    found = checkpoints(directory)
+    if part.number and found and found[-1][0] == part.begin and begun_phase(found[-1][1]) < part.number:
+        before = build(parts(recipe)[part.number - 1].phase)
+        compile_(before)
+        resume(before, directory)
+        model.optimizer.build(model.trainable_variables)
+        grow(before, model, recipe.growth, recipe.momenta)
+        save(model, directory / f"epoch_{part.begin}_phase_{part.number}.weights.h5")
+    return model
+
+
+def scaled_down(split: Split, size: int | None) -> Split:
+    """Returns a split with square images of another size, each pixel the mean of what it covers."""
+    if size is None or not len(split.labels):
+        return split
+    if size > min(split.images.shape[1:3]):
+        raise ValueError(
+            f"`image_size` must be at most that of the images, {split.images.shape[1:3]}. Received: {size}"
+        )
+    images = [np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BOX)) for image in split.images]
+    return Split(np.stack(images), split.labels)
+
+
+def scaled_padding(recipe: Recipe, full_size: int, size: int | None) -> Recipe:
+    """Returns a recipe whose padding before the random crop is in proportion to the images of a phase."""
+    return recipe if size is None else recipe.replace(pad=round(recipe.pad * size / full_size))

@@ -1,0 +1,190 @@
+"""Training steps on PyTorch and a CPU as one graph that Inductor compiles.
+
+Keras calls its layers one by one: every elementwise operation reads and writes all features. Here forward pass, loss
+and backward pass are traced once into one graph, and what the compiler cannot see for itself is said to it:
+
+- A clone that only changes the layout is dropped: Keras' convolutions make two of every feature map.
+- Small vectors (a norm's scale, the attention of an image) are computed once, and not again for every pixel.
+- Batch norms sum as `torch_norm` says.
+
+The formulas are Keras': only the order of sums differs.
+"""
+
+import contextlib
+import shutil
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from .fused_norm import is_fusible
+
+#: Trainings of fewer steps are over before the compiler is.
+LEAST_STEPS = 400
+#: Tensors of at least so many elements are features; others are computed before they meet features.
+LARGE = 2**18
+
+
+@contextlib.contextmanager
+def compiled_step(model: keras.Model, steps: int) -> Iterator[None]:
+    """Lets `model.fit` train by compiled steps; a no-op on other backends, on GPUs and for short trainings.
+
+    Args:
+        model: A compiled model with an optimizer, which maps one tensor to one.
+        steps: Number of steps of the whole training.
+    """
+    if keras.backend.backend() != "torch" or model.run_eagerly or steps < LEAST_STEPS or not _can_compile():
+        yield
+        return
+    model.train_step = TorchStep(model)
+    try:
+        yield
+    finally:
+        del model.train_step
+
+
+def _can_compile() -> bool:
+    import torch
+
+    if torch.cuda.is_available():
+        return False
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        warnings.warn(
+            "PyTorch compiles training steps with a C++ compiler, and there is no g++ or clang++ on the path: "
+            "training goes on without, at about a third of the speed.",
+            stacklevel=4,
+        )
+        return False
+    return True
+
+
+class TorchStep:
+    """Replaces `model.train_step`: takes `(images, targets)`, returns the metrics."""
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+        self.compiled: dict[Any, Any] = {}
+
+    def __call__(self, data):
+        import torch
+
+        model, (images, targets) = self.model, data
+        trainable, others = model.trainable_variables, model.non_trainable_variables
+        tensors = [variable.value.detach() for variable in [*trainable, *others]] + [images, targets]
+        shapes = tuple(images.shape), tuple(targets.shape)
+        if shapes not in self.compiled:
+            self.compiled[shapes] = self._compile(tensors)
+        with torch.no_grad():
+            loss, outputs, *updates = self.compiled[shapes](*tensors)
+            torch._foreach_copy_([variable.value for variable in others], updates[len(trainable) :])
+            model.optimizer.apply(updates[: len(trainable)], trainable)
+            model._loss_tracker.update_state(loss, sample_weight=images.shape[0])
+        return model.compute_metrics(images, targets, outputs)
+
+    def _compile(self, tensors):
+        import torch
+        from torch.fx.experimental.proxy_tensor import make_fx
+
+        trace = make_fx(self._step, tracing_mode="fake", _allow_non_fake_inputs=True)
+        graph = simplify(trace(*tensors))
+        with torch.no_grad():
+            return torch._inductor.compile(graph, tensors, options={"layout_optimization": False})
+
+    def _step(self, *tensors):
+        """Returns loss, outputs, gradients and new values of the other variables, as a function of tensors alone."""
+        import torch
+
+        from . import torch_norm
+
+        model = self.model
+        trainable, others = model.trainable_variables, model.non_trainable_variables
+        values = [tensor.requires_grad_() for tensor in tensors[: len(trainable)]]
+        *rest, images, targets = tensors[len(trainable) :]
+        norms = [layer for layer in model._flatten_layers() if is_fusible(layer)]
+        for layer in norms:
+            layer.call = torch_norm.for_layer(layer)
+        try:
+            mapping = zip([*trainable, *others], [*values, *rest], strict=True)
+            with keras.StatelessScope(mapping, collect_losses=True) as scope, torch.enable_grad():
+                outputs = model(images, training=True)
+                loss = model.compute_loss(x=images, y=targets, y_pred=outputs, training=True)
+                gradients = torch.autograd.grad(loss, values, allow_unused=True, materialize_grads=True)
+        finally:
+            for layer in norms:
+                del layer.call
+        new = [scope.get_current_value(variable) for variable in others]
+        return [loss.detach(), outputs.detach(), *gradients, *(value.detach() for value in new)]
+
+
+def simplify(traced):
+    """Returns a traced graph without needless copies, in which what is small is computed once.
+
+    Args:
+        traced: `torch.fx.GraphModule` of ATen operations whose nodes know their values' shapes.
+    """
+    import torch
+    from torch._functorch.compile_utils import fx_graph_cse
+
+    aten = torch.ops.aten
+    graph = traced.graph
+    for node in list(graph.nodes):
+        if node.target is aten.clone.default and _is_kernel(node):
+            node.kwargs = {"memory_format": torch.contiguous_format}
+        elif node.target in (aten.detach.default, aten.lift_fresh_copy.default, aten.clone.default):
+            node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+    graph.eliminate_dead_code()
+    graph = fx_graph_cse(graph)
+    for node in list(graph.nodes):
+        if _is_small(node) and _meets_features(node):
+            value = node.meta["val"]
+            with graph.inserting_after(node):
+                # To take a tensor by its strides is the one view for which Inductor stores the tensor first.
+                stored = graph.call_function(aten.as_strided.default, (node, list(value.shape), list(value.stride())))
+            node.replace_all_uses_with(stored, delete_user_cb=lambda user, new=stored: user is not new)
+    graph.lint()
+    return torch.fx.GraphModule(traced, graph)
+
+
+def _is_kernel(node) -> bool:
+    """Returns whether a node is an input of four axes other than the images, cast and transposed."""
+    import torch
+
+    aten = torch.ops.aten
+    while node.target in (aten.clone.default, aten._to_copy.default, aten.permute.default):
+        node = node.args[0]
+    # The images and the targets are the last two inputs.
+    return node.op == "placeholder" and node.next.next.op == "placeholder"
+
+
+def _is_small(node) -> bool:
+    """Returns whether a node computes a vector or a matrix that is smaller than features are."""
+    import torch
+
+    aten = torch.ops.aten
+    if not isinstance(node.target, torch._ops.OpOverload) or not isinstance(node.meta.get("val"), torch.Tensor):
+        return False
+    value = node.meta["val"]
+    return (
+        not _is_view(node)
+        and node.target not in (aten.mm.default, aten.addmm.default)  # stored anyway
+        and value.ndim <= 2
+        and 1 < value.numel() < LARGE
+        and value.is_contiguous()
+    )
+
+
+def _meets_features(node) -> bool:
+    """Returns whether a node's value, or a view of it, is an operand of an operation on features."""
+    for user in node.users:
+        value = user.meta.get("val")
+        if getattr(value, "numel", int)() >= LARGE or (_is_view(user) and _meets_features(user)):
+            return True
+    return False
+
+
+def _is_view(node) -> bool:
+    import torch
+
+    return getattr(node.target, "is_view", False) or node.target is torch.ops.aten._unsafe_view.default
