@@ -1,0 +1,114 @@
+"""Tests of trainings in phases: exact resume within and between phases, the network they end in, their errors."""
+
+import keras
+import numpy as np
+import pytest
+
+from dia_keras import zoo
+from dia_keras.backbones import resnet
+from dia_keras.data import Split
+from dia_keras.training import Phase, Recipe, fit
+from dia_keras.training.budget import WallClockBudget
+from dia_keras.training.checkpoint import checkpoints
+from dia_keras.training.phases import parts, scaled_down, scaled_padding
+
+RNG = np.random.default_rng(0)
+TRAIN = Split(RNG.integers(0, 256, (40, 16, 16, 3), np.uint8), RNG.integers(0, 10, 40))
+PHASES = (Phase(2, image_size=8, depth=14), Phase(1, image_size=12), Phase(2))
+RECIPE = Recipe("x", 5, 16, nesterov=True, phases=PHASES, ema=0.9)
+
+
+def build(phase: Phase) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    size = phase.image_size or 16
+    options = {"attention": "dia_lstm", "num_classes": 10, "classifier_activation": None}
+    return resnet(phase.depth or 20, "basic", input_shape=(size, size, 3), **options)
+
+
+class CutAfter(WallClockBudget):
+    """Ends the run after an epoch, as a spent budget does."""
+
+    def __init__(self, epoch):
+        super().__init__(None)
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.epoch:
+            self.stopped = self.model.stop_training = True
+
+
+@pytest.fixture(scope="module")
+def uncut(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uncut")
+    model = fit(build, RECIPE, TRAIN, folder, num_classes=10, held_out=TRAIN)
+    return model.get_weights(), (folder / "log.csv").read_text()
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 4])
+def test_a_run_cut_anywhere_ends_in_the_weights_of_an_uncut_one(cut, uncut, tmp_path):
+    assert fit(build, RECIPE, TRAIN, tmp_path, num_classes=10, held_out=TRAIN, budget=CutAfter(cut)) is None
+    assert [done for done, _ in checkpoints(tmp_path)] == [cut]
+    model = fit(build, RECIPE, TRAIN, tmp_path, num_classes=10, held_out=TRAIN)
+    for want, got in zip(uncut[0], model.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, want)
+    assert (tmp_path / "log.csv").read_text() == uncut[1]
+
+
+def test_a_run_killed_after_growing_goes_on_with_the_grown_network(uncut, tmp_path, monkeypatch):
+    fit(build, RECIPE, TRAIN, tmp_path, num_classes=10, held_out=TRAIN, budget=CutAfter(2))
+
+    class Killed(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(build, RECIPE, TRAIN, tmp_path, num_classes=10, held_out=TRAIN, callbacks=[Killed()])
+    assert [path.name for _, path in checkpoints(tmp_path)] == ["epoch_2_phase_1.weights.h5"]
+    model = fit(build, RECIPE, TRAIN, tmp_path, num_classes=10, held_out=TRAIN)
+    for want, got in zip(uncut[0], model.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_a_recipe_without_phases_is_one():
+    assert [(part.begin, part.end) for part in parts(Recipe("x", 3))] == [(0, 3)]
+    assert [(part.begin, part.end) for part in parts(RECIPE)] == [(0, 2), (2, 3), (3, 5)]
+
+
+def test_images_and_padding_shrink_together():
+    small = scaled_down(TRAIN, 8)
+    np.testing.assert_allclose(small.images, TRAIN.images.reshape(40, 8, 2, 8, 2, 3).mean((2, 4)), atol=0.51, rtol=0)
+    assert small.labels is TRAIN.labels
+    assert scaled_padding(RECIPE, 32, 16).pad == 2 and scaled_padding(RECIPE, 32, 24).pad == 3
+    with pytest.raises(ValueError, match=r"`image_size` must be at most .* Received: 17"):
+        scaled_down(TRAIN, 17)
+
+
+@pytest.mark.parametrize(
+    ("phases", "message"),
+    [
+        ((Phase(2, 8), Phase(2)), "`phases` must have 5 epochs"),
+        ((Phase(5, 8),), "`phases` must end in the entry's own depth and image size"),
+        (({"epochs": 0},), "`epochs` of a phase must be positive. Received: epochs=0"),
+        (({"epochs": 1.5},), "`epochs` must be of type int. Received: epochs=1.5"),
+    ],
+)
+def test_phases_that_do_not_fit_are_errors(phases, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe("x", 5, phases=phases)
+
+
+def test_teachers_see_whole_images():
+    with pytest.raises(ValueError, match="`teachers` need whole images"):
+        RECIPE.replace(teachers=("dia_resnet20_cifar100",))
+
+
+def test_a_model_is_not_enough_for_phases(tmp_path):
+    with pytest.raises(ValueError, match="`model` must be a function that builds the model of a phase"):
+        fit(build(Phase(1)), RECIPE, TRAIN, tmp_path, num_classes=10)
+
+
+def test_an_entry_can_be_built_shallower_and_without_dropout():
+    small = zoo.loading.build("wrn52_4_cifar10", (16, 16, 3), depth=16, dropout=0.0)
+    assert small.input_shape == (None, 16, 16, 3)
+    assert not any(isinstance(layer, keras.layers.Dropout) for layer in small.layers)
+    assert len([layer for layer in small.layers if layer.name.endswith("conv2")]) == 6

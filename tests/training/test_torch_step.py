@@ -1,0 +1,106 @@
+"""Tests of the compiled step on PyTorch: it is Keras' own step, in metrics, weights, statistics and momenta."""
+
+import keras
+import numpy as np
+import pytest
+
+from dia_keras.backbones import resnet, wrn
+from dia_keras.training import Recipe
+from dia_keras.training.fit import compile_for
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's own")
+
+NETWORKS = {
+    "bottleneck, shared unit": lambda options: resnet(20, attention="dia_lstm", **options),
+    "basic, a module with a loss of its own": lambda options: resnet(8, "basic", attention="spem", **options),
+    "pre-activation, maps over space": lambda options: wrn(10, 1, attention="cbam", dropout=0.0, **options),
+}
+
+
+def network(name, policy="float32"):
+    keras.config.set_dtype_policy(policy)
+    keras.utils.set_random_seed(0)
+    model = NETWORKS[name]({"num_classes": 10, "classifier_activation": None, "input_shape": (16, 16, 3)})
+    compile_for(model, Recipe("x", 4, 16, nesterov=True, decay_all=False), steps_per_epoch=10)
+    return model
+
+
+def data():
+    import torch
+
+    rng = np.random.default_rng(0)
+    return (
+        torch.from_numpy(rng.normal(size=(16, 16, 16, 3)).astype("float32")),
+        torch.from_numpy(np.eye(10, dtype="float32")[rng.integers(0, 10, 16)]),
+    )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_is_the_step_of_keras(name, monkeypatch):
+    from dia_keras.training import torch_step
+
+    monkeypatch.setattr(torch_step, "LARGE", 2**10)
+    ours, keras_own = network(name), network(name)
+    step = torch_step.TorchStep(ours)
+    for _ in range(3):
+        expected = keras_own.train_step(data())
+        got = step(data())
+    assert {key: float(value) for key, value in got.items()} == pytest.approx(
+        {key: float(value) for key, value in expected.items()}, rel=1e-5
+    )
+    variables = [[*model.variables, *model.optimizer.variables] for model in (ours, keras_own)]
+    for mine, theirs in zip(*variables, strict=True):
+        want = keras.ops.convert_to_numpy(theirs)
+        atol = 1e-5 + 1e-4 * np.abs(want).max()
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(mine), want, rtol=0, atol=atol, err_msg=theirs.path)
+
+
+def test_in_half_precision_gradients_are_those_of_keras_but_for_rounding(monkeypatch):
+    from dia_keras.training import torch_step
+
+    monkeypatch.setattr(torch_step, "LARGE", 2**10)
+    ours, keras_own = (network("bottleneck, shared unit", "mixed_bfloat16") for _ in range(2))
+    keras_own.train_step(data())
+    torch_step.TorchStep(ours)(data())
+    momenta = [np.concatenate([v.numpy().ravel() for v in model.optimizer.momentums]) for model in (ours, keras_own)]
+    assert np.corrcoef(momenta)[0, 1] > 0.99
+
+
+def test_the_attention_of_an_image_is_computed_before_it_meets_features(monkeypatch):
+    """The node that stores it is there, and the copies that Keras' convolutions make of features are not."""
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    from dia_keras.training import torch_step
+
+    monkeypatch.setattr(torch_step, "LARGE", 2**10)
+    step = torch_step.TorchStep(model := network("bottleneck, shared unit"))
+    tensors = [v.value.detach() for v in [*model.trainable_variables, *model.non_trainable_variables]] + [*data()]
+    traced = make_fx(step._step, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors)
+    targets = [node.target for node in torch_step.simplify(traced).graph.nodes]
+    stored, copied = torch.ops.aten.as_strided.default, torch.ops.aten.clone.default
+    assert targets.count(stored) >= 6 + 2 * 22  # h of six blocks, scale and shift of 22 norms
+    assert targets.count(copied) <= 22  # kernels
+
+
+def test_short_trainings_and_eager_ones_are_not_compiled():
+    from dia_keras.training.torch_step import LEAST_STEPS, compiled_step
+
+    model = network("basic, a module with a loss of its own")
+    with compiled_step(model, LEAST_STEPS - 1):
+        assert "train_step" not in vars(model)
+    with compiled_step(model, LEAST_STEPS):
+        assert "train_step" in vars(model)
+    assert "train_step" not in vars(model)
+    model.compile(run_eagerly=True)
+    with compiled_step(model, LEAST_STEPS):
+        assert "train_step" not in vars(model)
+
+
+def test_a_machine_without_a_compiler_trains_all_the_same(monkeypatch):
+    from dia_keras.training import torch_step
+
+    monkeypatch.setattr(torch_step.shutil, "which", lambda name: None)
+    model = network("basic, a module with a loss of its own")
+    with pytest.warns(UserWarning, match="no g"), torch_step.compiled_step(model, torch_step.LEAST_STEPS):
+        assert "train_step" not in vars(model)
