@@ -15,9 +15,10 @@ import shutil
 
 import click
 
-from dia_keras.cli import data_options, measure, show_evaluation, without_traceback
+from dia_keras.cli import data_options, show_evaluation, without_traceback
 from dia_keras.files import staged, write_json
 from dia_keras.training import Evaluation
+from dia_keras.training.entry_evaluation import evaluate_entry
 from dia_keras.training.host import describe_run
 from dia_keras.zoo.cards import update_card
 
@@ -86,7 +87,7 @@ def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
 def main(name: str, run: pathlib.Path | None, per_class: bool, source: str | None, data_dir: str | None):
     """Measure the entry NAME on its whole test set."""
     weights = str(check_run(name, run)) if run else "pretrained"
-    result = measure(name, weights, source, data_dir)
+    result = evaluate_entry(name, weights, source, data_dir)
     show_evaluation(name, result, per_class)
     if run:
         ship(name, run, result)

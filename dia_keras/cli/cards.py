@@ -1,0 +1,34 @@
+"""`dia-keras card`: all that is known of an entry."""
+
+import dataclasses
+from typing import Any
+
+import click
+from rich.table import Table
+
+from .shared import console, examples, without_traceback
+
+
+@click.command(epilog=examples("dia-keras card dia_resnet20_cifar100"))
+@click.argument("name")
+@without_traceback
+def card(name: str) -> None:
+    """Show the card of the entry NAME: architecture, data, recipe, figures, licence."""
+    from .. import zoo
+
+    table = Table(show_header=False, title=name)
+    for key, value in _flatten(zoo.card(name)):
+        table.add_row(key, value)
+    console.print(table)
+
+
+def _flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Returns the fields of nested dataclasses and dicts as dotted names and texts."""
+    if dataclasses.is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return [row for key, item in value.items() for row in _flatten(item, f"{prefix}.{key}" if prefix else str(key))]
+    if isinstance(value, (tuple, list)):
+        text = ", ".join(map(str, value))
+        return [(prefix, text if len(value) <= 12 else f"{len(value)}: {', '.join(map(str, value[:6]))}, ...")]
+    return [] if value is None else [(prefix, str(value))]

@@ -1,0 +1,41 @@
+"""What commands share: the console, options, errors without a traceback."""
+
+import functools
+import pathlib
+
+import click
+from rich.console import Console
+
+console = Console()
+
+
+def without_traceback(command):
+    """Shows the errors that bad input causes as one line."""
+
+    @functools.wraps(command)
+    def wrapped(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, OSError, ImportError, RuntimeError) as error:
+            raise click.ClickException(str(error)) from error
+
+    return wrapped
+
+
+def data_options(command):
+    """Adds the options `--data` and `--data-dir`, as the arguments `source` and `data_dir`."""
+    command = click.option(
+        "--data", "source", help="An .npz file or a folder of images; default: the entry's data set, from TFDS."
+    )(command)
+    return click.option("--data-dir", help="Folder of the TFDS data sets.")(command)
+
+
+def examples(*lines: str) -> str:
+    """Returns the end of a command's help: calls of the command, one a line."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def check_folder(path: pathlib.Path | None) -> None:
+    """Raises a `ValueError` where a file that is written at the end has no folder to lie in."""
+    if path and not path.absolute().parent.is_dir():
+        raise ValueError(f"The folder of a file to write must exist. Received: {path}")
