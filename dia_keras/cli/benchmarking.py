@@ -3,8 +3,9 @@
 import pathlib
 
 import click
+from rich.markup import escape
 
-from .shared import check_folder, console, examples, without_traceback
+from .shared import check_folder, console, examples, json_option, print_json, without_traceback
 
 
 @click.command(
@@ -32,18 +33,24 @@ from .shared import check_folder, console, examples, without_traceback
 @click.option("--peers", is_flag=True, help="Time pytorchcv's networks in PyTorch, too, eager and compiled.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Draw a PNG.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write a JSON file.")
+@json_option
 @without_traceback
-def benchmark(names: tuple[str, ...], plot: pathlib.Path | None, out: pathlib.Path | None, **options) -> None:
+def benchmark(
+    names: tuple[str, ...], plot: pathlib.Path | None, out: pathlib.Path | None, as_json: bool, **options
+) -> None:
     """Time the entries NAMES beside their plain twins, in turns in this process, as they are deployed."""
     from ..benchmark import measure, show
 
     check_folder(plot)
     check_folder(out)
     measurements = measure(names, **options)
-    console.print(show.table(measurements))
     if plot:
         show.plot(measurements, plot)
-        console.print(f"Wrote {plot}")
     if out:
         show.save(measurements, out)
-        console.print(f"Wrote {out}")
+    if as_json:
+        print_json(show.record(measurements))
+        return
+    console.print(show.table(measurements))
+    for path in filter(None, (plot, out)):
+        console.print(f"Wrote {escape(str(path))}")

@@ -4,20 +4,24 @@ import dataclasses
 from typing import Any
 
 import click
-from rich.table import Table
 
-from .shared import console, examples, without_traceback
+from .shared import console, examples, json_option, make_table, print_json, without_traceback
 
 
-@click.command(epilog=examples("dia-keras card dia_resnet20_cifar100"))
+@click.command(epilog=examples("dia-keras card dia_resnet20_cifar100", "dia-keras card dia_resnet20_cifar100 --json"))
 @click.argument("name")
+@json_option
 @without_traceback
-def card(name: str) -> None:
+def card(name: str, as_json: bool) -> None:
     """Show the card of the entry NAME: architecture, data, recipe, figures, licence."""
     from .. import zoo
 
-    table = Table(show_header=False, title=name)
-    for key, value in _flatten(zoo.card(name)):
+    entry = zoo.card(name)
+    if as_json:
+        print_json(dataclasses.asdict(entry))
+        return
+    table = make_table("field", "value", show_header=False, title=name)
+    for key, value in _flatten(entry):
         table.add_row(key, value)
     console.print(table)
 

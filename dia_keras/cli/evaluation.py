@@ -1,9 +1,10 @@
 """`dia-keras evaluate`: the accuracy of an entry."""
 
-import click
-from rich.table import Table
+import dataclasses
 
-from .shared import console, data_options, examples, without_traceback
+import click
+
+from .shared import console, data_options, examples, json_option, make_table, print_json, without_traceback
 
 
 @click.command(epilog=examples("dia-keras evaluate dia_resnet20_cifar100 --data-dir ~/tensorflow_datasets"))
@@ -11,12 +12,17 @@ from .shared import console, data_options, examples, without_traceback
 @click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
 @click.option("--per-class/--no-per-class", default=True, show_default=True, help="Show the accuracy of every class.")
 @data_options
+@json_option
 @without_traceback
-def evaluate(name: str, weights: str, per_class: bool, source: str | None, data_dir: str | None) -> None:
+def evaluate(name: str, weights: str, per_class: bool, source: str | None, data_dir: str | None, as_json: bool) -> None:
     """Measure the entry NAME on its whole test set."""
     from ..training.entry_evaluation import evaluate_entry
 
-    show_evaluation(name, evaluate_entry(name, weights, source, data_dir), per_class)
+    result = evaluate_entry(name, weights, source, data_dir)
+    if as_json:
+        print_json({"entry": name, **dataclasses.asdict(result)})
+    else:
+        show_evaluation(name, result, per_class)
 
 
 def show_evaluation(name: str, result, per_class: bool) -> None:
@@ -25,11 +31,11 @@ def show_evaluation(name: str, result, per_class: bool) -> None:
         ranked = sorted(result.per_class.items(), key=lambda item: item[1])
         columns = 4 if len(ranked) > 20 else 1
         rows = -(-len(ranked) // columns)
-        table = Table(*["class", "top-1 (%)"] * columns, title=f"{name}: classes, worst first")
+        table = make_table(*["class", "top-1 (%)"] * columns, title=f"{name}: classes, worst first")
         for i in range(rows):
             cells = [ranked[j] for j in range(i, len(ranked), rows)]
             table.add_row(*(text for label, top1 in cells for text in (label, f"{100 * top1:.1f}")))
         console.print(table)
-    table = Table("entry", "images", "top-1 (%)", "top-5 (%)")
+    table = make_table("entry", "images", "top-1 (%)", "top-5 (%)")
     table.add_row(name, str(result.images), f"{100 * result.top1:.2f}", f"{100 * result.top5:.2f}")
     console.print(table)

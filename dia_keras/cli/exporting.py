@@ -4,6 +4,7 @@ import pathlib
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from .shared import console, data_options, examples, without_traceback
 
@@ -74,7 +75,7 @@ def export(
             options["test"] = (dataset.test.images, dataset.test.labels)
     report = formats[path.suffix](zoo.load(name, weights=weights), path, labels=card.labels, **options)
     report.save(f"{path}.report.json")
-    console.print(table([report], title=f"{name}: {path}"))
+    console.print(table([report], title=escape(f"{name}: {path}")))
 
 
 def _some_of(images):

@@ -3,14 +3,15 @@
 import pathlib
 
 import click
-from rich.table import Table
+from rich.markup import escape
 
-from .shared import check_folder, console, examples, without_traceback
+from .shared import check_folder, console, examples, json_option, make_table, print_json, without_traceback
 
 
 @click.command(
     epilog=examples(
         "dia-keras predict apple.png tiger.png",
+        "dia-keras predict --top 10 --json apple.png",
         "dia-keras predict --model dia_resnet20_cifar10 --picture answer.png horse.png",
     )
 )
@@ -20,9 +21,10 @@ from .shared import check_folder, console, examples, without_traceback
 @click.option(
     "--picture", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write images and answers to a PNG."
 )
+@json_option
 @without_traceback
-def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: pathlib.Path | None) -> None:
-    """Classify IMAGES, of any format that Pillow reads. Of other sizes than the model's, the scaled centre is taken."""
+def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: pathlib.Path | None, as_json: bool) -> None:
+    """Classify IMAGES, of any format that Pillow reads. Of other sizes than the model's, the scaled center is taken."""
     import numpy as np
 
     from .. import zoo
@@ -32,13 +34,28 @@ def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: path
     height, width = zoo.card(name).dataset.image_size
     batch = np.stack([read_picture(path, height, width) for path in images])
     answers = zoo.decode_predictions(zoo.load(name).predict(batch, verbose=0), name, top=top)
-    table = Table("image", *(f"{i + 1}." for i in range(len(answers[0]))))
-    for path, answer in zip(images, answers, strict=True):
-        table.add_row(path.name, *(f"{label} {probability:.1%}" for label, probability in answer))
-    console.print(table)
     if picture:
         _picture(batch, answers, picture)
-        console.print(f"Wrote {picture}")
+    if as_json:
+        print_json(
+            [
+                {
+                    "image": str(path),
+                    "answers": [dict(zip(("label", "probability"), each, strict=True)) for each in answer],
+                }
+                for path, answer in zip(images, answers, strict=True)
+            ]
+        )
+        return
+    table = make_table("image", "class", "probability")
+    for path, answer in zip(images, answers, strict=True):
+        for number, (label, probability) in enumerate(answer):
+            is_last = number == len(answer) - 1
+            # A path may hold what rich takes for markup.
+            table.add_row("" if number else escape(path.name), label, f"{probability:.1%}", end_section=is_last)
+    console.print(table)
+    if picture:
+        console.print(f"Wrote {escape(str(picture))}")
 
 
 def _picture(batch, answers, path: pathlib.Path) -> None:

@@ -1,10 +1,13 @@
 """What commands share: the console, options, errors without a traceback."""
 
 import functools
+import json
 import pathlib
+from typing import Any
 
 import click
 from rich.console import Console
+from rich.table import Column, Table
 
 console = Console()
 
@@ -28,6 +31,21 @@ def data_options(command):
         "--data", "source", help="An .npz file or a folder of images; default: the entry's data set, from TFDS."
     )(command)
     return click.option("--data-dir", help="Folder of the TFDS data sets.")(command)
+
+
+def json_option(command):
+    """Adds the option `--json`, as the argument `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+
+
+def print_json(value: Any) -> None:
+    """Prints a value as JSON, for programs."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def make_table(*columns: str, **settings: Any) -> Table:
+    """Returns a table that shows every text whole: one that is too long for its column goes on in the next line."""
+    return Table(*(Column(column, overflow="fold") for column in columns), **settings)
 
 
 def examples(*lines: str) -> str:

@@ -6,6 +6,7 @@ import tempfile
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from .shared import console, data_options, examples, without_traceback
 
@@ -60,7 +61,7 @@ def train(
         is_smoke=smoke,
     )
     if weights:
-        console.print(f"Training is complete: {weights}; curves in {directory / 'curves.png'}")
+        console.print(escape(f"Training is complete: {weights}; curves in {directory / 'curves.png'}"))
     else:
         console.print("The budget is spent. Run the same command again to go on.")
 
