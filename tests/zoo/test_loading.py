@@ -30,12 +30,12 @@ def test_pretrained_weights_are_those_that_were_saved(small_zoo, images):
     np.testing.assert_array_equal(predict(model, images), predict(small_zoo.model, images))
 
 
-def test_networks_normalise_raw_images(small_zoo, images):
+def test_networks_normalize_raw_images(small_zoo, images):
     model = zoo.load("tiny_cifar10")
     bare = resnet(14, "basic", attention="dia_lstm")
     bare.set_weights(model.get_weights())
-    normalised = (images / 255 - (0.4914, 0.4822, 0.4465)) / (0.2023, 0.1994, 0.2010)
-    np.testing.assert_allclose(predict(model, images), predict(bare, normalised), rtol=1e-4, atol=1e-5)
+    normalized = (images / 255 - (0.4914, 0.4822, 0.4465)) / (0.2023, 0.1994, 0.2010)
+    np.testing.assert_allclose(predict(model, images), predict(bare, normalized), rtol=1e-4, atol=1e-5)
 
 
 def test_uint8_and_float_images_give_the_same_answers(small_zoo, images):

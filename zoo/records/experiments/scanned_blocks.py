@@ -4,9 +4,9 @@
 
 Two networks of the same weights train on the same random images: the entry as it is, and the entry with all blocks of a
 stage but the first in one `lax.scan` over their stacked weights, the features and the unit's state being the carry. XLA
-then sees each stage's block once. Told are the seconds to the end of the first step, which traces and compiles, the
-median of the later ones, which take turns, and how far apart the weights are after the first. The result is written to
-`zoo/records/experiments/scanned_blocks/`, which `zoo/RECIPES.md` cites.
+then sees each stage's block once. The script measures the seconds to the end of the first step, which traces and
+compiles, the median of the later ones, which take turns, and how far apart the weights are after the first. The result
+goes to the folder `scanned_blocks` beside this file; `zoo/RECIPES.md` cites it.
 """
 
 import itertools

@@ -207,11 +207,11 @@ def plot() -> None:
     """Draws Fig. 11: held-out accuracy by epoch of SRM's three forms, every seed a line."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    for colour, net in zip(("tab:blue", "tab:green", "tab:red"), (n for n in NETS if n.startswith("srm")), strict=True):
+    for color, net in zip(("tab:blue", "tab:green", "tab:red"), (n for n in NETS if n.startswith("srm")), strict=True):
         for number, run in enumerate(results()[net]):
             epochs = [row["epoch"] + 1 for row in run["log"]]
             scores = [100 * row["val_accuracy"] for row in run["log"]]
-            axes.plot(epochs, scores, colour, marker=".", label=net if number == 0 else None)
+            axes.plot(epochs, scores, color, marker=".", label=net if number == 0 else None)
     axes.set(xlabel="epoch", ylabel="held-out accuracy (%)", title="SRM in ResNet20, CIFAR-100 (Fig. 11 of the paper)")
     axes.grid(alpha=0.3)
     axes.legend()
