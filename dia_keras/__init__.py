@@ -1,14 +1,12 @@
 """dia_keras: DIA networks, one attention unit shared by all blocks of a stage, for Keras 3."""
 
 import importlib
-import pathlib
-import sys
 
+from . import startup
 from .version import __version__ as __version__
 
-# The import registers our layers with Keras, so that saved models load. The command line does without, because its help
-# should not wait for Keras; each command imports what it needs.
-if pathlib.Path(*sys.argv[:1]).stem != "dia-keras":
+if not startup.IS_COMMAND_LINE:
+    # The import registers our layers with Keras, so that saved models load.
     from . import backbones as backbones
     from . import data as data
     from . import export as export

@@ -5,7 +5,7 @@ import pathlib
 import click
 from rich.markup import escape
 
-from .shared import check_folder, console, examples, json_option, print_json, without_traceback
+from .shared import check_folder, complete_entry, console, examples, json_option, print_json, without_traceback
 
 
 @click.command(
@@ -16,7 +16,7 @@ from .shared import check_folder, console, examples, json_option, print_json, wi
         "dia-keras benchmark dia_resnet164_cifar100 --least --plot latency.png --out latency.json",
     )
 )
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=complete_entry)
 @click.option(
     "--runtime",
     "runtimes",

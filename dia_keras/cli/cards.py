@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from .shared import console, examples, json_option, make_table, print_json, without_traceback
+from .shared import complete_entry, console, examples, json_option, make_table, print_json, without_traceback
 
 
 @click.command(epilog=examples("dia-keras card dia_resnet20_cifar100", "dia-keras card dia_resnet20_cifar100 --json"))
-@click.argument("name")
+@click.argument("name", shell_complete=complete_entry)
 @json_option
 @without_traceback
 def card(name: str, as_json: bool) -> None:

@@ -4,11 +4,20 @@ import dataclasses
 
 import click
 
-from .shared import console, data_options, examples, json_option, make_table, print_json, without_traceback
+from .shared import (
+    complete_entry,
+    console,
+    data_options,
+    examples,
+    json_option,
+    make_table,
+    print_json,
+    without_traceback,
+)
 
 
 @click.command(epilog=examples("dia-keras evaluate dia_resnet20_cifar100 --data-dir ~/tensorflow_datasets"))
-@click.argument("name")
+@click.argument("name", shell_complete=complete_entry)
 @click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
 @click.option("--per-class/--no-per-class", default=True, show_default=True, help="Show the accuracy of every class.")
 @data_options

@@ -6,7 +6,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from .shared import console, data_options, examples, without_traceback
+from .shared import complete_entry, console, data_options, examples, without_traceback
 
 
 @click.command(
@@ -17,7 +17,7 @@ from .shared import console, data_options, examples, without_traceback
         "dia-keras export dia_resnet20_cifar100 saved_model_folder",
     )
 )
-@click.argument("name")
+@click.argument("name", shell_complete=complete_entry)
 @click.argument("path", type=click.Path(path_type=pathlib.Path))
 @click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
 @click.option(

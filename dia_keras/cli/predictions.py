@@ -5,7 +5,16 @@ import pathlib
 import click
 from rich.markup import escape
 
-from .shared import check_folder, console, examples, json_option, make_table, print_json, without_traceback
+from .shared import (
+    check_folder,
+    complete_entry,
+    console,
+    examples,
+    json_option,
+    make_table,
+    print_json,
+    without_traceback,
+)
 
 
 @click.command(
@@ -16,7 +25,14 @@ from .shared import check_folder, console, examples, json_option, make_table, pr
     )
 )
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path))
-@click.option("--model", "name", default="dia_resnet20_cifar100", show_default=True, help="Zoo entry.")
+@click.option(
+    "--model",
+    "name",
+    default="dia_resnet20_cifar100",
+    show_default=True,
+    shell_complete=complete_entry,
+    help="Zoo entry.",
+)
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Classes to show.")
 @click.option(
     "--picture", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write images and answers to a PNG."

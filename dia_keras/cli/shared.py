@@ -33,6 +33,13 @@ def data_options(command):
     return click.option("--data-dir", help="Folder of the TFDS data sets.")(command)
 
 
+def complete_entry(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Returns the names of entries that the shell offers for what is typed so far."""
+    from .. import zoo
+
+    return zoo.list_models(f"{incomplete}*")
+
+
 def json_option(command):
     """Adds the option `--json`, as the argument `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from .shared import console, data_options, examples, without_traceback
+from .shared import complete_entry, console, data_options, examples, without_traceback
 
 
 @click.command(
@@ -19,7 +19,7 @@ from .shared import console, data_options, examples, without_traceback
     )
 )
 @click.argument("recipe", type=click.Path(dir_okay=False, path_type=pathlib.Path))
-@click.option("--entry", help="Zoo entry to train, in place of the recipe's own.")
+@click.option("--entry", shell_complete=complete_entry, help="Zoo entry to train, in place of the recipe's own.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=pathlib.Path),

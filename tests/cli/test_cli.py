@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -320,12 +321,12 @@ def test_benchmark_as_json_has_what_the_file_has(tmp_path, monkeypatch):
     assert json.loads(output)["measurements"][0]["ratio"] == 1.25
 
 
-HELP = """
+LIGHT = """
 import sys, time
 sys.argv[0] = "dia-keras"
 from dia_keras.cli import main
 try:
-    main()
+    main(prog_name="dia-keras")
 finally:
     heavy = {"keras", "tensorflow", "jax", "torch", "numpy", "matplotlib", "PIL"} & set(sys.modules)
     assert not heavy, heavy
@@ -333,19 +334,37 @@ finally:
 """
 
 
+def run_light(*arguments, **environment):
+    """Returns what a command prints, in a process that must not import Keras and takes under half a second."""
+    command = [sys.executable, "-c", LIGHT, *arguments]
+    shown = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+    assert shown.returncode == 0 and shown.stderr == "", shown.stderr
+    return shown.stdout
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"]])
 def test_help_comes_at_once_and_without_keras(arguments):
-    shown = subprocess.run([sys.executable, "-c", HELP, *arguments], capture_output=True, text=True)
-    assert shown.returncode == 0 and shown.stderr == ""
-    assert "dia-keras" in shown.stdout
+    assert "dia-keras" in run_light(*arguments)
+
+
+def test_lists_and_cards_come_at_once_and_without_keras():
+    assert [row["name"] for row in json.loads(run_light("list", "--json"))] == zoo.list_models()
+    assert json.loads(run_light("card", "resnet20_cifar10", "--json"))["parameters"] == 272_474
+
+
+def test_the_shell_completes_names_of_entries_at_once():
+    for words in ("card dia_resnet1", "evaluate dia_resnet1", "export dia_resnet1", "benchmark dia_resnet1"):
+        output = run_light(_DIA_KERAS_COMPLETE="bash_complete", COMP_WORDS=f"dia-keras {words}", COMP_CWORD="2")
+        assert output.split() == [f"plain,{name}" for name in zoo.list_models("dia_resnet1*")]
+    for words in ("predict --model dia_resnet1", "train --entry dia_resnet1"):
+        output = run_light(_DIA_KERAS_COMPLETE="bash_complete", COMP_WORDS=f"dia-keras {words}", COMP_CWORD="3")
+        assert output.split() == [f"plain,{name}" for name in zoo.list_models("dia_resnet1*")]
 
 
 def test_rooms_of_the_package_are_there_for_the_command_line_too():
-    script = (
-        "import sys; sys.argv[0] = 'dia-keras'; import dia_keras; print(dia_keras.zoo.list_models('resnet20_cifar10'))"
-    )
+    script = "import sys; sys.argv[0] = 'dia-keras'; import dia_keras; print(dia_keras.units, dia_keras.zoo.load)"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert shown.stdout == "['resnet20_cifar10']\n", shown.stderr
+    assert "module 'dia_keras.units'" in shown.stdout and "function load" in shown.stdout, shown.stderr
     with pytest.raises(AttributeError, match="module 'dia_keras' has no attribute 'nothing'"):
         _ = dia_keras.nothing
     assert {"units", "backbones", "zoo", "export"} <= vars(dia_keras).keys()  # so that saved models load

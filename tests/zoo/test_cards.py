@@ -106,6 +106,17 @@ def test_only_trained_entries_have_a_file_and_all_entries_are_in_the_table():
     assert sorted(entries.names()) == sorted(zoo.list_models())
 
 
+@pytest.mark.parametrize("name", zoo.list_models("*_cifar100"))
+def test_counts_for_two_data_sets_differ_by_the_classifiers(name):
+    """In every row as in the plain network's: a wrong digit in one cell stands out."""
+    plain = max((each for each in [*BACKBONES, "preresnet164"] if name.endswith(f"{each}_cifar100")), key=len)
+    more, plain_more = (
+        zoo.card(f"{stem}_cifar100").parameters - zoo.card(f"{stem}_cifar10").parameters
+        for stem in (name.removesuffix("_cifar100"), plain)
+    )
+    assert more == plain_more > 0
+
+
 def test_a_row_of_the_table_is_a_whole_card():
     shared = zoo.card("dia_se_resnext101_8x32d_cifar100")
     assert shared == cards.Card(
