@@ -5,7 +5,7 @@ import pathlib
 import click
 from rich.markup import escape
 
-from .shared import check_folder, complete_entry, console, examples, json_option, print_json, without_traceback
+from .shared import check_output, complete_entry, console, examples, json_option, print_json, without_traceback
 
 
 @click.command(
@@ -41,8 +41,8 @@ def benchmark(
     """Time the entries NAMES beside their plain twins, in turns in this process, as they are deployed."""
     from ..benchmark import measure, show
 
-    check_folder(plot)
-    check_folder(out)
+    check_output("--plot", plot, ".png")
+    check_output("--out", out)
     measurements = measure(names, **options)
     if plot:
         show.plot(measurements, plot)

@@ -6,7 +6,7 @@ import click
 from rich.markup import escape
 
 from .shared import (
-    check_folder,
+    check_output,
     complete_entry,
     console,
     examples,
@@ -46,32 +46,54 @@ def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: path
     from .. import zoo
     from ..data.picture import read_picture
 
-    check_folder(picture)
+    check_output("--picture", picture, ".png")
     height, width = zoo.card(name).dataset.image_size
-    batch = np.stack([read_picture(path, height, width) for path in images])
+    paths, pictures = [], []
+    unreadable: dict[pathlib.Path, str] = {}
+    for path in images:
+        try:
+            pictures.append(read_picture(path, height, width))
+            paths.append(path)
+        except ValueError as error:
+            unreadable[path] = str(error)
+    if not pictures:
+        raise ValueError("\n".join(unreadable.values()))
+    batch = np.stack(pictures)
     answers = zoo.decode_predictions(zoo.load(name).predict(batch, verbose=0), name, top=top)
     if picture:
         _picture(batch, answers, picture)
     if as_json:
-        print_json(
-            [
-                {
-                    "image": str(path),
-                    "answers": [dict(zip(("label", "probability"), each, strict=True)) for each in answer],
-                }
-                for path, answer in zip(images, answers, strict=True)
-            ]
-        )
-        return
+        print_json(_records(paths, answers, unreadable))
+    else:
+        _show(paths, answers)
+        if picture:
+            console.print(f"Wrote {escape(str(picture))}")
+    if unreadable:
+        # The others are answered first.
+        raise ValueError("\n".join(unreadable.values()))
+
+
+def _records(paths, answers, unreadable) -> list[dict]:
+    """Returns answers, and why there is none, as JSON has them."""
+    found = [
+        {
+            "image": str(path),
+            "answers": [{"label": label, "probability": probability} for label, probability in answer],
+        }
+        for path, answer in zip(paths, answers, strict=True)
+    ]
+    return found + [{"image": str(path), "error": error} for path, error in unreadable.items()]
+
+
+def _show(paths, answers) -> None:
+    """Shows answers as a table, a row for each class."""
     table = make_table("image", "class", "probability")
-    for path, answer in zip(images, answers, strict=True):
+    for path, answer in zip(paths, answers, strict=True):
         for number, (label, probability) in enumerate(answer):
             is_last = number == len(answer) - 1
             # A path may hold what rich takes for markup.
             table.add_row("" if number else escape(path.name), label, f"{probability:.1%}", end_section=is_last)
     console.print(table)
-    if picture:
-        console.print(f"Wrote {escape(str(picture))}")
 
 
 def _picture(batch, answers, path: pathlib.Path) -> None:

@@ -60,7 +60,9 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def check_folder(path: pathlib.Path | None) -> None:
-    """Raises a `ValueError` where a file that is written at the end has no folder to lie in."""
+def check_output(option: str, path: pathlib.Path | None, suffix: str | None = None) -> None:
+    """Raises a `ValueError` where a file that is written at the end has another suffix, or no folder to lie in."""
+    if path and suffix and path.suffix.lower() != suffix:
+        raise ValueError(f"`{option}` must end in {suffix}. Received: {path}")
     if path and not path.absolute().parent.is_dir():
         raise ValueError(f"The folder of a file to write must exist. Received: {path}")

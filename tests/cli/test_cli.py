@@ -185,6 +185,24 @@ def test_predict_of_a_text_file_is_an_error(tmp_path):
     assert "is not an image" in run("predict", tmp_path / "text.png", "--model", "dia_resnet20_cifar10", fails=True)
 
 
+def test_one_unreadable_picture_leaves_the_others_their_answers(tmp_path):
+    (tmp_path / "text.png").write_text("no image")
+    good = sample_paths("cifar100")[:2]
+    result = CliRunner().invoke(main, ["predict", str(good[0]), str(tmp_path / "text.png"), str(good[1])])
+    assert result.exit_code == 1
+    assert "text.png is not an image" in result.stderr.replace("\n", "")
+    assert all(path.name in result.stdout for path in good) and result.stdout.count("%") == 6
+    result = CliRunner().invoke(main, ["predict", str(tmp_path / "text.png"), str(good[0]), "--json"])
+    first, last = json.loads(result.stdout)
+    assert result.exit_code == 1 and first["answers"] and "is not an image" in last["error"]
+
+
+def test_a_picture_of_a_kind_that_is_not_written_is_an_error(tmp_path):
+    for command in (("predict", *sample_paths("cifar100"), "--picture"), ("benchmark", "resnet20_cifar10", "--plot")):
+        output = run(*command, tmp_path / "picture.jpg", fails=True)
+        assert f"`{command[-1]}` must end in .png" in output and not list(tmp_path.iterdir())
+
+
 def test_files_without_a_folder_are_an_error_before_the_work(tmp_path):
     image = tmp_path / "grey.png"
     Image.new("L", (32, 32)).save(image)
