@@ -21,9 +21,9 @@ check: environment
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-tables: environment  ## Write the generated pages and tables, and draw zoo/accuracy.png.
-	$(RUN) $(BIN)/python zoo/tables.py
-	$(RUN) $(BIN)/python zoo/plots.py
+tables: environment  ## Write the generated pages and tables, and draw zoo/records/accuracy.png.
+	$(RUN) $(BIN)/python zoo/tools/tables.py
+	$(RUN) $(BIN)/python zoo/tools/plots.py
 
 environment: .venv/.made
 

@@ -1,10 +1,22 @@
 """dia_keras: DIA networks, one attention unit shared by all blocks of a stage, for Keras 3."""
 
-from . import backbones as backbones
-from . import data as data
-from . import export as export
-from . import samples as samples
-from . import training as training
-from . import units as units
-from . import zoo as zoo
+import importlib
+
+from . import startup
 from .version import __version__ as __version__
+
+if not startup.IS_COMMAND_LINE:
+    # The import registers our layers with Keras, so that saved models load.
+    from . import backbones as backbones
+    from . import data as data
+    from . import export as export
+    from . import samples as samples
+    from . import training as training
+    from . import units as units
+    from . import zoo as zoo
+
+
+def __getattr__(name: str):
+    if name in ("backbones", "data", "export", "samples", "training", "units", "zoo"):
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

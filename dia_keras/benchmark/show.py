@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 from rich.table import Column, Table
@@ -52,6 +53,11 @@ def plot(measurements: Sequence[Measurement], path: Path) -> None:
         figure.savefig(new, dpi=120, format="png")
 
 
+def record(measurements: Sequence[Measurement]) -> dict[str, Any]:
+    """Returns measurements, and what they were made on, as JSON has them."""
+    return {"measurements": [dataclasses.asdict(each) for each in measurements], "run": describe_run()}
+
+
 def save(measurements: Sequence[Measurement], path: Path) -> None:
     """Writes measurements, and what they were made on, to a JSON file."""
-    write_json(path, {"measurements": [dataclasses.asdict(each) for each in measurements], "run": describe_run()})
+    write_json(path, record(measurements))

@@ -1,5 +1,5 @@
 """Data sets as arrays: TFDS, npz files and image folders."""
 
-from .load import DataSet as DataSet
-from .load import Split as Split
-from .load import load as load
+from .sources import DataSet as DataSet
+from .sources import Split as Split
+from .sources import load as load

@@ -5,7 +5,7 @@ import pathlib
 import keras
 import numpy as np
 
-from .load import Split
+from .sources import Split
 
 
 def load_folder(path: pathlib.Path, image_size: tuple[int, int]) -> tuple[Split, Split, tuple[str, ...]]:

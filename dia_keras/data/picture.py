@@ -7,12 +7,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 
 def read_picture(path: pathlib.Path, height: int, width: int) -> np.ndarray:
-    """Returns a picture, upright by its EXIF orientation, its centre scaled, `(height, width, 3)`, uint8.
+    """Returns a picture, upright by its EXIF orientation, its center scaled, `(height, width, 3)`, uint8.
 
     Where it is transparent, it lies on white.
 
     Args:
-        path: File of any format that Pillow reads, of 8 bits a channel, or grey of 16 bits.
+        path: File of any format that Pillow reads, of 8 bits a channel, or gray of 16 bits.
         height: Height in pixels.
         width: Width in pixels.
 

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from .load import Split
+from .sources import Split
 
 
 def load_tfds(name: str, data_dir: str | os.PathLike | None, download: bool) -> tuple[Split, Split, tuple[str, ...]]:

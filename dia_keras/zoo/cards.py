@@ -1,4 +1,4 @@
-"""Cards, the metadata of the entries: one JSON file an entry, from which the registry is made."""
+"""Cards, the metadata of the entries: rows of `entries.toml`, and a file in `cards/` for each entry with weights."""
 
 import dataclasses
 import difflib
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..files import write_json
+from . import entries
 
 CARDS = pathlib.Path(__file__).with_name("cards")
 DATASETS = pathlib.Path(__file__).with_name("datasets.toml")
@@ -135,7 +136,7 @@ def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:
 
     >>> list_models("dia_*_cifar100", pretrained=True)
     """
-    names = fnmatch.filter((path.stem for path in CARDS.glob("*.json")), pattern)
+    names = fnmatch.filter({*entries.names(), *(path.stem for path in CARDS.glob("*.json"))}, pattern)
     if pretrained:
         names = [name for name in names if card(name).weights]
     return sorted(names, key=lambda name: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", name)])
@@ -158,11 +159,11 @@ def card(name: str) -> Card:
     >>> card("dia_resnet20_cifar100").labels[:3]
     ('apple', 'aquarium_fish', 'baby')
     """
-    return parse(name, json.loads(_path(name).read_text()))
+    return parse(name, _fields(name))
 
 
 def parse(name: str, fields: Mapping[str, Any]) -> Card:
-    """Returns the card of an entry from what its file holds."""
+    """Returns the card of an entry from its row of the table, or from what its file holds."""
     weights, metrics = fields.get("weights"), fields.get("metrics")
     return Card(
         **{
@@ -196,7 +197,7 @@ def dataset(name: str) -> Dataset:
 def update_card(
     name: str, *, weights: str | os.PathLike | None = None, metrics: Mapping[str, Any] | None = None
 ) -> Card:
-    """Writes into an entry's file which weights it has, what they reach, or both.
+    """Writes into an entry's file which weights it has, what they reach, or both; the first time, the file is new.
 
     Args:
         name: Name of the entry.
@@ -210,15 +211,14 @@ def update_card(
         ValueError: If there is no such entry.
         TypeError: If a field of the metrics is missing.
     """
-    path = _path(name)
-    fields = json.loads(path.read_text())
+    fields = _fields(name)
     if weights is not None:
         fields["weights"] = dataclasses.asdict(describe(pathlib.Path(weights)))
         fields["weights"].pop("url")
     if metrics is not None:
         fields["metrics"] = dict(metrics)
     new = parse(name, fields)
-    write_json(path, fields)
+    write_json(CARDS / f"{name}.json", fields)
     return new
 
 
@@ -229,10 +229,11 @@ def describe(path: pathlib.Path) -> Weights:
     return Weights(path.name, path.stat().st_size, sha256)
 
 
-def _path(name: str) -> pathlib.Path:
-    path = CARDS / f"{name}.json"
+def _fields(name: str) -> dict[str, Any]:
+    """Returns what the entry's file holds, or its row of the table where it has no file."""
     if name not in list_models():
         near = difflib.get_close_matches(str(name), list_models(), n=3)
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ValueError(f"`name` must be one of `dia_keras.zoo.list_models()`. {hint}Received: name={name!r}")
-    return path
+    path = CARDS / f"{name}.json"
+    return json.loads(path.read_text()) if path.is_file() else entries.row(name)

@@ -106,7 +106,7 @@ def load(
 
 
 def preprocessing(dataset: Dataset) -> keras.layers.Layer:
-    """Returns the layer that normalises raw RGB images, of values 0 to 255, for the networks of a data set."""
+    """Returns the layer that normalizes raw RGB images, of values 0 to 255, for the networks of a data set."""
     return keras.layers.Normalization(
         axis=channel_axis(),
         mean=[255 * mean for mean in dataset.mean],

@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import os
 import pathlib
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import dia_keras
 from dia_keras import zoo
 from dia_keras.backbones import ATTENTIONS
 from dia_keras.cli import console, main
@@ -59,6 +63,37 @@ def test_names_in_the_list_are_whole_in_80_columns(monkeypatch):
     assert not missing and all(len(line) <= 80 for line in result.output.splitlines())
 
 
+def test_list_finds_what_contains_the_text_and_shows_parameters_accuracy_and_size():
+    output = run("list", "resnet20_cifar100")
+    rows = {
+        cells[1]: cells[2:] for line in output.splitlines() if len(cells := line.replace("│", " │ ").split("│")) > 3
+    }
+    rows = {name.strip(): [cell.strip() for cell in cells] for name, cells in rows.items()}
+    assert list(rows) == zoo.list_models("*resnet20_cifar100*")
+    card = zoo.card("dia_resnet20_cifar100")
+    size, top1, top5 = card.weights.size / 1e6, card.metrics.top1, card.metrics.top5
+    assert rows[card.name][:4] == ["292,716", f"{size:.2f}", f"{top1:.2f}", f"{top5:.2f}"]
+    assert rows["se_resnet20_cifar100"][:4] == ["280,697", "", "", ""]
+
+
+def test_list_as_json_has_the_figures_of_the_cards():
+    found = {row["name"]: row for row in json.loads(run("list", "resnet20", "--json"))}
+    assert list(found) == zoo.list_models("*resnet20*")
+    card = zoo.card("dia_resnet20_cifar10")
+    assert found[card.name] == {
+        "name": card.name,
+        "dataset": "cifar10",
+        "parameters": card.parameters,
+        "size_bytes": card.weights.size,
+        "top1": card.metrics.top1,
+        "top5": card.metrics.top5,
+    }
+    assert found["se_resnet20_cifar10"]["top1"] is None and found["se_resnet20_cifar10"]["size_bytes"] is None
+    attentions = json.loads(run("list", "--attentions", "--json"))
+    assert [row["attention"] for row in attentions] == list(ATTENTIONS)
+    assert attentions[0]["paper"] == ATTENTIONS["dia_lstm"].paper
+
+
 def test_list_without_match_is_an_error():
     assert "No entry matches 'vgg*'" in run("list", "vgg*", fails=True)
 
@@ -77,6 +112,11 @@ def test_card_shows_what_the_card_holds():
     assert "292716" in output and "architecture.arguments.depth" in output and "Apache-2.0" in output
 
 
+def test_card_as_json_is_the_whole_card():
+    name = "dia_resnet20_cifar100"
+    assert json.loads(run("card", name, "--json")) == json.loads(json.dumps(dataclasses.asdict(zoo.card(name))))
+
+
 def test_unknown_entry_is_an_error_with_a_hint():
     assert "dia_resnet20_cifar100" in run("card", "dia_resnet20_cifar", fails=True)
 
@@ -90,9 +130,77 @@ def test_predict_names_the_samples_and_draws_a_picture(name, tmp_path):
         assert drawn.size[0] > 100
 
 
+def narrow(monkeypatch, *arguments):
+    """Returns what a command shows in a terminal of 40 columns."""
+    monkeypatch.setattr(console, "width", 40)
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    assert all(len(line) <= 40 for line in result.output.splitlines())
+    return result.output
+
+
+def test_predict_shows_a_row_for_each_of_ten_classes(monkeypatch):
+    path = sample_paths("cifar100")[0]
+    answers = json.loads(run("predict", path, "--top", 10, "--json"))
+    (answer,) = answers
+    assert answer["image"] == str(path) and len(answer["answers"]) == 10
+    probabilities = [each["probability"] for each in answer["answers"]]
+    assert probabilities == sorted(probabilities, reverse=True) and 0 < sum(probabilities) <= 1
+    output = run("predict", path, "--top", 10)
+    shown = [line for line in output.splitlines() if "%" in line]
+    assert len(shown) == 10
+    for line, each in zip(shown, answer["answers"], strict=True):
+        assert f" {each['label']} " in line and f" {each['probability']:.1%} " in line
+    assert path.name in shown[0] and not any(path.name in line for line in shown[1:])
+
+
+def test_predict_as_json_writes_the_picture_and_prints_only_json(tmp_path):
+    picture = tmp_path / "answers.png"
+    json.loads(run("predict", sample_paths("cifar100")[0], "--json", "--picture", picture))
+    with Image.open(picture) as drawn:
+        assert drawn.size[0] > 100
+
+
+def test_names_with_brackets_are_shown_as_they_are(tmp_path):
+    image, picture = tmp_path / "grey [old].png", tmp_path / "[red]answers.png"
+    Image.new("L", (32, 32)).save(image)
+    output = run("predict", image, "--picture", picture).replace("\n", "")
+    assert "grey [old].png" in output and "[red]answers.png" in output
+
+
+def test_no_text_is_cut_in_a_narrow_terminal(weights, npz, monkeypatch):
+    evaluation = ("evaluate", "dia_resnet20_cifar10", "--weights", weights, "--data", npz)
+    for command in (
+        ("list",),
+        ("list", "--attentions"),
+        ("card", "dia_resnet20_cifar100"),
+        ("predict", *sample_paths("cifar100"), "--top", 5),
+        evaluation,
+    ):
+        assert "…" not in narrow(monkeypatch, *command)
+
+
 def test_predict_of_a_text_file_is_an_error(tmp_path):
     (tmp_path / "text.png").write_text("no image")
     assert "is not an image" in run("predict", tmp_path / "text.png", "--model", "dia_resnet20_cifar10", fails=True)
+
+
+def test_one_unreadable_picture_leaves_the_others_their_answers(tmp_path):
+    (tmp_path / "text.png").write_text("no image")
+    good = sample_paths("cifar100")[:2]
+    result = CliRunner().invoke(main, ["predict", str(good[0]), str(tmp_path / "text.png"), str(good[1])])
+    assert result.exit_code == 1
+    assert "text.png is not an image" in result.stderr.replace("\n", "")
+    assert all(path.name in result.stdout for path in good) and result.stdout.count("%") == 6
+    result = CliRunner().invoke(main, ["predict", str(tmp_path / "text.png"), str(good[0]), "--json"])
+    first, last = json.loads(result.stdout)
+    assert result.exit_code == 1 and first["answers"] and "is not an image" in last["error"]
+
+
+def test_a_picture_of_a_kind_that_is_not_written_is_an_error(tmp_path):
+    for command in (("predict", *sample_paths("cifar100"), "--picture"), ("benchmark", "resnet20_cifar10", "--plot")):
+        output = run(*command, tmp_path / "picture.jpg", fails=True)
+        assert f"`{command[-1]}` must end in .png" in output and not list(tmp_path.iterdir())
 
 
 def test_files_without_a_folder_are_an_error_before_the_work(tmp_path):
@@ -106,6 +214,14 @@ def test_files_without_a_folder_are_an_error_before_the_work(tmp_path):
 def test_evaluate_shows_accuracy_by_class(weights, npz):
     output = run("evaluate", "dia_resnet20_cifar10", "--weights", weights, "--data", npz)
     assert "automobile" in output and "top-5" in output
+
+
+def test_evaluate_as_json_has_all_accuracies(weights, npz):
+    options = ("--weights", weights, "--data", npz)
+    found = json.loads(run("evaluate", "dia_resnet20_cifar10", *options, "--json"))
+    assert found["entry"] == "dia_resnet20_cifar10" and found["images"] == 40
+    assert list(found["per_class"]) == list(zoo.card("dia_resnet20_cifar10").labels)
+    assert found["top1"] == pytest.approx(np.mean(list(found["per_class"].values()))) and found["top5"] >= found["top1"]
 
 
 def test_train_smoke_leaves_weights_that_load(npz, tmp_path):
@@ -209,3 +325,64 @@ def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
 @pytest.mark.parametrize("command", ["list", "card", "predict", "evaluate", "train", "export", "benchmark"])
 def test_help_has_examples(command):
     assert f"Examples:\n    dia-keras {command}" in run(command, "--help")
+
+
+def test_benchmark_as_json_has_what_the_file_has(tmp_path, monkeypatch):
+    from dia_keras import benchmark
+
+    measured = benchmark.Measurement(
+        network="dia", base="plain", runtime="tflite", batch_size=1, threads=1, milliseconds=2.0, ratio=1.25, runs=3
+    )
+    monkeypatch.setattr(benchmark, "measure", lambda names, **options: [measured])
+    output = run("benchmark", "dia_resnet20_cifar10", "--json", "--out", tmp_path / "found.json")
+    assert json.loads(output) == json.loads((tmp_path / "found.json").read_text())
+    assert json.loads(output)["measurements"][0]["ratio"] == 1.25
+
+
+LIGHT = """
+import sys, time
+sys.argv[0] = "dia-keras"
+from dia_keras.cli import main
+try:
+    main(prog_name="dia-keras")
+finally:
+    heavy = {"keras", "tensorflow", "jax", "torch", "numpy", "matplotlib", "PIL"} & set(sys.modules)
+    assert not heavy, heavy
+    assert time.process_time() < 0.5, time.process_time()
+"""
+
+
+def run_light(*arguments, **environment):
+    """Returns what a command prints, in a process that must not import Keras and takes under half a second."""
+    command = [sys.executable, "-c", LIGHT, *arguments]
+    shown = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+    assert shown.returncode == 0 and shown.stderr == "", shown.stderr
+    return shown.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"]])
+def test_help_comes_at_once_and_without_keras(arguments):
+    assert "dia-keras" in run_light(*arguments)
+
+
+def test_lists_and_cards_come_at_once_and_without_keras():
+    assert [row["name"] for row in json.loads(run_light("list", "--json"))] == zoo.list_models()
+    assert json.loads(run_light("card", "resnet20_cifar10", "--json"))["parameters"] == 272_474
+
+
+def test_the_shell_completes_names_of_entries_at_once():
+    for words in ("card dia_resnet1", "evaluate dia_resnet1", "export dia_resnet1", "benchmark dia_resnet1"):
+        output = run_light(_DIA_KERAS_COMPLETE="bash_complete", COMP_WORDS=f"dia-keras {words}", COMP_CWORD="2")
+        assert output.split() == [f"plain,{name}" for name in zoo.list_models("dia_resnet1*")]
+    for words in ("predict --model dia_resnet1", "train --entry dia_resnet1"):
+        output = run_light(_DIA_KERAS_COMPLETE="bash_complete", COMP_WORDS=f"dia-keras {words}", COMP_CWORD="3")
+        assert output.split() == [f"plain,{name}" for name in zoo.list_models("dia_resnet1*")]
+
+
+def test_rooms_of_the_package_are_there_for_the_command_line_too():
+    script = "import sys; sys.argv[0] = 'dia-keras'; import dia_keras; print(dia_keras.units, dia_keras.zoo.load)"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "module 'dia_keras.units'" in shown.stdout and "function load" in shown.stdout, shown.stderr
+    with pytest.raises(AttributeError, match="module 'dia_keras' has no attribute 'nothing'"):
+        _ = dia_keras.nothing
+    assert {"units", "backbones", "zoo", "export"} <= vars(dia_keras).keys()  # so that saved models load

@@ -1,14 +1,16 @@
-"""The scripts of the folder `zoo`, as modules, and data for them."""
+"""The scripts in `zoo/tools`, as modules, and data for them."""
 
 import importlib.util
 import pathlib
+import sys
 
 import numpy as np
 import pytest
 
 from dia_keras import zoo
 
-SCRIPTS = pathlib.Path(__file__).parents[2] / "zoo"
+SCRIPTS = pathlib.Path(__file__).parents[2] / "zoo" / "tools"
+sys.path.insert(0, str(SCRIPTS))  # as where Python runs one of them
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`zoo/evaluate.py` measures a run and puts it in place, or leaves everything as it was."""
+"""`zoo/tools/evaluate.py` measures a run and puts it in place, or leaves everything as it was."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ def house(load_script, tmp_path, monkeypatch):
     shutil.copytree(zoo.cards.CARDS, tmp_path / "cards")
     (tmp_path / "zoo").mkdir()
     monkeypatch.setattr(zoo.cards, "CARDS", tmp_path / "cards")
-    monkeypatch.setattr(script, "HERE", tmp_path / "zoo")
+    monkeypatch.setattr(script, "RECORDS", tmp_path / "zoo")
     monkeypatch.setattr(script, "PACKAGED", tmp_path / "weights")
     return script
 

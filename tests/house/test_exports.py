@@ -1,10 +1,11 @@
-"""`zoo/exports.py` reports what was exported and what was refused."""
+"""`zoo/tools/exports.py` reports what was exported and what was refused."""
 
 import json
 
 import keras
 import numpy as np
 import pytest
+import reports
 from click.testing import CliRunner
 
 from dia_keras import export, zoo
@@ -39,7 +40,8 @@ def test_forms_are_reported_and_so_are_refusals(script, npz, monkeypatch):
     monkeypatch.setattr(script, "FORMS", forms)
     result = CliRunner().invoke(script.main, [NAME, "--representative", "5", "--data", str(npz)])
     assert result.exit_code == 0, result.output
-    found = json.loads((script.REPORTS / f"{NAME}.json").read_text())
+    (found,) = reports.read(script.REPORTS)
+    assert found["entry"] == NAME and [path.name for path in script.REPORTS.iterdir()] == ["untrained.csv"]
     (exported,) = found["exports"]
     assert (exported["format"], exported["quantize"], exported["path"]) == ("tflite", "int8", "model.tflite")
     # Without weights there is no accuracy; with settled norms there are differences to see.

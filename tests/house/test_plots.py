@@ -5,7 +5,7 @@ import runpy
 
 from dia_keras import zoo
 
-PLOTS = runpy.run_path(str(pathlib.Path(__file__).parents[2] / "zoo" / "plots.py"))
+PLOTS = runpy.run_path(str(pathlib.Path(__file__).parents[2] / "zoo" / "tools" / "plots.py"))
 
 
 def test_every_entry_with_weights_and_every_published_figure_is_a_point():

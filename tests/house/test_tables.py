@@ -6,7 +6,8 @@ import runpy
 import pytest
 
 ZOO = pathlib.Path(__file__).parents[2] / "zoo"
-PAGES = runpy.run_path(str(ZOO / "tables.py"))["pages"]()
+EXPERIMENTS = ZOO / "records" / "experiments"
+PAGES = runpy.run_path(str(ZOO / "tools" / "tables.py"))["pages"]()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -15,7 +16,7 @@ def test_generated_page_is_up_to_date(path):
 
 
 def test_report_of_the_experiment_is_up_to_date_and_complete():
-    experiment = runpy.run_path(str(ZOO / "experiments" / "sharing.py"))
+    experiment = runpy.run_path(str(EXPERIMENTS / "sharing.py"))
     text = experiment["report_text"]()
-    assert text == (ZOO / "experiments" / "SHARING.md").read_text(), "run `python zoo/experiments/sharing.py report`"
+    assert text == (EXPERIMENTS / "SHARING.md").read_text(), "run `python zoo/records/experiments/sharing.py report`"
     assert "Not run yet" not in text

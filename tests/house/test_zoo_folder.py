@@ -1,14 +1,17 @@
 """The files with which the zoo is made agree with its cards."""
 
+import hashlib
 import json
 import pathlib
+import re
 import tomllib
 
 import pytest
 
 from dia_keras import zoo
 
-FOLDER = pathlib.Path(__file__).parents[2] / "zoo"
+ROOT = pathlib.Path(__file__).parents[2]
+FOLDER = ROOT / "zoo"
 WANTED = tomllib.loads((FOLDER / "queue.toml").read_text())["wanted"]
 TRAINED = zoo.list_models(pretrained=True)
 
@@ -28,7 +31,7 @@ def test_every_card_names_a_recipe_that_exists(name):
 @pytest.mark.parametrize("name", TRAINED)
 def test_figures_on_a_card_are_those_that_the_evaluation_of_its_weights_wrote(name):
     card = zoo.card(name)
-    results = json.loads((FOLDER / "results" / f"{name}.json").read_text())
+    results = json.loads((FOLDER / "records" / "results" / f"{name}.json").read_text())
     assert results["weights_sha256"] == card.weights.sha256
     assert results["images"] == 10_000
     assert (card.metrics.top1, card.metrics.top5) == (round(100 * results["top1"], 2), round(100 * results["top5"], 2))
@@ -40,3 +43,29 @@ def test_the_log_on_a_card_has_every_epoch(name):
     log = FOLDER.parent / card.metrics.log
     assert len(log.read_text().splitlines()) == 1 + card.metrics.epochs
     assert json.loads((log.parent / "recipe.json").read_text())["seed"] == card.metrics.seed
+
+
+def test_teachers_in_a_record_are_there_with_the_weights_that_taught():
+    records = list((FOLDER / "records").rglob("teachers.json"))
+    assert len(records) == 2
+    for record in records:
+        teachers = json.loads(record.read_text())
+        assert list(teachers) == json.loads((record.parent / "recipe.json").read_text())["teachers"]
+        assert all(name in json.loads((record.parent / "run.json").read_text())["command"] for name in teachers)
+        for name, sha256 in teachers.items():
+            assert hashlib.sha256((ROOT / name).read_bytes()).hexdigest() == sha256
+
+
+def test_no_weights_are_kept_twice():
+    files = [*FOLDER.rglob("*.weights.h5"), *(ROOT / "dia_keras").rglob("*.weights.h5")]
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+    assert len(set(hashes)) == len(files) > len(TRAINED)
+
+
+def test_no_file_names_a_path_of_the_machine_that_wrote_it():
+    folders = [FOLDER, ROOT / "dia_keras", ROOT / "benchmarks"]
+    texts = [
+        path for folder in folders for path in folder.rglob("*.*") if path.suffix in (".json", ".csv", ".md", ".toml")
+    ]
+    assert len(texts) > 50
+    assert [path for path in texts if re.search(r"(?<![\w.~])/(work|root|home|tmp)/", path.read_text())] == []

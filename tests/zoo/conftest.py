@@ -1,7 +1,6 @@
 """A zoo of small nets."""
 
 import dataclasses
-import json
 import pathlib
 import shutil
 
@@ -10,16 +9,22 @@ import numpy as np
 import pytest
 
 from dia_keras import zoo
-from dia_keras.zoo import cards, lookup
+from dia_keras.zoo import cards, entries, lookup
 
-ENTRY = {
-    "architecture": {"backbone": "resnet", "arguments": {"depth": 14, "block": "basic", "attention": "dia_lstm"}},
-    "parameters": 189_650,
-    "dataset": "cifar10",
-    "recipe": "one_cycle_cpu",
-    "licence": "Apache-2.0",
-    "paper": "None",
-}
+ENTRIES = """
+licence = "Apache-2.0"
+papers = { none = "None" }
+[backbones.tiny]
+function = "resnet"
+arguments = { depth = 14, block = "basic" }
+recipe = "one_cycle_cpu"
+paper = "none"
+[attentions]
+plain = { attention = "dia_lstm" }
+[parameters]
+cifar10 = { backbones = ["tiny"], plain = [189_650] }
+cifar100 = { backbones = ["tiny"], plain = [195_500] }
+"""
 METRICS = {"top1": 60.5, "top5": 95.0, "epochs": 2, "seed": 0, "hardware": "2 cores", "command": "make", "log": "a.csv"}
 
 
@@ -39,11 +44,11 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("zoo")
     (folder / "cards").mkdir()
     (folder / "weights").mkdir()
-    for dataset in ("cifar10", "cifar100"):
-        (folder / "cards" / f"tiny_{dataset}.json").write_text(json.dumps({**ENTRY, "dataset": dataset}))
+    (folder / "entries.toml").write_text(ENTRIES)
     file = folder / "weights" / "tiny_cifar10.weights.h5"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cards, "CARDS", folder / "cards")
+        patch.setattr(entries, "ENTRIES", folder / "entries.toml")
         model = zoo.load("tiny_cifar10", weights=None)
         randomize(model)
         zoo.save_weights(model, file)
@@ -57,6 +62,7 @@ def small_zoo(trained, tmp_path, monkeypatch):
     root = tmp_path / "zoo"
     shutil.copytree(folder, root)
     monkeypatch.setattr(cards, "CARDS", root / "cards")
+    monkeypatch.setattr(entries, "ENTRIES", root / "entries.toml")
     monkeypatch.setattr(lookup, "cache", lambda: root / "cache")
     monkeypatch.setenv("DIA_KERAS_WEIGHTS", str(root / "weights"))
     monkeypatch.delenv("DIA_KERAS_URL", raising=False)

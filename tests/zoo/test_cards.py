@@ -7,7 +7,7 @@ import conftest
 import pytest
 
 from dia_keras import zoo
-from dia_keras.zoo import cards, lookup
+from dia_keras.zoo import cards, entries, lookup
 
 RECIPES = pathlib.Path(__file__).parents[2] / "zoo" / "recipes"
 ATTENTIONS = {"": None, "dia_": "dia_lstm", "dia_light_": "dia_lstm_light", "se_": "se"}
@@ -93,6 +93,54 @@ def test_networks_have_the_parameters_that_their_cards_say(name):
     assert model.name == name
     assert model.input_shape == (None, 32, 32, 3)
     assert model.output_shape == (None, len(card.labels))
+
+
+@pytest.mark.parametrize("name", zoo.list_models(pretrained=True))
+def test_the_file_of_a_trained_entry_says_what_the_table_says(name):
+    fields = json.loads((cards.CARDS / f"{name}.json").read_text())
+    assert {key: value for key, value in fields.items() if key not in ("weights", "metrics")} == entries.row(name)
+
+
+def test_only_trained_entries_have_a_file_and_all_entries_are_in_the_table():
+    assert {path.stem for path in cards.CARDS.iterdir()} == set(zoo.list_models(pretrained=True))
+    assert sorted(entries.names()) == sorted(zoo.list_models())
+
+
+@pytest.mark.parametrize("name", zoo.list_models("*_cifar100"))
+def test_counts_for_two_data_sets_differ_by_the_classifiers(name):
+    """In every row as in the plain network's: a wrong digit in one cell stands out."""
+    plain = max((each for each in [*BACKBONES, "preresnet164"] if name.endswith(f"{each}_cifar100")), key=len)
+    more, plain_more = (
+        zoo.card(f"{stem}_cifar100").parameters - zoo.card(f"{stem}_cifar10").parameters
+        for stem in (name.removesuffix("_cifar100"), plain)
+    )
+    assert more == plain_more > 0
+
+
+def test_a_row_of_the_table_is_a_whole_card():
+    shared = zoo.card("dia_se_resnext101_8x32d_cifar100")
+    assert shared == cards.Card(
+        name="dia_se_resnext101_8x32d_cifar100",
+        architecture=cards.Architecture(
+            "resnext",
+            {"depth": 101, "cardinality": 8, "group_width": 32, "attention": "se", "shared": True},
+        ),
+        parameters=32_310_276,
+        dataset=cards.dataset("cifar100"),
+        recipe="one_cycle_gpu",
+        licence="Apache-2.0",
+        paper="Huang et al., Layer-wise Shared Attention Network on Dynamical System Perspective, "
+        "https://arxiv.org/abs/2210.16101",
+    )
+    plain, cell = zoo.card("wrn52_4_cifar10"), zoo.card("dia_light_wrn52_4_cifar10")
+    assert plain.architecture.arguments == {"depth": 52, "widen": 4, "attention": None}
+    assert plain.paper == "Zagoruyko and Komodakis, Wide Residual Networks, https://arxiv.org/abs/1605.07146"
+    assert cell.architecture.arguments == {"depth": 52, "widen": 4, "attention": "dia_lstm_light"}
+
+
+def test_a_changed_argument_of_a_card_does_not_change_the_next_card():
+    zoo.card("resnet20_cifar10").architecture.arguments["depth"] = 1
+    assert zoo.card("resnet20_cifar10").architecture.arguments["depth"] == 20
 
 
 def test_pretrained_entries_have_metrics_and_weights_that_load():

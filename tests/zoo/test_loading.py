@@ -7,10 +7,11 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import ENTRY, randomize
+from conftest import randomize
 
 from dia_keras import zoo
 from dia_keras.backbones import resnet, stage_outputs
+from dia_keras.zoo import entries
 
 
 def predict(model, images):
@@ -29,12 +30,12 @@ def test_pretrained_weights_are_those_that_were_saved(small_zoo, images):
     np.testing.assert_array_equal(predict(model, images), predict(small_zoo.model, images))
 
 
-def test_networks_normalise_raw_images(small_zoo, images):
+def test_networks_normalize_raw_images(small_zoo, images):
     model = zoo.load("tiny_cifar10")
     bare = resnet(14, "basic", attention="dia_lstm")
     bare.set_weights(model.get_weights())
-    normalised = (images / 255 - (0.4914, 0.4822, 0.4465)) / (0.2023, 0.1994, 0.2010)
-    np.testing.assert_allclose(predict(model, images), predict(bare, normalised), rtol=1e-4, atol=1e-5)
+    normalized = (images / 255 - (0.4914, 0.4822, 0.4465)) / (0.2023, 0.1994, 0.2010)
+    np.testing.assert_allclose(predict(model, images), predict(bare, normalized), rtol=1e-4, atol=1e-5)
 
 
 def test_uint8_and_float_images_give_the_same_answers(small_zoo, images):
@@ -66,7 +67,7 @@ def test_an_entry_without_weights_names_recipe_command_and_the_entries_that_have
     assert "Trained for CIFAR-100: none yet" in message
     zoo.cards.update_card("tiny_cifar10", weights=small_zoo.file)
     (small_zoo.cards / "tinier_cifar10.json").write_text(
-        (small_zoo.cards / "tiny_cifar100.json").read_text().replace("cifar100", "cifar10")
+        json.dumps(entries.row("tiny_cifar100")).replace("cifar100", "cifar10")
     )
     with pytest.raises(ValueError, match=r"Trained for CIFAR-10: tiny_cifar10\. Received"):
         zoo.load("tinier_cifar10")
@@ -87,7 +88,9 @@ def test_a_changed_head_loads_all_but_the_head_and_says_so(small_zoo, images, ca
 
 def test_a_new_head_starts_as_the_backbones_own(small_zoo, tmp_path):
     architecture = {"backbone": "resnext", "arguments": {"depth": 11, "cardinality": 2, "group_width": 4}}
-    (small_zoo.cards / "grouped_cifar10.json").write_text(json.dumps({**ENTRY, "architecture": architecture}))
+    (small_zoo.cards / "grouped_cifar10.json").write_text(
+        json.dumps({**entries.row("tiny_cifar10"), "architecture": architecture})
+    )
     own = zoo.load("grouped_cifar10", weights=None)
     zoo.save_weights(own, tmp_path / "own.weights.h5")
     new = zoo.load("grouped_cifar10", weights=tmp_path / "own.weights.h5", num_classes=2)

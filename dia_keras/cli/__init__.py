@@ -1,0 +1,25 @@
+"""The command line, `dia-keras`: one command a file."""
+
+import click
+
+from .benchmarking import benchmark as benchmark
+from .cards import card as card
+from .entries import list_command as list_command
+from .evaluation import evaluate as evaluate
+from .evaluation import show_evaluation as show_evaluation
+from .exporting import export as export
+from .predictions import predict as predict
+from .shared import console as console
+from .shared import data_options as data_options
+from .shared import without_traceback as without_traceback
+from .training import train as train
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dia-keras")
+def main() -> None:
+    """DIA networks for Keras: pretrained models, training, export."""
+
+
+for command in (list_command, card, predict, evaluate, train, export, benchmark):
+    main.add_command(command)

@@ -1,0 +1,50 @@
+"""`dia-keras evaluate`: the accuracy of an entry."""
+
+import dataclasses
+
+import click
+
+from .shared import (
+    complete_entry,
+    console,
+    data_options,
+    examples,
+    json_option,
+    make_table,
+    print_json,
+    without_traceback,
+)
+
+
+@click.command(epilog=examples("dia-keras evaluate dia_resnet20_cifar100 --data-dir ~/tensorflow_datasets"))
+@click.argument("name", shell_complete=complete_entry)
+@click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
+@click.option("--per-class/--no-per-class", default=True, show_default=True, help="Show the accuracy of every class.")
+@data_options
+@json_option
+@without_traceback
+def evaluate(name: str, weights: str, per_class: bool, source: str | None, data_dir: str | None, as_json: bool) -> None:
+    """Measure the entry NAME on its whole test set."""
+    from ..training.entry_evaluation import evaluate_entry
+
+    result = evaluate_entry(name, weights, source, data_dir)
+    if as_json:
+        print_json({"entry": name, **dataclasses.asdict(result)})
+    else:
+        show_evaluation(name, result, per_class)
+
+
+def show_evaluation(name: str, result, per_class: bool) -> None:
+    """Prints an `Evaluation` as tables."""
+    if per_class:
+        ranked = sorted(result.per_class.items(), key=lambda item: item[1])
+        columns = 4 if len(ranked) > 20 else 1
+        rows = -(-len(ranked) // columns)
+        table = make_table(*["class", "top-1 (%)"] * columns, title=f"{name}: classes, worst first")
+        for i in range(rows):
+            cells = [ranked[j] for j in range(i, len(ranked), rows)]
+            table.add_row(*(text for label, top1 in cells for text in (label, f"{100 * top1:.1f}")))
+        console.print(table)
+    table = make_table("entry", "images", "top-1 (%)", "top-5 (%)")
+    table.add_row(name, str(result.images), f"{100 * result.top1:.2f}", f"{100 * result.top5:.2f}")
+    console.print(table)

@@ -1,0 +1,85 @@
+"""`dia-keras export`: a file for TFLite, ONNX or TensorFlow."""
+
+import pathlib
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from .shared import complete_entry, console, data_options, examples, without_traceback
+
+
+@click.command(
+    epilog=examples(
+        "dia-keras export dia_resnet20_cifar100 model.tflite",
+        "dia-keras export dia_resnet20_cifar100 model.tflite --quantize int8 --data-dir ~/tensorflow_datasets",
+        "dia-keras export dia_resnet20_cifar100 model.onnx --test",
+        "dia-keras export dia_resnet20_cifar100 saved_model_folder",
+    )
+)
+@click.argument("name", shell_complete=complete_entry)
+@click.argument("path", type=click.Path(path_type=pathlib.Path))
+@click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
+@click.option(
+    "--quantize",
+    type=click.Choice(["float16", "dynamic", "int8", "int16x8"]),
+    help="For .tflite; int8 for .onnx, too. int8 and int16x8 measure ranges on 200 training images.",
+)
+@click.option(
+    "--input-dtype",
+    type=click.Choice(["uint8", "float32", "int8"]),
+    help="What .tflite and .onnx files take; default: uint8. int8 is for --quantize int8 in .tflite files.",
+)
+@click.option("--test", "on_test_set", is_flag=True, help="Measure top-1 of the file and the model on the test set.")
+@data_options
+@without_traceback
+def export(
+    name: str,
+    path: pathlib.Path,
+    weights: str,
+    quantize: str | None,
+    input_dtype: str | None,
+    on_test_set: bool,
+    source: str | None,
+    data_dir: str | None,
+) -> None:
+    """Export the entry NAME to PATH: .tflite, .onnx, or a SavedModel folder.
+
+    The file is run and compared with the model first. What was found is shown, and written to PATH.report.json.
+    """
+    from .. import export as exporters
+    from .. import zoo
+    from ..export.arguments import CALIBRATED
+    from ..export.report import table
+    from ..training.run import load_data
+
+    formats: dict[str, Any] = {
+        ".tflite": exporters.to_tflite,
+        ".onnx": exporters.to_onnx,
+        "": exporters.to_saved_model,
+    }
+    if path.suffix not in formats:
+        raise ValueError(f"`path` must end in .tflite or .onnx, or have no ending. Received: path={str(path)!r}")
+    if quantize and not (path.suffix == ".tflite" or (path.suffix == ".onnx" and quantize == "int8")):
+        raise ValueError(f"`--quantize {quantize}` is not for such files. Received: path={str(path)!r}")
+    if input_dtype and not path.suffix:
+        raise ValueError(f"`--input-dtype` is for .tflite and .onnx files. Received: path={str(path)!r}")
+    options: dict[str, Any] = {"quantize": quantize, "input_dtype": input_dtype}
+    options = {key: value for key, value in options.items() if value}
+    card = zoo.card(name)
+    if on_test_set or quantize in CALIBRATED:
+        dataset = load_data(card, source, data_dir)
+        if quantize in CALIBRATED:
+            options["representative"] = _some_of(dataset.train.images)
+        if on_test_set:
+            options["test"] = (dataset.test.images, dataset.test.labels)
+    report = formats[path.suffix](zoo.load(name, weights=weights), path, labels=card.labels, **options)
+    report.save(f"{path}.report.json")
+    console.print(table([report], title=escape(f"{name}: {path}")))
+
+
+def _some_of(images):
+    """Returns 200 images, or all if there are fewer: a folder has them class by class."""
+    import numpy as np
+
+    return images[np.random.default_rng(0).permutation(len(images))[:200]]

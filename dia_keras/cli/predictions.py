@@ -1,0 +1,117 @@
+"""`dia-keras predict`: the likeliest classes of images."""
+
+import pathlib
+
+import click
+from rich.markup import escape
+
+from .shared import (
+    check_output,
+    complete_entry,
+    console,
+    examples,
+    json_option,
+    make_table,
+    print_json,
+    without_traceback,
+)
+
+
+@click.command(
+    epilog=examples(
+        "dia-keras predict apple.png tiger.png",
+        "dia-keras predict --top 10 --json apple.png",
+        "dia-keras predict --model dia_resnet20_cifar10 --picture answer.png horse.png",
+    )
+)
+@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path))
+@click.option(
+    "--model",
+    "name",
+    default="dia_resnet20_cifar100",
+    show_default=True,
+    shell_complete=complete_entry,
+    help="Zoo entry.",
+)
+@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Classes to show.")
+@click.option(
+    "--picture", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write images and answers to a PNG."
+)
+@json_option
+@without_traceback
+def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: pathlib.Path | None, as_json: bool) -> None:
+    """Classify IMAGES, of any format that Pillow reads. Of other sizes than the model's, the scaled center is taken."""
+    import numpy as np
+
+    from .. import zoo
+    from ..data.picture import read_picture
+
+    check_output("--picture", picture, ".png")
+    height, width = zoo.card(name).dataset.image_size
+    paths, pictures = [], []
+    unreadable: dict[pathlib.Path, str] = {}
+    for path in images:
+        try:
+            pictures.append(read_picture(path, height, width))
+            paths.append(path)
+        except ValueError as error:
+            unreadable[path] = str(error)
+    if not pictures:
+        raise ValueError("\n".join(unreadable.values()))
+    batch = np.stack(pictures)
+    answers = zoo.decode_predictions(zoo.load(name).predict(batch, verbose=0), name, top=top)
+    if picture:
+        _picture(batch, answers, picture)
+    if as_json:
+        print_json(_records(paths, answers, unreadable))
+    else:
+        _show(paths, answers)
+        if picture:
+            console.print(f"Wrote {escape(str(picture))}")
+    if unreadable:
+        # The others are answered first.
+        raise ValueError("\n".join(unreadable.values()))
+
+
+def _records(paths, answers, unreadable) -> list[dict]:
+    """Returns answers, and why there is none, as JSON has them."""
+    found = [
+        {
+            "image": str(path),
+            "answers": [{"label": label, "probability": probability} for label, probability in answer],
+        }
+        for path, answer in zip(paths, answers, strict=True)
+    ]
+    return found + [{"image": str(path), "error": error} for path, error in unreadable.items()]
+
+
+def _show(paths, answers) -> None:
+    """Shows answers as a table, a row for each class."""
+    table = make_table("image", "class", "probability")
+    for path, answer in zip(paths, answers, strict=True):
+        for number, (label, probability) in enumerate(answer):
+            is_last = number == len(answer) - 1
+            # A path may hold what rich takes for markup.
+            table.add_row("" if number else escape(path.name), label, f"{probability:.1%}", end_section=is_last)
+    console.print(table)
+
+
+def _picture(batch, answers, path: pathlib.Path) -> None:
+    """Writes images, each with its answers as bars, to a PNG."""
+    from matplotlib.figure import Figure
+
+    from ..files import staged
+
+    figure = Figure(figsize=(7, 1.5 * len(batch)), layout="constrained")
+    for row, (image, answer) in zip(
+        figure.subplots(len(batch), 2, squeeze=False, width_ratios=(1, 3)),
+        zip(batch, answers, strict=True),
+        strict=True,
+    ):
+        row[0].imshow(image)
+        row[0].axis("off")
+        row[1].barh([label for label, _ in answer], [probability for _, probability in answer])
+        row[1].set_xlim(0, 1)
+        row[1].invert_yaxis()
+    with staged(path) as new:
+        figure.savefig(new, dpi=110, format="png")

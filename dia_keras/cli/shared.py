@@ -1,0 +1,68 @@
+"""What commands share: the console, options, errors without a traceback."""
+
+import functools
+import json
+import pathlib
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+
+console = Console()
+
+
+def without_traceback(command):
+    """Shows the errors that bad input causes as one line."""
+
+    @functools.wraps(command)
+    def wrapped(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, OSError, ImportError, RuntimeError) as error:
+            raise click.ClickException(str(error)) from error
+
+    return wrapped
+
+
+def data_options(command):
+    """Adds the options `--data` and `--data-dir`, as the arguments `source` and `data_dir`."""
+    command = click.option(
+        "--data", "source", help="An .npz file or a folder of images; default: the entry's data set, from TFDS."
+    )(command)
+    return click.option("--data-dir", help="Folder of the TFDS data sets.")(command)
+
+
+def complete_entry(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Returns the names of entries that the shell offers for what is typed so far."""
+    from .. import zoo
+
+    return zoo.list_models(f"{incomplete}*")
+
+
+def json_option(command):
+    """Adds the option `--json`, as the argument `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+
+
+def print_json(value: Any) -> None:
+    """Prints a value as JSON, for programs."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def make_table(*columns: str, **settings: Any) -> Table:
+    """Returns a table that shows every text whole: one that is too long for its column goes on in the next line."""
+    return Table(*(Column(column, overflow="fold") for column in columns), **settings)
+
+
+def examples(*lines: str) -> str:
+    """Returns the end of a command's help: calls of the command, one a line."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def check_output(option: str, path: pathlib.Path | None, suffix: str | None = None) -> None:
+    """Raises a `ValueError` where a file that is written at the end has another suffix, or no folder to lie in."""
+    if path and suffix and path.suffix.lower() != suffix:
+        raise ValueError(f"`{option}` must end in {suffix}. Received: {path}")
+    if path and not path.absolute().parent.is_dir():
+        raise ValueError(f"The folder of a file to write must exist. Received: {path}")

@@ -1,0 +1,77 @@
+"""`dia-keras train`: a training by a recipe."""
+
+import ast
+import pathlib
+import tempfile
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from .shared import complete_entry, console, data_options, examples, without_traceback
+
+
+@click.command(
+    epilog=examples(
+        "dia-keras train zoo/recipes/one_cycle_cpu.py --entry dia_resnet20_cifar10",
+        "dia-keras train zoo/recipes/one_cycle_gpu.py --minutes 28 --fit",
+        "dia-keras train zoo/recipes/paper_resnet.py --set epochs=10 --set milestones='(5, 8)' --smoke",
+    )
+)
+@click.argument("recipe", type=click.Path(dir_okay=False, path_type=pathlib.Path))
+@click.option("--entry", shell_complete=complete_entry, help="Zoo entry to train, in place of the recipe's own.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    help="Folder of the run; default: runs/<entry>, and a temporary one for --smoke.",
+)
+@click.option("--minutes", type=float, help="Stop, with a checkpoint, before this wall-clock budget is spent.")
+@click.option("--fit", "fit_to_minutes", is_flag=True, help="Lower the number of epochs to what --minutes allows.")
+@click.option("--smoke", is_flag=True, help="Two steps only, to see that the recipe runs.")
+@click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe.")
+@data_options
+@without_traceback
+def train(
+    recipe: pathlib.Path,
+    entry: str | None,
+    out: pathlib.Path | None,
+    minutes: float | None,
+    fit_to_minutes: bool,
+    smoke: bool,
+    changes: tuple[str, ...],
+    source: str | None,
+    data_dir: str | None,
+) -> None:
+    """Train a zoo entry by the file RECIPE; called again, go on where the run stopped."""
+    from ..training import load_recipe
+    from ..training import train as train_entry
+
+    values = dict(_parse_change(change) for change in changes)
+    if entry:
+        values["entry"] = entry
+    loaded = load_recipe(recipe, **values)
+    directory = out or (pathlib.Path(tempfile.mkdtemp()) if smoke else pathlib.Path("runs", loaded.entry))
+    weights = train_entry(
+        loaded,
+        directory,
+        source=source,
+        data_dir=data_dir,
+        minutes=minutes,
+        fit_to_minutes=fit_to_minutes,
+        is_smoke=smoke,
+    )
+    if weights:
+        console.print(escape(f"Training is complete: {weights}; curves in {directory / 'curves.png'}"))
+    else:
+        console.print("The budget is spent. Run the same command again to go on.")
+
+
+def _parse_change(change: str) -> tuple[str, Any]:
+    """Returns field and value of `FIELD=VALUE`; the value is a Python literal, or else a text."""
+    field, separator, text = change.partition("=")
+    if not separator:
+        raise ValueError(f"`--set` takes FIELD=VALUE. Received: {change!r}")
+    try:
+        return field, ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return field, text

@@ -1,0 +1,30 @@
+"""Accuracy of an entry of the zoo, as a user loads it."""
+
+import os
+
+from .. import zoo
+from ..training import Evaluation, evaluate
+from .run import load_data
+
+
+def evaluate_entry(
+    name: str,
+    weights: str | os.PathLike = "pretrained",
+    source: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
+) -> Evaluation:
+    """Returns the accuracies of an entry on its whole test set.
+
+    Args:
+        name: Name of the entry.
+        weights: `"pretrained"` or the path of a `.weights.h5` file, for `dia_keras.zoo.load`.
+        source: Where the data are: see `dia_keras.data.load`. Default: the entry's data set, from TFDS.
+        data_dir: Folder of the TFDS data sets.
+
+    Raises:
+        ValueError: If there is no such entry, weights do not fit it, or the data have other classes.
+        FileNotFoundError: If weights or data are missing.
+    """
+    model = zoo.load(name, weights=weights)
+    dataset = load_data(zoo.card(name), source, data_dir)
+    return evaluate(model, dataset.test, dataset.class_names)
