@@ -14,13 +14,18 @@ def describe_run() -> dict[str, str]:
     """Returns command, device and versions of this process, as logs and results cite them."""
     backend = keras.backend.backend()
     return {
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shlex.join(["python", *map(_portable, sys.argv)]),
         "backend": backend,
         "device": device_name(),
         "keras": keras.version(),
         backend: importlib.import_module(backend).__version__,
         "python": platform.python_version(),
     }
+
+
+def _portable(argument: str) -> str:
+    """Returns an argument of a command as another machine would give it: of an absolute path, the last part."""
+    return pathlib.PurePath(argument).name if pathlib.PurePath(argument).is_absolute() else argument
 
 
 def device_name() -> str:
