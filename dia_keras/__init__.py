@@ -3,6 +3,7 @@
 from . import backbones as backbones
 from . import data as data
 from . import export as export
+from . import inference as inference
 from . import samples as samples
 from . import training as training
 from . import units as units

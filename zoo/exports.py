@@ -33,7 +33,7 @@ from rich.console import Console
 
 from dia_keras import export, zoo
 from dia_keras.cli import data_options, without_traceback
-from dia_keras.export.arguments import CALIBRATED
+from dia_keras.export.formats import CALIBRATED
 from dia_keras.export.report import table
 from dia_keras.files import write_json
 from dia_keras.training.host import describe_run

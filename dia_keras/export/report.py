@@ -1,4 +1,4 @@
-"""What an export tells about itself."""
+"""The report of an export."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -16,17 +16,17 @@ class ExportReport:
 
     Attributes:
         path: The file; the folder of a SavedModel.
-        format: `"saved_model"`, `"tflite"` or `"onnx"`.
-        quantize: How it was quantised, or `None`.
+        format: Name of the format, such as `"tflite"`.
+        quantize: Its quantization, or `None`.
         size_bytes: Size of the file, or of all files of the folder.
-        seconds: Time of the export: conversion, and predictions of both model and file on the images compared.
+        seconds: Time of the export: conversion, and predictions of model and file on the images compared.
         conversion_seconds: Time of the conversion alone.
-        max_difference: Largest difference from the model's predictions, see `parity.largest_difference`.
+        max_difference: Largest difference from the model's predictions, see `comparison.largest_difference`.
         images: Number of images compared.
         ops: Number of the file's ops by type, most frequent first.
         partitions: Number of partitions into which XNNPACK, LiteRT's CPU delegate, puts the ops of a TFLite file.
-        top1: Fraction of the test images, if given, whose best class is right by the file.
-        model_top1: The same by the model, in float32.
+        top1: Fraction of the test images, if there are any, that the file classifies correctly.
+        model_top1: The same for the model, in float32.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class ExportReport:
 
     @property
     def variant(self) -> str:
-        """Returns the format, and how it is quantised, if it is."""
+        """Returns the format and, if there is one, the quantization."""
         return f"{self.format}, {self.quantize}" if self.quantize else self.format
 
     def to_dict(self) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def test_labels_and_normalization_travel_with_every_file(tmp_path):
 
 @pytest.mark.parametrize("activation", ["relu", "silu"])
 def test_saved_model_of_many_weights_has_them_as_variables(activation, monkeypatch, tmp_path):
-    saved_model = importlib.import_module("dia_keras.export.saved_model")
+    saved_model = importlib.import_module("dia_keras.export.saved_model.writer")
     small_net = randomized(small(attention="dia_lstm"))
     inputs = keras.Input(small_net.input_shape[1:])
     model = keras.Model(inputs, keras.layers.Dense(3, activation)(keras.layers.Dropout(0.5)(small_net(inputs))))
@@ -333,7 +333,7 @@ def test_ranges_of_activations_are_those_that_the_model_gives():
     import tensorflow as tf
     from tensorflow.lite.tools import flatbuffer_utils
 
-    from dia_keras.export.tflite_calibration import calibrated
+    from dia_keras.export.tflite.calibration import calibrated
 
     function = tf.function(lambda images: tf.reduce_mean(tf.cast(images, "float32") - 100.0, (1, 2)))
     signature = function.get_concrete_function(tf.TensorSpec((1, 8, 8, 3), "uint8"))
@@ -356,7 +356,7 @@ def test_maps_keep_their_range_where_their_largest_values_are_taken_too():
     import tensorflow as tf
     from tensorflow.lite.tools import flatbuffer_utils
 
-    from dia_keras.export.tflite_calibration import calibrated
+    from dia_keras.export.tflite.calibration import calibrated
 
     def largest_and_means(images):
         maps = images * 0.5 - 40.0
@@ -646,9 +646,9 @@ def test_network_within_a_model_of_operations_is_exported(policy, tmp_path):
 @pytest.mark.parametrize("format", FORMATS)
 def test_wrong_file_raises_and_leaves_nothing(format, tmp_path, monkeypatch):
     to_format, name = FORMATS[format]
-    module = importlib.import_module(f"dia_keras.export.{format}")
+    module = importlib.import_module(f"dia_keras.export.{format}.writer")
     write, other = module.write, small()
-    monkeypatch.setattr(module, "write", lambda model, path, **options: write(other, path, **options))
+    monkeypatch.setattr(module, "write", lambda model, *request: write(other, *request))
     with pytest.raises(export.ExportMismatchError, match="more than `tolerance` allows"):
         to_format(small(), tmp_path / name)
     assert not list(tmp_path.iterdir())
@@ -664,11 +664,11 @@ def test_failed_export_leaves_the_existing_file_and_a_good_one_replaces_it(forma
 
     before = content()
     model = small()
-    module = importlib.import_module(f"dia_keras.export.{format}")
+    module = importlib.import_module(f"dia_keras.export.{format}.writer")
     write = module.write
 
-    def write_and_fail(model, path, **options):
-        write(model, path, **options)
+    def write_and_fail(*arguments):
+        write(*arguments)
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
@@ -683,7 +683,7 @@ def test_failed_export_leaves_the_existing_file_and_a_good_one_replaces_it(forma
 
 
 def test_file_with_a_fixed_batch_is_not_taken_for_a_free_one(tmp_path, monkeypatch):
-    module = importlib.import_module("dia_keras.export.onnx")
+    module = importlib.import_module("dia_keras.export.onnx.writer")
     freeze = module.freeze
     monkeypatch.setattr(module, "freeze", lambda model, **options: freeze(model, len(load_samples()[0]), **options))
     model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
@@ -734,8 +734,56 @@ else:
     assert {path.name for path in tmp_path.iterdir()} == {"answers.npz", "model.tflite"}
 
 
+#: A file that leaves a mark when it runs.
+TRAP = """
+import pathlib
+pathlib.Path(__file__).with_suffix(".ran").touch()
+raise ImportError("code of the current folder ran")
+"""
+
+FROM_JAX = """
+import keras
+from dia_keras import export
+assert keras.backend.backend() == "jax"
+model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+assert export.to_onnx(model, "model.onnx").max_difference < 1e-4
+"""
+
+
+@pytest.mark.parametrize("start", ["safe path", "module", "script", "empty entry"])
+def test_code_in_the_current_folder_does_not_run(start, tmp_path):
+    """Not even where this process looks there first, as it does for the folder of a script."""
+    traps = {"tensorflow"} | ({"keras", "numpy", "dia_keras", "json"} if start == "safe path" else set())
+    for name in traps:
+        (tmp_path / f"{name}.py").write_text(TRAP)
+    (tmp_path / "mine.py").write_text(FROM_JAX)
+    root = str(Path(export.__file__).parents[2])
+    path = root + os.pathsep if start == "empty entry" else root
+    arguments = {"module": ["-m", "mine"], "script": ["mine.py"]}.get(start, ["-P", "-c", FROM_JAX])
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": path}
+    subprocess.run([sys.executable, *arguments], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "model.onnx").is_file() and not list(tmp_path.glob("*.ran"))
+
+
+def test_own_layers_in_the_current_folder_are_found_by_the_tensorflow_process(tmp_path):
+    (tmp_path / "my_layers.py").write_text("""
+import keras
+
+@keras.saving.register_keras_serializable(package="mine")
+class Twice(keras.layers.Layer):
+    def call(self, inputs):
+        return 2 * inputs
+""")
+    code = FROM_JAX.replace("keras.layers.Global", "my_layers.Twice(), keras.layers.Global")
+    (tmp_path / "mine.py").write_text(f"import my_layers\n{code}")
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(export.__file__).parents[2])}
+    subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "model.onnx").is_file()
+
+
 def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_path):
-    from dia_keras.export.convert import answer_request
+    from dia_keras.export.conversion import answer_request
+    from dia_keras.export.request import Request
 
     class Own(keras.layers.Layer):
         def call(self, inputs):
@@ -743,8 +791,9 @@ def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_pa
 
     inputs = keras.Input((8, 8, 3))
     keras.Model(inputs, Own()(inputs)).save(tmp_path / "model.keras")
-    np.savez(tmp_path / "arrays.npz", images=np.zeros((1, 8, 8, 3)), expected=np.zeros((1, 8, 8, 3)))
-    (tmp_path / "request.json").write_text("{}")
+    np.save(tmp_path / "expected.npy", np.zeros((1, 8, 8, 3)))
+    Request("onnx", tmp_path / "model.onnx", np.zeros((1, 8, 8, 3), "float32")).save(tmp_path)
+    (tmp_path / "last_on_path.json").write_text("[]")
     answer_request(tmp_path)
     answer = json.loads((tmp_path / "result.json").read_text())
     assert answer["value"].startswith(

@@ -7,7 +7,7 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from .tflite_calibration import values_of
+from .calibration import values_of
 
 WITH_BIAS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
 #: Ops of the gates that have one result for constants.
@@ -125,7 +125,7 @@ def _operator(model, name: str, inputs, output: int, options):
 
 
 def _packed(model) -> bytes:
-    """Returns the file without the codes of ops that it has not, which TFLite's quantizer does not take."""
+    """Returns the file without the codes of ops that it does not have, which TFLite's quantizer does not take."""
     operators = [op for graph in model.subgraphs for op in graph.operators]
     codes = sorted({op.opcodeIndex for op in operators})
     model.operatorCodes = [model.operatorCodes[code] for code in codes]

@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from .errors import ExportError
+from ..errors import ExportError
 
 #: Ops that only move values or choose among them, and in integers have one scale for all that they take and give.
 SAME_SCALE = {
@@ -54,7 +54,7 @@ def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, floa
     graph, *others = model.subgraphs
     if others:
         raise ExportError(
-            "`model` must have no loops or branches to be quantised to integers; Keras' recurrent layers have "
+            "`model` must have no loops or branches to be quantized to integers; Keras' recurrent layers have "
             f"`unroll=True`. Received: model with {', '.join(graph.name.decode() for graph in others)}"
         )
     activations = _float_activations(model, graph)

@@ -5,8 +5,8 @@ import tensorflow as tf
 from tensorflow.lite.python.optimize.calibrator import Calibrator
 from tensorflow.lite.tools import flatbuffer_utils
 
-from .tflite_calibration import calibrated
-from .tflite_graph import with_biases_of_their_own, with_ops_of_int16, without_constant_ops
+from .calibration import calibrated
+from .float_graph import with_biases_of_their_own, with_ops_of_int16, without_constant_ops
 
 
 def to_int16x8(content: bytes, batches: np.ndarray) -> bytes:

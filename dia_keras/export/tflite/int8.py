@@ -6,9 +6,9 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tensorflow.lite.python.convert import deduplicate_readonly_buffers, mlir_quantize
 from tensorflow.lite.python.util import modify_model_io_type
 
-from .errors import ExportError
-from .tflite_calibration import calibrated
-from .tflite_delegate import delegated
+from ..errors import ExportError
+from .calibration import calibrated
+from .delegate import delegated
 
 #: XNNPACK takes no op whose scales of input and weights, multiplied, are as many of the output's.
 MAX_SCALE_RATIO = 256
