@@ -3,18 +3,23 @@
 import importlib.util
 import numbers
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from ..inference.copies import is_quantized
 from ..samples import load_samples
 from .format import Format, Quantization
 from .request import Request
 
 Test = tuple[np.ndarray, np.ndarray]
+#: Images, or what yields them: a `tf.data.Dataset`, a generator, or as in TFLite's own API a function that returns one.
+Representative = np.ndarray | Iterable[Any] | Callable[[], Iterable[Any]]
+#: Number of images to take from a data set or a generator, which may have no end.
+MOST = 1000
 
 
 def checked(
@@ -24,7 +29,7 @@ def checked(
     images: np.ndarray | None = None,
     *,
     quantize: str | None = None,
-    representative: np.ndarray | None = None,
+    representative: Representative | None = None,
     input_dtype: str | None = None,
     labels: Sequence[str] | None = None,
     optimize: bool = True,
@@ -45,23 +50,27 @@ def checked(
     options = format.checked_options(quantize, options or {})
     check_packages(format)
     check_model(model)
+    if is_quantized(model) and not format.takes_quantized_models:
+        raise ValueError(
+            f"`model` must be in float for {format.name}: use the argument `quantize`, not `model.quantize`. "
+            f"Received: model={model.name!r} with quantized layers"
+        )
     path = path_for(format, path)
     names = labels_for(model, labels)
     tolerance = tolerance_for(format.quantizations[quantize], tolerance)
     images = images_for(model, images)
-    if representative is not None:
-        representative = images_for(model, representative, "representative")
+    ranges = None if representative is None else images_for(model, collected(representative), "representative")
     test = test_set(model, test)
     given: dict[str, np.ndarray | None] = {"images": images}
     if not format.takes_any_dtype:
-        given |= {"representative": representative, "test images": test[0] if test else None}
+        given |= {"representative": ranges, "test images": test[0] if test else None}
     floats = [name for name, array in given.items() if array is not None and array.dtype != np.uint8]
     return Request(
         format=format.name,
         path=path,
         images=images,
         quantize=quantize,
-        representative=representative,
+        representative=ranges,
         input_dtype=input_dtype_for(format, quantize, input_dtype, floats),
         of_pixels=not floats,
         labels=names,
@@ -198,13 +207,17 @@ def labels_for(model: keras.Model, labels) -> tuple[str, ...] | None:
     """Returns the names of the model's classes.
 
     Raises:
-        ValueError: Where they are not, or one does not fit on a line.
+        ValueError: Where they are not, have no order, or one is not exactly a line.
     """
     if labels is None:
         return None
+    if isinstance(labels, (set, frozenset)):
+        raise ValueError(
+            f"`labels` must be in the order of the classes, which a set does not keep. Received: {labels!r}"
+        )
     classes = model.outputs[0].shape[-1]
     names = tuple(labels) if isinstance(labels, Iterable) and not isinstance(labels, str) else ()
-    if len(names) != classes or not all(isinstance(name, str) and len(name.splitlines()) == 1 for name in names):
+    if len(names) != classes or not all(isinstance(name, str) and name.splitlines() == [name] for name in names):
         raise ValueError(f"`labels` must be the names of {classes} classes, a line each. Received: labels={labels!r}")
     return names
 
@@ -264,6 +277,34 @@ def images_for(model: keras.Model, images, argument: str = "images") -> np.ndarr
     if not np.isfinite(images).all():
         raise ValueError(f"`{argument}` must be finite. Received: {argument} with NaN or infinite values")
     return images if images.dtype == np.uint8 else images.astype("float32")
+
+
+def collected(representative: Representative):
+    """Returns the images of a data set or a generator as one array, and anything else as it is.
+
+    Each item is an image, a batch of images, or a tuple, list or dictionary that begins with either.
+
+    Raises:
+        ValueError: Where there are no images, or images of several sizes.
+    """
+    source = representative() if callable(representative) else representative
+    if not isinstance(source, Iterable) or isinstance(source, (list, tuple, str)) or hasattr(source, "__array__"):
+        return source
+    batches: list[np.ndarray] = []
+    number = 0
+    for item in source:
+        item = next(iter(item.values())) if isinstance(item, Mapping) else item
+        images = _array("representative", item[0] if isinstance(item, (list, tuple)) else item)
+        batches.append(images if images.ndim == 4 else images[None])
+        number += len(batches[-1])
+        if number >= MOST:
+            break
+    if not batches:
+        raise ValueError(f"`representative` must have images. Received: an empty {type(source).__name__}")
+    try:
+        return np.concatenate(batches)[:MOST]
+    except ValueError as error:
+        raise ValueError(f"`representative` must be of images of one size. NumPy says: {error}") from error
 
 
 def _array(argument: str, values) -> np.ndarray:

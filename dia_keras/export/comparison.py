@@ -65,6 +65,11 @@ def check_twin(model: keras.Model, images: np.ndarray, expected: np.ndarray) -> 
         )
 
 
+def has_classes(predictions: np.ndarray) -> bool:
+    """Whether predictions are scores of two classes or more, `(n, classes)`."""
+    return predictions.ndim == 2 and predictions.shape[1] > 1
+
+
 def top1(predict: Runner, images: np.ndarray, labels: np.ndarray, batch_size: int = 250) -> float:
     """Returns the fraction of images whose best class is right. The predictions are made in batches."""
     best = [predict(images[i : i + batch_size]).argmax(-1) for i in range(0, len(images), batch_size)]

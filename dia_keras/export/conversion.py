@@ -1,6 +1,7 @@
 """Conversion and comparison: in this process on the TensorFlow backend, otherwise in a process of its own."""
 
 import dataclasses
+import errno
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ import keras
 import numpy as np
 
 from ..messages import first_sentence, last_line
-from .comparison import compare, top1
+from .comparison import compare, has_classes, top1
 from .errors import ExportError, ExportMismatchError
 from .formats import FORMATS
 from .metadata import describe
@@ -29,6 +30,7 @@ class Findings:
         conversion_seconds: Time of the conversion alone.
         max_difference: Largest difference from the model's predictions.
         anatomy: What the format says about the file, attributes of `ExportReport`.
+        agreement: Fraction of `request.compared` with the same best class, `None` for models without classes.
         top1: Accuracy on the test images, if there are any.
         test_seconds: Time of the answers to the test images.
     """
@@ -36,6 +38,7 @@ class Findings:
     conversion_seconds: float
     max_difference: float
     anatomy: dict[str, Any]
+    agreement: float | None = None
     top1: float | None = None
     test_seconds: float = 0.0
 
@@ -46,11 +49,12 @@ def convert_and_compare(model: keras.Model, request: Request, expected: np.ndarr
     Args:
         model: The model, in float32.
         request: The request.
-        expected: The right predictions for `request.images`.
+        expected: The right predictions for `request.compared`.
 
     Raises:
         ExportMismatchError: Where the difference is larger than `request.tolerance`.
         ExportError: Where the model cannot be converted.
+        OSError: Where the file cannot be written, as on a full disk.
         RuntimeError: Where the TensorFlow process failed.
     """
     if keras.backend.backend() != "tensorflow":
@@ -60,6 +64,8 @@ def convert_and_compare(model: keras.Model, request: Request, expected: np.ndarr
     except (ExportError, OSError, MemoryError):
         raise
     except Exception as error:  # of TensorFlow, a converter or a runtime, on a model that is not for it
+        if os.strerror(errno.ENOSPC) in str(error):  # TensorFlow has errors of its own for this
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(request.path)) from error
         raise ExportError(
             f"`model` must be one that {request.format} can hold and run. Received: model={model.name!r}. The "
             f"conversion ended in {type(error).__name__}: {last_line(error)}"
@@ -73,12 +79,14 @@ def _converted_and_compared(model: keras.Model, request: Request, expected: np.n
     format.write(model, request, metadata)
     conversion_seconds = time.perf_counter() - start
     runners = format.runners(request)
-    max_difference = compare(runners, request.images, expected, request.tolerance)
-    findings = Findings(conversion_seconds, max_difference, format.anatomy(request.path))
+    predict = next(iter(runners.values()))
+    max_difference = compare(runners, request.images, expected[: len(request.images)], request.tolerance)
+    agreement = top1(predict, request.compared, expected.argmax(-1)) if has_classes(expected) else None
+    findings = Findings(conversion_seconds, max_difference, format.anatomy(request.path), agreement)
     if not request.test:
         return findings
     start = time.perf_counter()
-    accuracy = top1(next(iter(runners.values())), *request.test)
+    accuracy = top1(predict, *request.test)
     return dataclasses.replace(findings, top1=accuracy, test_seconds=time.perf_counter() - start)
 
 
@@ -88,12 +96,10 @@ def _in_tensorflow_process(model: keras.Model, request: Request, expected: np.nd
         _save(model, folder / "model.keras")
         np.save(folder / "expected.npy", expected)
         request.save(folder)
-        first, last = _module_folders()
-        (folder / "last_on_path.json").write_text(json.dumps(last))
         environment = {
             **os.environ,
             "KERAS_BACKEND": "tensorflow",
-            "PYTHONPATH": os.pathsep.join(first),
+            "PYTHONPATH": _module_path(),
             "CUDA_VISIBLE_DEVICES": "",  # the accelerator belongs to this process
         }
         command = [sys.executable, "-P", "-m", __package__, name]
@@ -106,31 +112,28 @@ def _in_tensorflow_process(model: keras.Model, request: Request, expected: np.nd
         raise ExportMismatchError(answer["mismatch"])
     if "value" in answer:
         raise ExportError(answer["value"])
+    if "system" in answer:
+        raise OSError(*answer["system"])
     if "error" in answer:
         raise RuntimeError(f"`model` could not be converted on the TensorFlow backend: {answer['error']}")
     return Findings(**answer["found"])
 
 
-def _module_folders() -> tuple[list[str], list[str]]:
-    """Returns the folders in which the TensorFlow process looks for modules: those to search first, and last.
+def _module_path() -> str:
+    """Returns where the TensorFlow process looks for modules: where this one does, but not in the current folder.
 
-    They are this process' own, but the current folder comes last: the model's own layers may be there, but a file such
-    as `tensorflow.py` must not run in the place of an installed package. A checkout of this package stays first.
+    A file that happens to lie there, such as `tensorflow.py`, must not run in the place of an installed package. Only
+    where Keras or this package is in the current folder itself, as in a checkout, is it needed.
     """
-    current, checkout = Path.cwd().resolve(), Path(__file__).resolve().parents[2]
-    first: list[str] = []
-    last: list[str] = []
-    for name in filter(None, sys.path):
-        folder = Path(name).resolve()
-        (last if folder == current != checkout else first).append(name)
-    return first, last
+    needed = {Path(file).resolve().parents[depth] for file, depth in ((__file__, 2), (keras.__file__, 1))}
+    unwanted = {Path.cwd().resolve()} - needed
+    return os.pathsep.join(name for name in sys.path if name and Path(name).resolve() not in unwanted)
 
 
 def answer_request(folder: Path) -> None:
     """Does what the files in `folder` ask for, in the TensorFlow process, and leaves `result.json` there."""
     result: dict[str, Any]
     try:
-        sys.path.extend(json.loads((folder / "last_on_path.json").read_text()))
         model = _loaded(folder / "model.keras")
         findings = convert_and_compare(model, Request.load(folder), np.load(folder / "expected.npy"))
         result = {"found": dataclasses.asdict(findings)}
@@ -138,6 +141,8 @@ def answer_request(folder: Path) -> None:
         result = {"mismatch": str(error)}
     except ExportError as error:
         result = {"value": str(error)}
+    except OSError as error:
+        result = {"system": [error.errno, error.strerror, str(error.filename)]}
     except Exception as error:  # whatever went wrong is for the process that asked
         result = {"error": f"{type(error).__name__}: {error}"}
     (folder / "result.json").write_text(json.dumps(result))

@@ -37,6 +37,7 @@ class Format(abc.ABC):
         packages: What must be installed to write and run its files.
         quantizations: Its quantizations by name; `None` is float32.
         takes_any_dtype: Whether one file takes images of several dtypes.
+        takes_quantized_models: Whether it can hold what `model.quantize` of Keras makes.
         pools_first: `pool_first` of `dia_keras.inference.optimize`.
     """
 
@@ -45,6 +46,7 @@ class Format(abc.ABC):
     packages: ClassVar[tuple[str, ...]]
     quantizations: ClassVar[Mapping[str | None, Quantization]]
     takes_any_dtype: ClassVar[bool] = False
+    takes_quantized_models: ClassVar[bool] = True
     pools_first: ClassVar[bool] = False
 
     @property

@@ -41,6 +41,11 @@ class Request:
     tolerance: float = 0.0
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    @property
+    def compared(self) -> np.ndarray:
+        """The images to compare the best classes on: `images`, and the representative ones if there are any."""
+        return self.images if self.representative is None else np.concatenate([self.images, self.representative])
+
     def save(self, folder: Path) -> None:
         """Writes the request to `folder`."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

@@ -10,6 +10,11 @@ def is_functional(layer) -> bool:
     return has_layers and type(layer).call.__qualname__ in ("Functional.call", "Sequential.call")
 
 
+def is_quantized(layer) -> bool:
+    """Whether `quantize` of Keras has quantized a layer, a model, or anything within."""
+    return any(getattr(each, "quantization_mode", None) for each in layer._flatten_layers())
+
+
 def as_functional(model: keras.Model) -> keras.Model:
     """Returns a `Sequential` as the functional model of its layers, and any other model as it is."""
     if not isinstance(model, keras.Sequential):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backbones import GroupedConv2D
 from ..units import RecurrentAttention
-from .copies import as_functional, give_weights, is_functional
+from .copies import as_functional, give_weights, is_functional, is_quantized
 from .fused_cells import FusedLSTMCell, fused
 
 #: Layers, and the values that they get once they are built.
@@ -31,8 +31,9 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
             compiles the model for large batches, but not in LiteRT or ONNX Runtime.
 
     Returns:
-        A functional `keras.Model` with the same inputs and outputs and its own weights. It shares only what cannot be
-        copied (`keras.layers.Lambda` and layers without `get_config`) and operations, which have no weights.
+        A functional `keras.Model` with the same inputs and outputs and its own weights. It shares only operations,
+        which have no weights, and what cannot be copied: `keras.layers.Lambda`, layers without `get_config`, and layers
+        with quantized ones within.
 
     Raises:
         ValueError: Where `model` is not functional, or overrides `call`.
@@ -168,6 +169,8 @@ def _layer(layer) -> tuple[keras.layers.Layer, list[np.ndarray]]:
         unit = RecurrentAttention(cell, layer.data_format, dtype=layer.dtype_policy, name=layer.name)
         cell.build((None, cell.units))
         return unit, values
+    if any(is_quantized(each) for each in layer._flatten_layers(include_self=False)):
+        return layer, layer.get_weights()  # its config does not say so, and a copy would have other weights
     try:
         return type(layer).from_config(layer.get_config()), layer.get_weights()
     except (NotImplementedError, TypeError, ValueError):  # no config, or a `Lambda`, which Keras does not copy

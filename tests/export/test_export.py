@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from files import ask
 from PIL import Image
+from rich.console import Console
 
 from dia_keras import backbones, export
+from dia_keras.export.report import table
 from dia_keras.samples import load_samples
 
 pytestmark = pytest.mark.tensorflow
@@ -194,6 +196,54 @@ def test_model_is_exported_as_trained_if_asked(tmp_path):
     for format, (to_format, name) in FORMATS.items():
         ops = [sum(to_format(model, tmp_path / name, optimize=optimize).ops.values()) for optimize in (True, False)]
         assert ops[0] < ops[1], format
+
+
+def with_close_scores():
+    """Returns a model of which int8 cannot tell two scores apart, since the third is so far away."""
+    inputs = keras.Input((8, 8, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3)(pooled))
+    model.layers[-1].set_weights([np.diag([1, 1, 0]), np.array([0, 0, -9000])])
+    return model
+
+
+@pytest.mark.parametrize("exporter", ["tflite", "onnx"])
+def test_report_says_how_often_a_quantized_file_has_the_same_best_class(exporter, tmp_path, caplog):
+    to_format, name = FORMATS[exporter]
+    model, images = with_close_scores(), np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), "uint8")
+    options = {"quantize": "int8"} if exporter == "tflite" else {}
+    if options:
+        options["representative"] = images[2:]
+    report = to_format(model, tmp_path / name, images[:2] if options else images, **options)
+    same = (ask(report.path, images).argmax(-1) == model.predict(images, verbose=0).argmax(-1)).mean()
+    assert report.agreement == same
+    shown = Console(width=200)
+    with shown.capture() as output:
+        shown.print(table([report]))
+    if exporter == "onnx":
+        assert same == 1 and not caplog.records and "same top-1" not in output.get()
+    else:
+        assert same < 0.8 and f"{100 * same:.2f}" in output.get()
+        (record,) = caplog.records
+        assert f"the same best class on {100 * same:.1f}% of 40 images only" in record.getMessage()
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method:UserWarning")
+@pytest.mark.parametrize("attention", ["se", "cbam", "dia_lstm"])
+def test_model_quantized_by_keras_is_exported_where_the_format_can_hold_it(attention, tmp_path):
+    model, images = randomized(small(attention=attention)), load_samples()[0]
+    model.quantize("int8")
+    for format in ("saved_model", "onnx"):
+        to_format, name = FORMATS[format]
+        path = to_format(model, tmp_path / name).path
+        np.testing.assert_allclose(ask(path, images), model.predict(images, verbose=0), atol=1e-4)
+    with pytest.raises(ValueError, match="`model` must be in float for tflite: use the argument `quantize`"):
+        export.to_tflite(model, tmp_path / "model.tflite")
+    assert not (tmp_path / "model.tflite").exists()
+
+
+def test_models_without_classes_have_no_best_class(tmp_path):
+    assert export.to_onnx(small(include_top=False), tmp_path / "model.onnx").agreement is None
 
 
 def test_onnx_in_int8_is_smaller_and_answers_nearly_the_same(tmp_path):
@@ -682,6 +732,20 @@ def test_failed_export_leaves_the_existing_file_and_a_good_one_replaces_it(forma
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_full_disk_is_not_an_error_of_the_model(format, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    def fail(*arguments):
+        raise tf.errors.ResourceExhaustedError(None, None, "model/variables: No space left on device")
+
+    to_format, name = FORMATS[format]
+    monkeypatch.setattr(importlib.import_module(f"dia_keras.export.{format}.writer"), "write", fail)
+    with pytest.raises(OSError, match=rf"No space left on device: '.*{name}'"):
+        to_format(small(), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_file_with_a_fixed_batch_is_not_taken_for_a_free_one(tmp_path, monkeypatch):
     module = importlib.import_module("dia_keras.export.onnx.writer")
     freeze = module.freeze
@@ -734,10 +798,11 @@ else:
     assert {path.name for path in tmp_path.iterdir()} == {"answers.npz", "model.tflite"}
 
 
-#: A file that leaves a mark when it runs.
+#: Leaves a mark when it runs in the TensorFlow process. In the other process, Keras itself looks for TensorFlow.
 TRAP = """
-import pathlib
-pathlib.Path(__file__).with_suffix(".ran").touch()
+import os, pathlib
+if os.environ["KERAS_BACKEND"] == "tensorflow":
+    pathlib.Path(__file__).with_suffix(".ran").touch()
 raise ImportError("code of the current folder ran")
 """
 
@@ -765,22 +830,6 @@ def test_code_in_the_current_folder_does_not_run(start, tmp_path):
     assert (tmp_path / "model.onnx").is_file() and not list(tmp_path.glob("*.ran"))
 
 
-def test_own_layers_in_the_current_folder_are_found_by_the_tensorflow_process(tmp_path):
-    (tmp_path / "my_layers.py").write_text("""
-import keras
-
-@keras.saving.register_keras_serializable(package="mine")
-class Twice(keras.layers.Layer):
-    def call(self, inputs):
-        return 2 * inputs
-""")
-    code = FROM_JAX.replace("keras.layers.Global", "my_layers.Twice(), keras.layers.Global")
-    (tmp_path / "mine.py").write_text(f"import my_layers\n{code}")
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(export.__file__).parents[2])}
-    subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, env=environment, check=True)
-    assert (tmp_path / "model.onnx").is_file()
-
-
 def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_path):
     from dia_keras.export.conversion import answer_request
     from dia_keras.export.request import Request
@@ -793,7 +842,6 @@ def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_pa
     keras.Model(inputs, Own()(inputs)).save(tmp_path / "model.keras")
     np.save(tmp_path / "expected.npy", np.zeros((1, 8, 8, 3)))
     Request("onnx", tmp_path / "model.onnx", np.zeros((1, 8, 8, 3), "float32")).save(tmp_path)
-    (tmp_path / "last_on_path.json").write_text("[]")
     answer_request(tmp_path)
     answer = json.loads((tmp_path / "result.json").read_text())
     assert answer["value"].startswith(

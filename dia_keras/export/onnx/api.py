@@ -7,6 +7,7 @@ from typing import Literal
 import keras
 import numpy as np
 
+from ..checks import Representative
 from ..exporter import export_model
 from ..report import ExportReport
 from .format import ONNX
@@ -18,7 +19,7 @@ def to_onnx(
     images: np.ndarray | None = None,
     *,
     quantize: Literal["int8"] | None = None,
-    representative: np.ndarray | None = None,
+    representative: Representative | None = None,
     opset: int = 17,
     input_dtype: Literal["uint8", "float32"] | None = None,
     labels: Sequence[str] | None = None,
@@ -48,7 +49,7 @@ def to_onnx(
         tolerance: The largest difference allowed, see `to_saved_model`. Default: 1e-4 in float32, 0.5 in int8.
 
     Returns:
-        An `ExportReport`.
+        An `ExportReport`, see `to_tflite`.
 
     Raises:
         ExportMismatchError: Where the file does not answer as the model does. Nothing is written, as with any error.

@@ -10,6 +10,11 @@ from ..comparison import Runners
 from ..format import Format, Quantization
 from ..request import Request
 
+#: The entries of a folder that TensorFlow, Keras and this package write.
+ENTRIES = ("assets", "assets.extra", "fingerprint.pb", "keras_metadata.pb", "saved_model.pb", "variables")
+EXTRA = "assets.extra"
+EXTRA_FILES = ("labels.txt", "metadata.json")
+
 
 class SavedModelFormat(Format):
     """A folder with a TensorFlow SavedModel, which takes both float32 and uint8 images."""
@@ -24,9 +29,13 @@ class SavedModelFormat(Format):
     def check_path(self, path: Path) -> None:
         if path.resolve() == Path.cwd():
             raise ValueError(f"`path` must not be the current folder, which cannot be moved. Received: path='{path}'")
-        foreign = path.exists() and not (path / "saved_model.pb").is_file()
-        if foreign and not (path.is_dir() and not any(path.iterdir())):
+        is_empty = path.is_dir() and not any(path.iterdir())
+        if path.exists() and not is_empty and not (path / "saved_model.pb").is_file():
             raise ValueError(f"`path` must be new, an empty folder or a SavedModel. Received: path='{path}'")
+        others = [each for each in sorted((*path.glob("*"), *path.glob(f"{EXTRA}/*"))) if not _is_replaceable(each)]
+        if others:
+            names = ", ".join(str(each.relative_to(path)) for each in others)
+            raise ValueError(f"`path` must be a SavedModel without other files. Received: path='{path}' with {names}")
 
     def write(self, model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:
         from .writer import write
@@ -42,6 +51,11 @@ class SavedModelFormat(Format):
         from .anatomy import anatomy_of
 
         return anatomy_of(path)
+
+
+def _is_replaceable(path: Path) -> bool:
+    """Whether a file or folder in a SavedModel, or in its `assets.extra`, is one that exporters write."""
+    return path.name in (EXTRA_FILES if path.parent.name == EXTRA else ENTRIES)
 
 
 SAVED_MODEL = SavedModelFormat()

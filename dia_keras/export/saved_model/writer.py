@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ..frozen_graph import freeze, named, traced
 from ..request import Request
+from .format import EXTRA
 from .signatures import ENCODED, SIGNATURES
 
 #: Up to this number, weights are constants, which run faster. Every signature makes copies of them when it is saved and
@@ -42,7 +43,7 @@ def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> 
     if request.of_pixels and function.inputs[0].shape[-1] in (1, 3):
         signatures[ENCODED] = _encoded(function)
     tf.saved_model.save(predictor, str(request.path), signatures=signatures)
-    extra = request.path / "assets.extra"
+    extra = request.path / EXTRA
     extra.mkdir()
     (extra / "metadata.json").write_text(json.dumps(metadata, indent=1), encoding="utf-8")
     if request.labels:

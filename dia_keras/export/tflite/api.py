@@ -7,6 +7,7 @@ from typing import Literal
 import keras
 import numpy as np
 
+from ..checks import Representative
 from ..exporter import export_model
 from ..report import ExportReport
 from .format import TFLITE
@@ -18,7 +19,7 @@ def to_tflite(
     images: np.ndarray | None = None,
     *,
     quantize: Literal["float16", "dynamic", "int8", "int16x8"] | None = None,
-    representative: np.ndarray | None = None,
+    representative: Representative | None = None,
     batch_size: int | None = 1,
     input_dtype: Literal["uint8", "float32", "int8"] | None = None,
     labels: Sequence[str] | None = None,
@@ -42,7 +43,8 @@ def to_tflite(
             Ops that TFLite supports in float only, such as the square root of SRM in int16, compute in float. In int8,
             so do ops that would split the file into more parts for LiteRT's CPU delegate, such as the final softmax.
         representative: Training images, `(n, height, width, channels)`, uint8 or float, on which to measure the ranges
-            of the activations: a hundred or more, for `"int8"` and `"int16x8"` only.
+            of the activations: a hundred or more, for `"int8"` and `"int16x8"` only. Also a `tf.data.Dataset`, a
+            generator, or a function that returns one, of images or batches, of which the first 1000 images are used.
         batch_size: Number of images that the file takes at a time. `None` is any number, which is slower on one image.
         input_dtype: Dtype of the images that the file takes. Default: `"uint8"`, but `"float32"` for `"int16x8"`, which
             cannot take integers, and where any images given are float. `"int8"`, with `quantize="int8"`, is for chips
@@ -51,11 +53,12 @@ def to_tflite(
         labels: Names of the classes, which the file then carries.
         optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
         test: Test images and labels for the report, see `to_saved_model`.
-        tolerance: The largest difference allowed, see `to_saved_model`. Default: 1e-4 in float32, 0.02 in float16, 0.2
-            for dynamic ranges, and 0.5 where the activations are quantized too.
+        tolerance: The largest difference allowed on `images`, see `to_saved_model`. Default: 1e-4 in float32, 0.02 in
+            float16, 0.2 for dynamic ranges, and 0.5 where the activations are quantized too.
 
     Returns:
-        An `ExportReport`.
+        An `ExportReport`. If its `agreement` of the best classes, on `images` and `representative`, is below 0.95, the
+        log of `dia_keras` has a warning.
 
     Raises:
         ExportMismatchError: Where the file does not answer as the model does. Nothing is written, as with any error.

@@ -19,6 +19,7 @@ class TFLiteFormat(Format):
     name = "tflite"
     suffix = ".tflite"
     packages = ("tensorflow", "ai_edge_litert")
+    takes_quantized_models = False
     quantizations: ClassVar = {
         None: Quantization(1e-4),
         "float16": Quantization(0.02),
