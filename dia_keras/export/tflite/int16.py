@@ -24,7 +24,7 @@ def to_int16x8(content: bytes, batches: np.ndarray) -> bytes:
 
 
 def without_empty_ranges(content: bytes) -> bytes:
-    """Returns a calibrated file with the range -1 to 1 for tensors that were always zero: LiteRT refuses empty ranges."""
+    """Returns a calibrated file where the range of all-zero tensors is -1 to 1, since LiteRT takes no empty range."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
         found = tensor.quantization
