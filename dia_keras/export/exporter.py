@@ -49,7 +49,7 @@ def export_model(
     reference = in_float32(model)
     expected = reference.predict(request.compared.astype("float32"), verbose=0)
     if reference is not model:
-        check_twin(model, request.compared, expected)
+        check_twin(model, request.images, expected[: len(request.images)])
     network = optimize(reference, format.pools_first) if request.optimize else reference
     with staged(request.path) as target:
         findings = convert_and_compare(network, dataclasses.replace(request, path=target), expected)
