@@ -9,11 +9,7 @@ import keras
 from ..comparison import Runners
 from ..format import Format, Quantization
 from ..request import Request
-
-#: The entries of a folder that TensorFlow, Keras and this package write.
-ENTRIES = ("assets", "assets.extra", "fingerprint.pb", "keras_metadata.pb", "saved_model.pb", "variables")
-EXTRA = "assets.extra"
-EXTRA_FILES = ("labels.txt", "metadata.json")
+from .layout import ENTRIES, EXTRA, EXTRA_FILES
 
 
 class SavedModelFormat(Format):

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..comparison import Runner
-from .signatures import ENCODED, SIGNATURES
+from .layout import ENCODED, SIGNATURES
 
 
 def runners(path: Path, dtype: np.dtype) -> dict[str, Runner]:

@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from ..frozen_graph import freeze, named, traced
 from ..request import Request
-from .format import EXTRA
-from .signatures import ENCODED, SIGNATURES
+from .layout import ENCODED, EXTRA, SIGNATURES
 
 #: Up to this number, weights are constants, which run faster. Every signature makes copies of them when it is saved and
 #: when it runs, which takes too much memory for the 32 million of ResNeXt101.
