@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from .. import zoo
-from ..export.fused_cells import FusedLSTMCell
+from ..inference.fused_cells import FusedLSTMCell
 from ..units.two_state_cell import TwoStateCell
 from ..zoo.loading import BACKBONES, preprocessing
 

@@ -5,12 +5,12 @@ import tensorflow as tf
 from tensorflow.lite.python.optimize.calibrator import Calibrator
 from tensorflow.lite.tools import flatbuffer_utils
 
-from .tflite_calibration import calibrated
-from .tflite_graph import with_biases_of_their_own, with_ops_of_int16, without_constant_ops
+from .calibration import calibrated
+from .float_graph import with_biases_of_their_own, with_ops_of_int16, without_constant_ops
 
 
 def to_int16x8(content: bytes, batches: np.ndarray) -> bytes:
-    """Returns a float file with int16 activations; what TFLite has no int16 op for computes in float."""
+    """Returns a float file with int16 activations. Ops that TFLite does not support in int16 compute in float."""
     prepared = with_biases_of_their_own(with_ops_of_int16(without_constant_ops(content, batches)))
     with_ranges = without_empty_ranges(calibrated(prepared, batches))
     return Calibrator(with_ranges).calibrate_and_quantize(
@@ -24,7 +24,7 @@ def to_int16x8(content: bytes, batches: np.ndarray) -> bytes:
 
 
 def without_empty_ranges(content: bytes) -> bytes:
-    """Returns a calibrated file in which what was always zero has the range -1 to 1; LiteRT takes no empty one."""
+    """Returns a calibrated file where the range of all-zero tensors is -1 to 1, since LiteRT takes no empty range."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
         found = tensor.quantization

@@ -2,36 +2,95 @@
 
 import importlib.util
 import numbers
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
+from ..inference.copies import is_quantized
 from ..samples import load_samples
+from .format import Format, Quantization
+from .request import Request
 
-PACKAGES = {
-    "saved_model": ("tensorflow",),
-    "tflite": ("tensorflow", "ai_edge_litert"),
-    "onnx": ("tensorflow", "tf2onnx", "onnx", "onnxruntime"),
-}
-QUANTIZATIONS = {"tflite": (None, "float16", "dynamic", "int8", "int16x8"), "onnx": (None, "int8")}
-SUFFIXES = {"tflite": ".tflite", "onnx": ".onnx"}
-# By quantisation: how much a file may differ from its model, unless the caller says: a few times of what files of good
-# accuracy differ by (zoo/EXPORTS.md).
-TOLERANCES = {None: 1e-4, "float16": 0.02, "dynamic": 0.2, "int8": 0.5, "int16x8": 0.5}
-# Those that measure the ranges of activations.
-CALIBRATED = ("int8", "int16x8")
+Test = tuple[np.ndarray, np.ndarray]
+#: Images, or what yields them: a `tf.data.Dataset`, a generator, or as in TFLite's own API a function that returns one.
+Representative = np.ndarray | Iterable[Any] | Callable[[], Iterable[Any]]
+#: Number of images to take from a data set or a generator, which may have no end.
+MOST = 1000
 
 
-def check_packages(format: str) -> None:
+def checked(
+    format: Format,
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    images: np.ndarray | None = None,
+    *,
+    quantize: str | None = None,
+    representative: Representative | None = None,
+    input_dtype: str | None = None,
+    labels: Sequence[str] | None = None,
+    optimize: bool = True,
+    test: Test | None = None,
+    tolerance: float | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Request:
+    """Returns a request for an export, with defaults filled in.
+
+    Args:
+        format: The format. Its own options are in `options`; all other arguments are those of its exporter.
+
+    Raises:
+        ValueError: On an argument that cannot be used.
+        ImportError: Where a package that writes or runs the format is missing.
+    """
+    check_quantization(format, quantize, representative)
+    options = format.checked_options(quantize, options or {})
+    check_packages(format)
+    check_model(model)
+    if is_quantized(model) and not format.takes_quantized_models:
+        raise ValueError(
+            f"`model` must be in float for {format.name}: use the argument `quantize`, not `model.quantize`. "
+            f"Received: model={model.name!r} with quantized layers"
+        )
+    path = path_for(format, path)
+    names = labels_for(model, labels)
+    tolerance = tolerance_for(format.quantizations[quantize], tolerance)
+    images = images_for(model, images)
+    ranges = None if representative is None else images_for(model, collected(representative), "representative")
+    test = test_set(model, test)
+    given: dict[str, np.ndarray | None] = {"images": images}
+    if not format.takes_any_dtype:
+        given |= {"representative": ranges, "test images": test[0] if test else None}
+    floats = [name for name, array in given.items() if array is not None and array.dtype != np.uint8]
+    return Request(
+        format=format.name,
+        path=path,
+        images=images,
+        quantize=quantize,
+        representative=ranges,
+        input_dtype=input_dtype_for(format, quantize, input_dtype, floats),
+        of_pixels=not floats,
+        labels=names,
+        optimize=optimize,
+        test=test,
+        tolerance=tolerance,
+        options=options,
+    )
+
+
+def check_packages(format: Format) -> None:
     """Raises an `ImportError` where a package that writes or runs the format is missing."""
-    missing = [name for name in PACKAGES[format] if importlib.util.find_spec(name) is None]
+    missing = [name for name in format.packages if importlib.util.find_spec(name) is None]
     if missing:
-        raise ImportError(f"`to_{format}` needs {', '.join(missing)}. Install with `pip install dia_keras[export]`")
+        raise ImportError(
+            f"`to_{format.name}` needs {', '.join(missing)}. Install with `pip install dia_keras[export]`"
+        )
 
 
-def path_for(format: str, path) -> Path:
+def path_for(format: Format, path) -> Path:
     """Returns the absolute path of the file or folder to write.
 
     Raises:
@@ -39,7 +98,9 @@ def path_for(format: str, path) -> Path:
     """
     try:
         absolute = Path(path).absolute()
-        _check_path(format, absolute)
+        if "\0" in str(absolute):
+            raise ValueError(f"`path` must not have a null character. Received: path={str(absolute)!r}")
+        format.check_path(absolute)
     except TypeError as error:
         raise ValueError(f"`path` must be a string or a `pathlib.Path`. Received: path={path!r}") from error
     except OSError as error:  # a name that is too long
@@ -47,20 +108,6 @@ def path_for(format: str, path) -> Path:
             f"`path` must be one that can be written ({error.strerror}). Received: path={path!r}"
         ) from error
     return absolute
-
-
-def _check_path(format: str, path: Path) -> None:
-    if "\0" in str(path):
-        raise ValueError(f"`path` must not have a null character. Received: path={str(path)!r}")
-    suffix = SUFFIXES.get(format)
-    if suffix is None:
-        if path.resolve() == Path.cwd():
-            raise ValueError(f"`path` must not be the current folder, which cannot be moved. Received: path='{path}'")
-        foreign = path.exists() and not (path / "saved_model.pb").is_file()
-        if foreign and not (path.is_dir() and not any(path.iterdir())):
-            raise ValueError(f"`path` must be new, an empty folder or a SavedModel. Received: path='{path}'")
-    elif path.suffix != suffix or path.is_dir():
-        raise ValueError(f"`path` must be a file named *{suffix}. Received: path='{path}'")
 
 
 def check_model(model) -> None:
@@ -97,15 +144,16 @@ def check_model(model) -> None:
         )
 
 
-def check_quantization(format: str, quantize, representative) -> None:
-    """Raises a `ValueError` on a quantisation that the format has not, or that lacks its representative images."""
-    if quantize not in QUANTIZATIONS[format]:
-        names = ", ".join(map(repr, QUANTIZATIONS[format]))
+def check_quantization(format: Format, quantize, representative) -> None:
+    """Raises a `ValueError` on a quantization that the format does not support, or without representative images."""
+    if quantize not in format.quantizations:
+        names = ", ".join(map(repr, format.quantizations))
         raise ValueError(f"`quantize` must be one of {names}. Received: quantize={quantize!r}")
-    if quantize in CALIBRATED and representative is None:
+    is_calibrated = format.quantizations[quantize].calibrated
+    if is_calibrated and representative is None:
         raise ValueError(f"`representative` must be training images for quantize={quantize!r}. Received: None")
-    if quantize not in CALIBRATED and representative is not None:
-        calibrated = " and ".join(repr(name) for name in CALIBRATED if name in QUANTIZATIONS[format])
+    if not is_calibrated and representative is not None:
+        calibrated = " and ".join(repr(name) for name, each in format.quantizations.items() if each.calibrated)
         raise ValueError(f"`representative` is for {calibrated} only. Received: quantize={quantize!r}")
 
 
@@ -114,36 +162,40 @@ def is_integer(value, least: float, most: float) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= int(value) <= most
 
 
-def check_tolerance(tolerance) -> None:
-    """Raises a `ValueError` where `tolerance` is not a number of at least 0."""
+def tolerance_for(quantization: Quantization, tolerance) -> float:
+    """Returns the largest difference allowed.
+
+    Raises:
+        ValueError: Where `tolerance` is not a number of at least 0.
+    """
+    if tolerance is None:
+        return quantization.tolerance
     if isinstance(tolerance, bool) or not isinstance(tolerance, numbers.Real) or not float(tolerance) >= 0:
         raise ValueError(f"`tolerance` must be a number of at least 0. Received: tolerance={tolerance!r}")
+    return float(tolerance)
 
 
-def input_dtype_for(format: str, input_dtype: str | None, quantize: str | None, **given: np.ndarray | None) -> str:
-    """Returns the dtype of the images that a file takes; by default uint8, where all that are given are.
+def input_dtype_for(format: Format, quantize: str | None, input_dtype: str | None, floats: Sequence[str]) -> str:
+    """Returns the dtype of the images that a file takes: by default the format's first, but float32 for float images.
 
     Args:
-        format: `"tflite"` or `"onnx"`.
+        format: The format.
+        quantize: The quantization.
         input_dtype: What the caller asks for.
-        quantize: How the file is quantised.
-        **given: Images, by the name of their argument.
+        floats: Names of the arguments with float images.
 
     Raises:
         ValueError: On a dtype that is not possible.
     """
-    floats = [name for name, images in given.items() if images is not None and images.dtype != np.uint8]
+    possible = format.quantizations[quantize].input_dtypes
     if input_dtype is None:
-        return "float32" if floats or quantize == "int16x8" else "uint8"
-    names = ("uint8", "float32", "int8") if format == "tflite" else ("uint8", "float32")
-    if input_dtype not in names:
-        raise ValueError(
-            f"`input_dtype` must be one of {', '.join(map(repr, names))}. Received: input_dtype={input_dtype!r}"
-        )
-    if input_dtype == "int8" and quantize != "int8":
-        raise ValueError(f"`input_dtype` must not be 'int8' for quantize={quantize!r}. Received: input_dtype='int8'")
-    if input_dtype == "uint8" and quantize == "int16x8":
-        raise ValueError("`input_dtype` must be 'float32' for quantize='int16x8'. Received: input_dtype='uint8'")
+        return "float32" if floats else possible[0]
+    if input_dtype not in format.input_dtypes:
+        names = ", ".join(map(repr, format.input_dtypes))
+        raise ValueError(f"`input_dtype` must be one of {names}. Received: input_dtype={input_dtype!r}")
+    if input_dtype not in possible:
+        rule = f"must be {possible[0]!r}" if len(possible) == 1 else f"must not be {input_dtype!r}"
+        raise ValueError(f"`input_dtype` {rule} for quantize={quantize!r}. Received: input_dtype={input_dtype!r}")
     if input_dtype != "float32" and floats:
         raise ValueError(
             f"`input_dtype` must be 'float32' where `{floats[0]}` are float. Received: input_dtype={input_dtype!r}"
@@ -151,23 +203,27 @@ def input_dtype_for(format: str, input_dtype: str | None, quantize: str | None, 
     return input_dtype
 
 
-def labels_for(model: keras.Model, labels) -> list[str] | None:
+def labels_for(model: keras.Model, labels) -> tuple[str, ...] | None:
     """Returns the names of the model's classes.
 
     Raises:
-        ValueError: On labels that are not, or do not fit on a line each.
+        ValueError: Where they are not, have no order, or one is not exactly a line.
     """
     if labels is None:
         return None
+    if isinstance(labels, (set, frozenset)):
+        raise ValueError(
+            f"`labels` must be in the order of the classes, which a set does not keep. Received: {labels!r}"
+        )
     classes = model.outputs[0].shape[-1]
-    names = list(labels) if isinstance(labels, Iterable) and not isinstance(labels, str) else []
-    if len(names) != classes or not all(isinstance(name, str) and len(name.splitlines()) == 1 for name in names):
+    names = tuple(labels) if isinstance(labels, Iterable) and not isinstance(labels, str) else ()
+    if len(names) != classes or not all(isinstance(name, str) and name.splitlines() == [name] for name in names):
         raise ValueError(f"`labels` must be the names of {classes} classes, a line each. Received: labels={labels!r}")
     return names
 
 
 def test_set(model: keras.Model, test) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns the test images and their labels, `(n,)`, of which Keras' data sets make `(n, 1)`.
+    """Returns the test images and their labels, `(n,)`; Keras' own data sets have labels `(n, 1)`.
 
     Raises:
         ValueError: Where they do not fit the model or each other.
@@ -221,6 +277,34 @@ def images_for(model: keras.Model, images, argument: str = "images") -> np.ndarr
     if not np.isfinite(images).all():
         raise ValueError(f"`{argument}` must be finite. Received: {argument} with NaN or infinite values")
     return images if images.dtype == np.uint8 else images.astype("float32")
+
+
+def collected(representative: Representative):
+    """Returns the images of a data set or a generator as one array, and anything else as it is.
+
+    Each item is an image, a batch of images, or a tuple, list or dictionary that begins with either.
+
+    Raises:
+        ValueError: Where there are no images, or images of several sizes.
+    """
+    source = representative() if callable(representative) else representative
+    if not isinstance(source, Iterable) or isinstance(source, (list, tuple, str)) or hasattr(source, "__array__"):
+        return source
+    batches: list[np.ndarray] = []
+    number = 0
+    for item in source:
+        item = next(iter(item.values())) if isinstance(item, Mapping) else item
+        images = _array("representative", item[0] if isinstance(item, (list, tuple)) else item)
+        batches.append(images if images.ndim == 4 else images[None])
+        number += len(batches[-1])
+        if number >= MOST:
+            break
+    if not batches:
+        raise ValueError(f"`representative` must have images. Received: an empty {type(source).__name__}")
+    try:
+        return np.concatenate(batches)[:MOST]
+    except ValueError as error:
+        raise ValueError(f"`representative` must be of images of one size. NumPy says: {error}") from error
 
 
 def _array(argument: str, values) -> np.ndarray:

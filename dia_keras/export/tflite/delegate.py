@@ -1,4 +1,4 @@
-"""What LiteRT's CPU delegate, XNNPACK, computes of a TFLite file, and in how many parts."""
+"""Which ops of a TFLite file LiteRT's CPU delegate, XNNPACK, computes, and in how many parts."""
 
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.tools import flatbuffer_utils
@@ -7,10 +7,10 @@ PART = "DELEGATE"
 
 
 def with_casts_of_images_first(content: bytes) -> bytes:
-    """Returns a file that casts its images before all else.
+    """Returns a file whose first op is the cast of its images.
 
-    The delegate has no such op, and divides the ops before it from those behind: half-precision weights were made
-    float32 by one part, and used by another.
+    The delegate does not support this op, and would put the ops before and after it into different parts: one would
+    make float32 of half-precision weights, and another would use them.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     graph = model.subgraphs[0]

@@ -1,19 +1,14 @@
-"""Models of any precision compute in float32 once exported."""
+"""Copies of models of any precision that compute in float32."""
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
 
-from .config import entries
-from .errors import ExportError, ExportMismatchError, first_sentence
-from .inference import as_functional, is_functional
-from .layer_weights import give_weights
-from .parity import largest_difference
+from ..messages import first_sentence
+from .copies import as_functional, give_weights, is_functional
 
-#: How much reduced precision may change probabilities, or logits relative to the largest, of a deep net.
-ROUNDING = 0.5
 #: Keras' policies of precisions other than float32.
 OTHERS = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16", "float64")
 
@@ -22,7 +17,7 @@ def in_float32(model: keras.Model) -> keras.Model:
     """Returns the model that computes in float32 with the weights of `model`: itself, if it already does.
 
     Raises:
-        ExportError: Where a layer cannot be copied.
+        ValueError: Where a layer cannot be copied.
     """
     if not any(layer.dtype_policy.name in OTHERS for layer in model._flatten_layers()):
         return model
@@ -48,16 +43,6 @@ def in_float32(model: keras.Model) -> keras.Model:
     return twin
 
 
-def check_twin(model: keras.Model, images: np.ndarray, expected: np.ndarray) -> None:
-    """Raises an `ExportMismatchError` where the model answers otherwise than expected, by more than rounding does."""
-    difference = largest_difference(model.predict(images.astype("float32"), verbose=0).astype("float32"), expected)
-    if not difference <= ROUNDING:
-        raise ExportMismatchError(
-            f"`model` does not answer in float32 as it does by itself: it differs by {difference:.3g}. Nothing was "
-            f"written. Received: model={model.name!r} of {model.dtype_policy.name}"
-        )
-
-
 def _copied(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
     """Returns a layer of the same configuration in float32, without weights."""
     if isinstance(layer, keras.layers.Lambda):  # whose configuration has its function in another form
@@ -68,14 +53,25 @@ def _copied(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
     own = {kind.__name__: kind for kind in kinds if not kind.__module__.startswith("keras.")}
     try:
         config = copy.deepcopy(layer.get_config())
-        for entry in entries(config, "class_name"):
+        for entry in _entries(config, "class_name"):
             if entry["class_name"] == "DTypePolicy" and entry["config"]["name"] in OTHERS:
                 entry["config"]["name"] = "float32"
         with keras.saving.custom_object_scope(own):
             return type(layer).from_config(config)
     except (NotImplementedError, TypeError, ValueError) as error:
-        raise ExportError(
+        raise ValueError(
             "`model` must have layers with `get_config`, of which to make one that computes in float32. "
             f"Received: model={name!r} with the layer {layer.name!r} of {layer.dtype_policy.name}. "
             f"Keras says: {first_sentence(error)}"
         ) from error
+
+
+def _entries(config: Any, key: str) -> Iterator[dict[str, Any]]:
+    """Yields every dictionary in `config`, however deep, that has `key`."""
+    if isinstance(config, dict):
+        if key in config:
+            yield config
+        config = list(config.values())
+    if isinstance(config, (list, tuple)):
+        for value in config:
+            yield from _entries(value, key)

@@ -6,29 +6,29 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tensorflow.lite.python.convert import deduplicate_readonly_buffers, mlir_quantize
 from tensorflow.lite.python.util import modify_model_io_type
 
-from .errors import ExportError
-from .tflite_calibration import calibrated
-from .tflite_delegate import delegated
+from ..errors import ExportError
+from .calibration import calibrated
+from .delegate import delegated
 
-#: XNNPACK takes no op whose scales of input and weights, multiplied, are as many of the output's.
+#: XNNPACK refuses an op where the product of the scales of input and weights is this many times that of the output.
 MAX_SCALE_RATIO = 256
 
 
 def to_int8(content: bytes, batches: np.ndarray, integers_alone: bool = False) -> bytes:
-    """Returns a float file in int8, but for some ops that LiteRT's CPU delegate, XNNPACK, does not take in int8.
+    """Returns a float file in int8, except for some ops that LiteRT's CPU delegate, XNNPACK, does not take in int8.
 
-    Those for which it would refuse the whole file are left in float: layers that gave nothing but zeros for the
-    representative images, such as hidden layers of one dead unit, and so have no range. And those that would divide the
-    file into more parts, unless integers alone are asked for: softmax, square roots, average pooling, and sums and
-    products whose scales are too far apart.
+    Two kinds stay in float. For the first, XNNPACK would refuse the whole file: layers whose outputs were all zero on
+    the representative images, such as hidden layers of one dead unit, and which therefore have no range. The second
+    would split the file into more parts: softmax, square roots, average pooling, and sums and products whose scales are
+    too far apart. With `integers_alone`, the second kind is int8, too.
 
     Args:
         content: The float file.
-        batches: What it takes, `(n, batch, height, width, channels)`.
+        batches: Its inputs, `(n, batch, height, width, channels)`.
         integers_alone: Whether the images, of values 0 to 255 in float32, and the predictions are to be int8, too.
 
     Raises:
-        ExportError: Where integers alone are asked for, and images or predictions meet an op in float.
+        ExportError: Where `integers_alone`, and the first or last op is in float.
     """
     with_ranges = calibrated(content, batches, (0.0, 255.0) if integers_alone else None)
     quantized = mlir_quantize(with_ranges)
@@ -49,10 +49,10 @@ def to_int8(content: bytes, batches: np.ndarray, integers_alone: bool = False) -
 
 
 def in_fewer_parts(with_ranges: bytes, quantized: bytes, in_float: list[str]) -> bytes:
-    """Returns a quantized file with more ops in float than those of `in_float`, where that makes for fewer parts."""
+    """Returns a quantized file with more ops in float than `in_float`, if it then has fewer parts."""
 
     def quantized_but_for(names):
-        # Softmax by its kind: the op that gives the predictions is not called as in the float file.
+        # Softmax by its kind: the op of the predictions has another name than in the float file.
         return mlir_quantize(with_ranges, denylisted_nodes=[*in_float, *names], denylisted_ops={"SOFTMAX"})
 
     try:
@@ -65,11 +65,11 @@ def in_fewer_parts(with_ranges: bytes, quantized: bytes, in_float: list[str]) ->
             candidate = quantized_but_for(integers - in_vain)
         return candidate if delegated(candidate)[0] < parts else quantized
     except RuntimeError:
-        return quantized  # what LiteRT cannot run is refused when it is compared with the model
+        return quantized  # the comparison with the model refuses what LiteRT cannot run
 
 
 def ops_without_range(content: bytes) -> list[str]:
-    """Returns the outputs' names of the linear ops whose output has too small a scale for XNNPACK."""
+    """Returns the names of the outputs of linear ops whose scales are too small for XNNPACK."""
     interpreter = Interpreter(
         model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     )

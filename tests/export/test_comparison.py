@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dia_keras.export.parity import ExportMismatchError, check, in_two_batches, largest_difference
+from dia_keras.export.comparison import ExportMismatchError, compare, in_two_batches, largest_difference
 
 
 def test_difference_is_absolute_for_probabilities_and_relative_for_logits():
@@ -13,7 +13,7 @@ def test_difference_is_absolute_for_probabilities_and_relative_for_logits():
 
 def test_largest_difference_of_all_answers_is_returned():
     runners = {"a": lambda images: images + 0.1, "b": lambda images: images + 0.3, "c": lambda images: images}
-    assert check(runners, np.zeros((2, 3)), np.zeros((2, 3)), 0.5) == 0.3
+    assert compare(runners, np.zeros((2, 3)), np.zeros((2, 3)), 0.5) == 0.3
 
 
 @pytest.mark.parametrize("wrong", [0.2, np.nan, np.inf, -np.inf])
@@ -23,12 +23,12 @@ def test_one_wrong_number_is_a_mismatch(wrong):
     answer[1, 2] = wrong
     with pytest.raises(ExportMismatchError, match="the file differs"):
         runners = {"good": lambda images: images, "the file": lambda images: answer[-len(images) :]}
-        check(runners, expected, expected, 0.1)
+        compare(runners, expected, expected, 0.1)
 
 
 def test_another_shape_is_a_mismatch():
     with pytest.raises(ExportMismatchError, match="differs by inf"):
-        check({"the file": lambda images: images[:, :1]}, np.zeros((2, 3)), np.zeros((2, 3)), 0.1)
+        compare({"the file": lambda images: images[:, :1]}, np.zeros((2, 3)), np.zeros((2, 3)), 0.1)
 
 
 def test_two_batches_have_different_sizes():

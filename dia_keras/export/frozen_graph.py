@@ -1,4 +1,4 @@
-"""From a Keras model to one TensorFlow graph, which all formats are made from."""
+"""One TensorFlow graph of a Keras model, from which all formats are made."""
 
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -31,7 +31,7 @@ def traced(model, batch_size: int | None = None, native_groups: bool = False, in
     function = tf.function(lambda images: [model(tf.cast(images, tf.float32), training=False)])
     with native_grouped_convolutions(native_groups):
         concrete = function.get_concrete_function(images)
-    if called := sorted({node.op for node in _nodes(concrete.graph.as_graph_def())} & PYTHON_OPS):
+    if called := sorted({node.op for node in nodes_of(concrete.graph.as_graph_def())} & PYTHON_OPS):
         raise ExportError(
             "`model` must compute without calls of Python functions, which no file can hold. "
             f"Received: model={model.name!r} with {', '.join(called)}"
@@ -40,21 +40,21 @@ def traced(model, batch_size: int | None = None, native_groups: bool = False, in
 
 
 def freeze(model, batch_size: int | None = None, native_groups: bool = False, input_dtype: str = "float32"):
-    """Returns `traced(...)` with constants in the place of variables."""
+    """Returns `traced(...)` with constants instead of variables."""
     function = traced(model, batch_size, native_groups, input_dtype)
-    marked = any(GRADIENT in node.attr for node in _nodes(function.graph.as_graph_def()))
+    marked = any(GRADIENT in node.attr for node in nodes_of(function.graph.as_graph_def()))
     frozen = convert_variables_to_constants_v2(function)
     return _without_gradients(frozen) if marked else frozen
 
 
-def _nodes(graph) -> list:
+def nodes_of(graph) -> list:
     return [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
 
 
 def _without_gradients(frozen):
-    """Returns the function without the gradients of their own that nodes have, as of swish: no file holds them."""
+    """Returns the function without custom gradients, such as that of swish: no file can hold them."""
     graph = frozen.graph.as_graph_def()
-    for node in _nodes(graph):
+    for node in nodes_of(graph):
         node.attr.pop(GRADIENT, None)
     imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
     return imported.prune([x.name for x in frozen.inputs], [x.name for x in frozen.outputs])
@@ -66,15 +66,3 @@ def named(function, dtype=None):
     images = tf.TensorSpec(own.shape, dtype or own.dtype, name="images")
     signature = tf.function(lambda images: {"predictions": function(tf.cast(images, own.dtype))[0]})
     return signature.get_concrete_function(images)
-
-
-def inline_xla_calls(graph_def):
-    """Makes the calls that must be compiled with XLA ordinary ones, so that converters inline them.
-
-    Keras' TensorFlow backend wraps grouped convolutions in such calls, since eager TensorFlow cannot run them on a
-    CPU; tf2onnx leaves them as they are, and then no runtime takes the file.
-    """
-    for item in (*_nodes(graph_def), *graph_def.library.function):
-        item.attr.pop("_XlaMustCompile", None)
-        item.attr.pop("_noinline", None)
-    return graph_def

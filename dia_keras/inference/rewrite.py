@@ -1,4 +1,4 @@
-"""A network for inference alone: the same answers from fewer ops."""
+"""The rewrite of a network for inference: the same answers from fewer ops."""
 
 import itertools
 from collections import Counter, defaultdict
@@ -9,30 +9,31 @@ import numpy as np
 
 from ..backbones import GroupedConv2D
 from ..units import RecurrentAttention
+from .copies import as_functional, give_weights, is_functional, is_quantized
 from .fused_cells import FusedLSTMCell, fused
-from .layer_weights import give_weights
 
 #: Layers, and the values that they get once they are built.
 Weights = list[tuple[keras.layers.Layer, list[np.ndarray]]]
 
 
 def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
-    """Returns a model that answers as the trained one does, faster; it is not for training.
+    """Returns a model that gives the same answers faster; it is not for training.
 
-    Every batch norm that alone reads a convolution becomes part of it, and the paper's cells are evaluated in fewer,
-    wider ops (`fused_cells`), in models within the model, too. The difference is that of rounding. Subclasses of
-    Keras' layers stay as they are, since they may compute otherwise.
+    Every batch norm that is the only reader of a convolution becomes part of it. The paper's cells are computed in
+    fewer, wider ops (`fused_cells`). Both happen in models within the model, too. The answers differ by rounding only.
+    Subclasses of Keras' layers stay as they are, since they may compute something else.
 
     Args:
         model: Functional `keras.Model`.
-        pool_first: Whether all of the paper's cells pool what the last 1x1 convolution of a block reads, a quarter of
-            the channels, and map the average as the convolution does, instead of pooling what it gives: the two
-            commute. DIA-LSTM's always does, since its first matrix takes in that map. With the others it pays where XLA
-            compiles the model for large batches, and not in LiteRT or ONNX Runtime.
+        pool_first: Whether all of the paper's cells pool the input of a block's last 1x1 convolution, a quarter of the
+            channels, and map the average as the convolution does, instead of pooling its output: the two commute.
+            DIA-LSTM always does so, since its first matrix takes in that map. With the others it is faster where XLA
+            compiles the model for large batches, but not in LiteRT or ONNX Runtime.
 
     Returns:
-        A functional `keras.Model` with weights of its own, of the same inputs and outputs. It shares only what
-        cannot be copied, `keras.layers.Lambda` and layers without `get_config`, and operations, which have no weights.
+        A functional `keras.Model` with the same inputs and outputs and its own weights. It shares only operations,
+        which have no weights, and what cannot be copied: `keras.layers.Lambda`, layers without `get_config`, and layers
+        with quantized ones within.
 
     Raises:
         ValueError: Where `model` is not functional, or overrides `call`.
@@ -43,7 +44,7 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
     """
     if not is_functional(model):
         raise ValueError(
-            "`model` must be a functional `keras.Model`, without a `call` of its own: an exporter takes others with "
+            "`model` must be a functional `keras.Model` without its own `call`: an exporter takes others with "
             f"`optimize=False`. Received: model={model!r}"
         )
     model = as_functional(model)
@@ -81,19 +82,6 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
     for layer, values in weights:
         give_weights(layer, values)
     return twin
-
-
-def is_functional(layer) -> bool:
-    """Whether a layer is a model made of layers, and nothing but what these compute."""
-    has_layers = hasattr(layer, "_nodes_by_depth") or (isinstance(layer, keras.Sequential) and layer.built)
-    return has_layers and type(layer).call.__qualname__ in ("Functional.call", "Sequential.call")
-
-
-def as_functional(model: keras.Model) -> keras.Model:
-    """Returns a `Sequential` as the functional model of its layers, and others as they are."""
-    if not isinstance(model, keras.Sequential):
-        return model
-    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _folded(nodes, outputs, in_training: set[str]) -> dict[str, keras.layers.BatchNormalization]:
@@ -181,6 +169,8 @@ def _layer(layer) -> tuple[keras.layers.Layer, list[np.ndarray]]:
         unit = RecurrentAttention(cell, layer.data_format, dtype=layer.dtype_policy, name=layer.name)
         cell.build((None, cell.units))
         return unit, values
+    if any(is_quantized(each) for each in layer._flatten_layers(include_self=False)):
+        return layer, layer.get_weights()  # its config does not say so, and a copy would have other weights
     try:
         return type(layer).from_config(layer.get_config()), layer.get_weights()
     except (NotImplementedError, TypeError, ValueError):  # no config, or a `Lambda`, which Keras does not copy

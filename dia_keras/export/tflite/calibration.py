@@ -1,4 +1,4 @@
-"""The ranges of activations, which quantization to integers needs, measured on images."""
+"""The ranges of activations, measured on images. Quantization to integers needs them."""
 
 import os
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from .errors import ExportError
+from ..errors import ExportError
 
-#: Ops that only move values or choose among them, and in integers have one scale for all that they take and give.
+#: Ops that only move or select values. In integers, their inputs and outputs have the same scale.
 SAME_SCALE = {
     "CONCATENATION",
     "EXPAND_DIMS",
@@ -37,15 +37,15 @@ SAME_SCALE = {
 def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, float] | None = None) -> bytes:
     """Returns a float TFLite file with the smallest and largest value that each activation took.
 
-    TFLite's calibrator gives others: it reads what an op took in after the op, which may have put its result in the
-    same place; and it is slow, above all in grouped convolutions. And where TFLite's quantizer wants one scale, it
-    takes that of the result: of the largest values of a map, say, for the map, and cuts off the others. So what must
-    have one scale has one range here.
+    TFLite's own calibrator is slow, above all in grouped convolutions, and gives wrong ranges: it reads the inputs of
+    an op after the op, which may have written its result to the same place. TFLite's quantizer, where it needs one
+    scale, takes that of the result: for a map whose maximum is computed, the scale of the maximum, which cuts off
+    smaller values. So tensors that must have one scale have one range here.
 
     Args:
         content: The file.
-        batches: What the file takes, `(n, batch, height, width, channels)`.
-        of_images: The range of what it takes, where that is not to be measured.
+        batches: Inputs of the file, `(n, batch, height, width, channels)`.
+        of_images: The range of the inputs, if it is not to be measured.
 
     Raises:
         ExportError: Where the file has loops or branches, or a value is not finite.
@@ -54,7 +54,7 @@ def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, floa
     graph, *others = model.subgraphs
     if others:
         raise ExportError(
-            "`model` must have no loops or branches to be quantised to integers; Keras' recurrent layers have "
+            "`model` must have no loops or branches to be quantized to integers; Keras' recurrent layers have "
             f"`unroll=True`. Received: model with {', '.join(graph.name.decode() for graph in others)}"
         )
     activations = _float_activations(model, graph)
@@ -78,9 +78,9 @@ def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, floa
 
 
 def values_of(content: bytes, indices: list[int], batches: np.ndarray) -> Iterator[list[np.ndarray]]:
-    """Yields what tensors of a TFLite file are for each batch.
+    """Yields the values of some tensors of a TFLite file for each batch.
 
-    LiteRT's CPU delegate keeps none but a file's outputs, so the tensors are made outputs of a copy.
+    LiteRT's CPU delegate keeps only the outputs of a file, so the tensors become outputs of a copy.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     graph = model.subgraphs[0]

@@ -1,4 +1,4 @@
-"""Float files of TFLite, with what its quantizer to int16 gets wrong written otherwise."""
+"""Rewrites of float TFLite files around errors of TFLite's quantizer to int16."""
 
 import copy
 from collections import defaultdict
@@ -7,17 +7,17 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from .tflite_calibration import values_of
+from .calibration import values_of
 
 WITH_BIAS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
-#: Ops of the gates that have one result for constants.
+#: Ops of the gates whose result is a constant if their inputs are.
 FOLDED = {"ADD", "LOGISTIC", "MUL", "RESHAPE", "SPLIT", "TANH"}
 
 
 def without_constant_ops(content: bytes, batches: np.ndarray) -> bytes:
-    """Returns a float file in which no gate is computed of constants alone, which TFLite's quantizer makes int8.
+    """Returns a float file in which no gate is computed from constants alone: TFLite's quantizer would make it int8.
 
-    So are those of DIA-LSTM (Light) before training: their maps multiply by zero.
+    DIA-LSTM (Light) has such gates before training, since its maps multiply by zero.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     graph = model.subgraphs[0]
@@ -41,10 +41,10 @@ def without_constant_ops(content: bytes, batches: np.ndarray) -> bytes:
 
 
 def with_biases_of_their_own(content: bytes) -> bytes:
-    """Returns a float file in which no two ops share a bias, but have copies of it.
+    """Returns a float file in which ops that share a bias have copies of it.
 
-    TFLite's quantizer would give a bias that several calls of a layer share the scale that one of them needs, and so
-    other values in the others: what blocks share would be wrong from the second block on.
+    TFLite's quantizer gives a shared bias the scale that one of the ops needs, and so wrong values to the other ops: a
+    unit that blocks share would be wrong from the second block on.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     for graph in model.subgraphs:
@@ -64,9 +64,9 @@ def with_biases_of_their_own(content: bytes) -> bytes:
 
 
 def with_ops_of_int16(content: bytes) -> bytes:
-    """Returns a float file with means times their number instead of sums, and products instead of squared differences.
+    """Returns a float file with scaled means instead of sums, and products instead of squared differences.
 
-    A sum would get the scale of its input, and saturate; squared differences have no int16 kernel.
+    A sum would get the scale of its input and saturate. Squared differences have no int16 kernel.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     graph = model.subgraphs[0]
@@ -125,7 +125,7 @@ def _operator(model, name: str, inputs, output: int, options):
 
 
 def _packed(model) -> bytes:
-    """Returns the file without the codes of ops that it has not, which TFLite's quantizer does not take."""
+    """Returns the file without the codes of unused ops, which TFLite's quantizer refuses."""
     operators = [op for graph in model.subgraphs for op in graph.operators]
     codes = sorted({op.opcodeIndex for op in operators})
     model.operatorCodes = [model.operatorCodes[code] for code in codes]

@@ -1,52 +1,41 @@
-"""ONNX: for ONNX Runtime, and the many tools that read it."""
+"""Writing ONNX files, with tf2onnx."""
 
 import functools
 import json
 import logging
 import os
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import onnx
-import onnxruntime
 import tf2onnx
 
-from .errors import ExportError
-from .freeze import freeze, inline_xla_calls
-from .parity import Runner
+from ..errors import ExportError
+from ..frozen_graph import freeze, nodes_of
+from ..request import Request
+from .int8 import quantized
 
 #: Environment variable of tf2onnx.
 CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 
 
-def write(
-    model,
-    path: Path,
-    metadata: dict[str, Any],
-    input_dtype: str = "uint8",
-    opset: int = 17,
-    quantize: str | None = None,
-    representative: np.ndarray | None = None,
-) -> None:
-    """Writes the file `path`: "images" to "predictions", with a free first dimension "batch"."""
-    frozen = freeze(model, native_groups=True, input_dtype=input_dtype)
+def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:
+    """Writes the file: "images" to "predictions", with a free first dimension "batch"."""
+    frozen = freeze(model, native_groups=True, input_dtype=request.input_dtype)
     with _without_deprecation_warnings():
-        proto = _converted(frozen, model.name, opset)
+        proto = _converted(frozen, model.name, request.options["opset"])
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     _check(proto, model.name)
-    if representative is not None:
-        from .onnx_int8 import quantized
-
-        proto = quantized(proto, representative.astype(input_dtype))
+    if request.representative is not None:
+        proto = quantized(proto, request.representative.astype(request.input_dtype))
         _check(proto, model.name)
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
     onnx.helper.set_model_props(proto, texts)
-    path.write_bytes(proto.SerializeToString())
+    request.path.write_bytes(proto.SerializeToString())
 
 
 def _check(proto: onnx.ModelProto, name: str) -> None:
@@ -64,7 +53,7 @@ def _converted(frozen, name: str, opset: int) -> onnx.ModelProto:
     input_name, output_name = names
     convert = functools.partial(
         tf2onnx.convert.from_graph_def,
-        inline_xla_calls(frozen.graph.as_graph_def()),
+        _with_xla_calls_inlined(frozen.graph.as_graph_def()),
         name=name,
         input_names=[input_name],
         output_names=[output_name],
@@ -75,13 +64,25 @@ def _converted(frozen, name: str, opset: int) -> onnx.ModelProto:
     try:
         with _without_copies():
             proto, _ = convert()
-    except Exception:  # of an optimizer of tf2onnx, which will be left out
+    except Exception:  # of an optimizer of tf2onnx, which is left out
         proto, _ = convert()
     return proto
 
 
+def _with_xla_calls_inlined(graph_def):
+    """Makes ordinary calls of those that must be compiled with XLA, so that tf2onnx inlines them.
+
+    Keras' TensorFlow backend wraps grouped convolutions in such calls, since eager TensorFlow cannot run them on a
+    CPU; tf2onnx leaves them as they are, and then no runtime takes the file.
+    """
+    for item in (*nodes_of(graph_def), *graph_def.library.function):
+        item.attr.pop("_XlaMustCompile", None)
+        item.attr.pop("_noinline", None)
+    return graph_def
+
+
 def _complement_of_erf(context, node, name, args):
-    """Writes erfc(x), which exact GELU is made of, as 1 - erf(x): tf2onnx has none, since ONNX has none."""
+    """Writes erfc(x), a part of exact GELU, as 1 - erf(x), since ONNX does not have it."""
     erf = context.make_node("Erf", node.input)
     one = context.make_const(f"{name}_one", np.ones((), "float32"))
     context.remove_node(name)
@@ -102,18 +103,6 @@ def _without_copies() -> Iterator[None]:
         del os.environ[CATCH_ERRORS]
         if before is not None:
             os.environ[CATCH_ERRORS] = before
-
-
-def runners(path: Path, dtype: np.dtype) -> dict[str, Runner]:
-    """Returns the file."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    takes = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}[session.get_inputs()[0].type]
-    return {"the file": lambda images: session.run(["predictions"], {"images": images.astype(takes)})[0]}
-
-
-def anatomy(path: Path) -> dict[str, Any]:
-    """Returns the number of ops by type."""
-    return {"ops": dict(Counter(node.op_type for node in onnx.load(path).graph.node).most_common())}
 
 
 @contextmanager

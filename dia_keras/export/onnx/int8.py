@@ -1,4 +1,4 @@
-"""Static int8 quantisation of ONNX graphs."""
+"""Static int8 quantization of ONNX graphs."""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-#: The ops of the residual branches. The unit's gates stay in float: they are few, and their errors would be carried on.
+#: The ops of the residual branches. The gates of the attention stay in float: they are few, and later blocks would
+#: inherit their errors.
 QUANTIZED = ["Conv", "Add", "Relu"]
 BATCH = 20
 

@@ -1,8 +1,8 @@
 """The paper's cells for inference: the same numbers from fewer, wider ops.
 
-At batch size 1 a small op costs its call, not its arithmetic. So input and hidden state, once they are reduced, go
-through one matrix together; one sigmoid serves the gates i, o and f, side by side; and what the zero state makes of the
-first block of a stage, which has no f, is a constant. A convolution before the pooling can take in the first matrix.
+At batch size 1 the time of a small op is that of its call, not of its arithmetic. So the reduced input and hidden
+state go through one matrix together, and the gates i, o and f through one sigmoid. In the first block of a stage, which
+has no f, the part of the zero state is a constant. A convolution before the pooling can take in the first matrix.
 """
 
 from collections.abc import Mapping
