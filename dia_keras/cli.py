@@ -76,7 +76,7 @@ def _attentions(pattern: str) -> Table:
     table.add_column("paper", overflow="fold")
     for name in fnmatch.filter(ATTENTIONS, pattern):
         attention = ATTENTIONS[name]
-        table.add_row(name, attention.title, attention.parameters, attention.paper.removeprefix("https://"))
+        table.add_row(name, attention.title, attention.formula, attention.paper.removeprefix("https://"))
     if not table.row_count:
         raise click.ClickException(f"No attention matches {pattern!r}.")
     return table
