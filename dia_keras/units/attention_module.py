@@ -52,6 +52,19 @@ class FeatureLayer(keras.layers.Layer):
     def get_config(self):
         return {**super().get_config(), "data_format": self.data_format}
 
+    # `quantize` gives inner dense layers other weights, which a saved model must build before it loads them.
+
+    def get_build_config(self):
+        inner = self._flatten_layers(include_self=False)
+        quantized = {layer.name: layer.dtype_policy.name for layer in inner if layer.quantization_mode}
+        return {**(super().get_build_config() or {}), **({"quantized": quantized} if quantized else {})}
+
+    def build_from_config(self, config):
+        super().build_from_config(config)
+        for layer in self._flatten_layers(include_self=False):
+            if policy := config.get("quantized", {}).get(layer.name):
+                layer.dtype_policy = policy
+
 
 class AttentionModule(Unit, FeatureLayer):
     """A layer that recalibrates features by an attention map of them: x' = x * attention(x).

@@ -5,6 +5,7 @@ import contextvars
 import math
 from collections.abc import Iterator
 
+import numpy as np
 from keras import ops
 from keras.initializers import Initializer, RandomUniform, VarianceScaling
 
@@ -54,7 +55,8 @@ def without_initial_values() -> Iterator[None]:
 
 class _Zeros(Initializer):
     def __call__(self, shape, dtype=None):
-        return ops.zeros(shape, dtype)
+        # By NumPy: JAX compiles its zeros for every shape, too.
+        return ops.convert_to_tensor(np.zeros(shape, "float32"), dtype)
 
 
 def _made(initializer: Initializer) -> Initializer:

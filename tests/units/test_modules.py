@@ -154,6 +154,22 @@ def test_a_saved_model_answers_the_same(name, tmp_path):
     assert len(loaded.weights) == len(model.weights)
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+@pytest.mark.parametrize("mode", ["int8", "float8"])
+@pytest.mark.parametrize("name", ["se", "se without biases", "cbam", "spa", "sem"])
+def test_a_saved_quantized_model_answers_the_same(name, mode, tmp_path):
+    """Modules with inner dense layers, to which quantization gives other weights."""
+    model = regression(random(name, (None, 8, 8, 12), data_format="channels_last"))
+    model.quantize(mode)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    x = features(2, 8, 8, 12)
+    np.testing.assert_allclose(numpy(loaded(x)), numpy(model(x)), rtol=1e-5)
+    policies = [layer.dtype_policy.name for layer in model._flatten_layers()]
+    assert [layer.dtype_policy.name for layer in loaded._flatten_layers()] == policies
+    assert f"{mode}_from_float32" in policies
+
+
 @each_module
 def test_config_round_trip(name):
     layer = MODULES[name](data_format="channels_first", name="module")
