@@ -1,4 +1,4 @@
-"""The modules without a state: values, counts, training, serialisation, precision."""
+"""The modules without a state: values, counts, training, serialization, precision."""
 
 import inspect
 from functools import partial

@@ -210,7 +210,7 @@ def test_no_initial_values_are_computed_that_the_weights_replace(small_zoo, opti
 def test_a_loaded_network_has_the_config_of_a_new_one(small_zoo):
     """Its copies start at random."""
     loaded, new = zoo.load("tiny_cifar10"), zoo.load("tiny_cifar10", weights=None)
-    assert loaded.get_layer("stage1_block1_conv1").get_config() == new.get_layer("stage1_block1_conv1").get_config()
+    assert loaded.get_config() == new.get_config()
     assert type(loaded.get_layer("classifier").kernel_initializer) is keras.initializers.VarianceScaling
     copy = keras.models.clone_model(loaded)
     starting = [w.path for w, old in zip(copy.weights, new.weights, strict=True) if keras.ops.any(old != 0)]

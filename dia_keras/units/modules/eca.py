@@ -16,7 +16,7 @@ class ECA(AttentionModule):
     Networks", https://arxiv.org/abs/1910.03151.
 
     Args:
-        kernel_size: Odd integer, how many neighbouring channels interact.
+        kernel_size: Odd integer, how many neighboring channels interact.
         data_format: `"channels_last"` or `"channels_first"`; the default is Keras' image data format.
         **kwargs: Arguments of `keras.layers.Layer`.
 
