@@ -9,7 +9,7 @@ from keras import ops
 
 from .. import zoo
 from ..inference.fused_cells import FusedLSTMCell
-from ..units.two_state_cell import TwoStateCell
+from ..units.cells.lstm_base import TwoStateCell
 from ..zoo.loading import BACKBONES, preprocessing
 
 ATTENTION_ARGUMENTS = ("attention", "attention_config", "attention_stages", "shared")

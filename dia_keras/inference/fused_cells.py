@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from ..units import DIALSTMCell, DIALSTMLightCell, StandardLSTMCell
-from ..units.two_state_cell import TwoStateCell
+from ..units.cells.lstm_base import TwoStateCell
 
 Weights = dict[str, np.ndarray]
 

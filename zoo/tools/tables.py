@@ -82,7 +82,7 @@ def attentions_table() -> str:
         text += row(
             f"`{name!r}`",
             f"[{attention.title}]({attention.paper})",
-            attention.parameters,
+            attention.formula,
             added.get((name, False), "-"),
             added.get((name, True), "-"),
         )

@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
-from .arguments import check_odd
-from .initializers import conv_kernel
-from .mlp_module import MLPModule
+from ...arguments import odd_integer, positive_integer
+from ..attention_module import AttentionModule
+from ..initializers import conv_kernel
+from .channel_maps import ChannelMLP
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
-class CBAM(MLPModule):
+class CBAM(AttentionModule):
     """Convolutional block attention: first every channel, then every pixel.
 
         x1 = x * sigmoid(MLP(GAP(x)) + MLP(GMP(x)))
@@ -36,6 +37,11 @@ class CBAM(MLPModule):
         ValueError: On an argument out of range.
     """
 
+    key = "cbam"
+    title = "Convolutional block attention module"
+    formula = "2 N²/r + N/r + N + 98 (r: ratio = 16)"
+    paper = "https://arxiv.org/abs/1807.06521"
+
     def __init__(
         self,
         ratio: int = 16,
@@ -45,13 +51,21 @@ class CBAM(MLPModule):
         bias_initializer=None,
         **kwargs,
     ):
-        super().__init__(ratio, use_bias, data_format, bias_initializer, **kwargs)
-        check_odd(kernel_size=kernel_size)
-        self.kernel_size = kernel_size
+        super().__init__(data_format, **kwargs)
+        self.ratio = positive_integer("ratio", ratio)
+        self.kernel_size = odd_integer("kernel_size", kernel_size)
+        self.use_bias = use_bias
+        self.bias_initializer = keras.initializers.get(bias_initializer)
 
     def build(self, input_shape):
-        super().build(input_shape)
+        channels = input_shape[self.channel_axis]
+        hidden = max(1, channels // self.ratio)
+        self.mlp = ChannelMLP(
+            hidden, channels, self.use_bias, self.bias_initializer, dtype=self.dtype_policy, name="mlp"
+        )
+        self.mlp.build((None, channels))
         self.kernel = self.add_weight((self.kernel_size, self.kernel_size, 2, 1), conv_kernel(), name="kernel")
+        self.built = True
 
     def call(self, inputs):
         features = inputs * self.channel_attention(inputs)
@@ -72,4 +86,10 @@ class CBAM(MLPModule):
         return ops.expand_dims(ops.sigmoid(ops.squeeze(convolved, -1)), axis)
 
     def get_config(self):
-        return {**super().get_config(), "kernel_size": self.kernel_size}
+        return {
+            **super().get_config(),
+            "ratio": self.ratio,
+            "kernel_size": self.kernel_size,
+            "use_bias": self.use_bias,
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+        }

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from .arguments import check_positive
-from .attention_module import AttentionModule
+from ...arguments import positive_integer
+from ..attention_module import AttentionModule
 from .channel_maps import ChannelMLP
 
 PYRAMID = (1, 2, 4)
@@ -34,10 +34,14 @@ class SPA(AttentionModule):
         ValueError: On an argument out of range, or features of unknown height or width.
     """
 
+    key = "spa"
+    title = "Spatial pyramid attention"
+    formula = "22 N²/r (r: ratio = 16)"
+    paper = "https://doi.org/10.1109/ICME46284.2020.9102906"
+
     def __init__(self, ratio: int = 16, data_format: str | None = None, **kwargs):
         super().__init__(data_format, **kwargs)
-        check_positive(ratio=ratio)
-        self.ratio = ratio
+        self.ratio = positive_integer("ratio", ratio)
 
     def build(self, input_shape):
         if any(input_shape[axis] is None for axis in self.spatial_axes):
@@ -46,8 +50,9 @@ class SPA(AttentionModule):
                 f"Received: input_shape={tuple(input_shape)}"
             )
         channels = input_shape[self.channel_axis]
-        mlp = ChannelMLP(max(1, channels // self.ratio), channels, use_bias=False, dtype=self.dtype_policy, name="mlp")
-        self.add_part("mlp", mlp, BINS * channels)
+        hidden = max(1, channels // self.ratio)
+        self.mlp = ChannelMLP(hidden, channels, use_bias=False, dtype=self.dtype_policy, name="mlp")
+        self.mlp.build((None, BINS * channels))
         self.built = True
 
     def attention(self, inputs):

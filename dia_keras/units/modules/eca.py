@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from .arguments import check_odd
-from .attention_module import AttentionModule
+from ...arguments import odd_integer
+from ..attention_module import AttentionModule
 from .channel_maps import ChannelConv
 
 
@@ -16,7 +16,7 @@ class ECA(AttentionModule):
     Networks", https://arxiv.org/abs/1910.03151.
 
     Args:
-        kernel_size: Odd integer, how many neighbouring channels interact.
+        kernel_size: Odd integer, how many neighboring channels interact.
         data_format: `"channels_last"` or `"channels_first"`; the default is Keras' image data format.
         **kwargs: Arguments of `keras.layers.Layer`.
 
@@ -30,14 +30,18 @@ class ECA(AttentionModule):
         ValueError: On an argument out of range.
     """
 
+    key = "eca"
+    title = "Efficient channel attention"
+    formula = "k (k: kernel_size = 5)"
+    paper = "https://arxiv.org/abs/1910.03151"
+
     def __init__(self, kernel_size: int = 5, data_format: str | None = None, **kwargs):
         super().__init__(data_format, **kwargs)
-        check_odd(kernel_size=kernel_size)
-        self.kernel_size = kernel_size
+        self.kernel_size = odd_integer("kernel_size", kernel_size)
 
     def build(self, input_shape):
-        conv = ChannelConv(self.kernel_size, dtype=self.dtype_policy, name="conv")
-        self.add_part("conv", conv, input_shape[self.channel_axis])
+        self.conv = ChannelConv(self.kernel_size, dtype=self.dtype_policy, name="conv")
+        self.conv.build((None, input_shape[self.channel_axis]))
         self.built = True
 
     def attention(self, inputs):

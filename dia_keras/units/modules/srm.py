@@ -5,8 +5,8 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from .attention_module import AttentionModule
-from .feature_layer import FeatureLayer
+from ...arguments import boolean
+from ..attention_module import AttentionModule, FeatureLayer
 
 EPSILON = 1e-5
 
@@ -19,6 +19,7 @@ class StyleIntegration(FeatureLayer):
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; the default is Keras' image data format.
+        unbiased: Whether the standard deviation over n pixels divides by n - 1, or by n.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -28,6 +29,10 @@ class StyleIntegration(FeatureLayer):
         The styles, `(batch, N)`.
     """
 
+    def __init__(self, data_format: str | None = None, unbiased: bool = True, **kwargs):
+        super().__init__(data_format, **kwargs)
+        self.unbiased = boolean("unbiased", unbiased)
+
     def build(self, input_shape):
         self.style_weights = self.add_weight((2, input_shape[self.channel_axis]), "zeros", name="style_weights")
         self.built = True
@@ -35,13 +40,24 @@ class StyleIntegration(FeatureLayer):
     def call(self, inputs):
         mean = self.pool(inputs)
         # In float32, as `ops.var` does; and not by it, since LiteRT has no integer kernel for its squared difference.
-        centred = ops.cast(inputs - self.over_space(mean), "float32")
-        std = ops.sqrt(self.pool(centred * centred) + EPSILON)
+        centered = ops.cast(inputs - self.over_space(mean), "float32")
+        variance = self.pool(centered * centered)
+        if self.unbiased:
+            variance = variance * self.bessel(inputs)
+        std = ops.sqrt(variance + EPSILON)
         mean_weight, std_weight = self.style_weights[0], self.style_weights[1]
         return mean_weight * mean + std_weight * ops.cast(std, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[self.channel_axis])
+
+    def get_config(self):
+        return {**super().get_config(), "unbiased": self.unbiased}
+
+    @classmethod
+    def from_config(cls, config):
+        # Models saved before there was this argument are biased.
+        return super().from_config({"unbiased": False, **config})
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
@@ -82,6 +98,8 @@ class SRM(AttentionModule):
     Args:
         share_norm: Whether blocks that share the module share its batch norm too, which Fig. 11 shows to fail.
         data_format: `"channels_last"` or `"channels_first"`; the default is Keras' image data format.
+        unbiased: Whether the standard deviation over n pixels divides by n - 1, as in the authors' code, or by n. The
+            moving variance of the batch norm is Keras', which is biased.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -92,12 +110,16 @@ class SRM(AttentionModule):
         The recalibrated features, of the shape of `inputs`.
     """
 
-    def __init__(self, share_norm: bool = False, data_format: str | None = None, **kwargs):
+    key = "srm"
+    title = "Style-based recalibration module"
+    formula = "4 N"
+    paper = "https://arxiv.org/abs/1903.10829"
+
+    def __init__(self, share_norm: bool = False, data_format: str | None = None, unbiased: bool = True, **kwargs):
         super().__init__(data_format, **kwargs)
-        if not isinstance(share_norm, bool):
-            raise ValueError(f"`share_norm` must be a bool. Received: share_norm={share_norm!r}")
-        self.share_norm = share_norm
-        self.style = StyleIntegration(self.data_format, dtype=self.dtype_policy, name="style")
+        self.share_norm = boolean("share_norm", share_norm)
+        self.unbiased = boolean("unbiased", unbiased)
+        self.style = StyleIntegration(self.data_format, unbiased, dtype=self.dtype_policy, name="style")
 
     def build(self, input_shape):
         self.style.build(input_shape)
@@ -122,4 +144,9 @@ class SRM(AttentionModule):
         return keras.layers.BatchNormalization(-1, momentum=0.9, epsilon=EPSILON, dtype=self.dtype_policy, name=name)
 
     def get_config(self):
-        return {**super().get_config(), "share_norm": self.share_norm}
+        return {**super().get_config(), "share_norm": self.share_norm, "unbiased": self.unbiased}
+
+    @classmethod
+    def from_config(cls, config):
+        # Models saved before there was this argument are biased.
+        return super().from_config({"unbiased": False, **config})

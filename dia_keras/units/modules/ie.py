@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from .attention_module import AttentionModule
+from ..attention_module import AttentionModule
 from .channel_maps import ChannelAffine
 
 
@@ -28,6 +28,11 @@ class IE(AttentionModule):
         ValueError: On an argument that is not a number.
     """
 
+    key = "ie"
+    title = "Instance enhancement"
+    formula = "2 N"
+    paper = "https://arxiv.org/abs/1908.04008"
+
     def __init__(self, shift: float = -1.0, data_format: str | None = None, **kwargs):
         super().__init__(data_format, **kwargs)
         if not isinstance(shift, int | float):
@@ -35,8 +40,8 @@ class IE(AttentionModule):
         self.shift = shift
 
     def build(self, input_shape):
-        affine = ChannelAffine(self.shift, dtype=self.dtype_policy, name="affine")
-        self.add_part("affine", affine, input_shape[self.channel_axis])
+        self.affine = ChannelAffine(self.shift, dtype=self.dtype_policy, name="affine")
+        self.affine.build((None, input_shape[self.channel_axis]))
         self.built = True
 
     def attention(self, inputs):

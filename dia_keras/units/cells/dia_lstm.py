@@ -3,7 +3,10 @@
 import keras
 from keras import ops
 
-from .lstm_base import LSTMCellBase
+from ...arguments import positive_integer
+from .lstm_base import DIA_PAPER, LSTMCellBase
+from .stacked import StackedCells
+from .standard_lstm import StandardLSTMCell
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
@@ -37,6 +40,11 @@ class DIALSTMCell(LSTMCellBase):
     >>> attention, states = cell(np.ones((8, 64), "float32"), states)
     """
 
+    key = "dia_lstm"
+    title = "DIA-LSTM"
+    formula = "10 N²/r + 2 N/r + 8 N (r: reduction = 4)"
+    paper = DIA_PAPER
+
     def __init__(self, units: int, reduction: int = 4, output_activation: str = "sigmoid", **kwargs):
         super().__init__(units, output_activation, **kwargs)
         if not isinstance(reduction, int) or not 1 <= reduction <= units:
@@ -44,6 +52,19 @@ class DIALSTMCell(LSTMCellBase):
                 f"`reduction` must be an integer from 1 to units={units}. Received: reduction={reduction!r}"
             )
         self.reduction = reduction
+
+    @classmethod
+    def for_channels(
+        cls,
+        channels: int,
+        cells: int = 1,
+        reduction: int = 4,
+        output_activation: str = "sigmoid",
+        dropout: float = 0.1,
+        **settings,
+    ):
+        """Returns the cell, or a stack of cells, for features of `channels` channels: see `stacked_dia_lstm`."""
+        return stacked_dia_lstm(channels, cells, reduction, output_activation, dropout, **settings)
 
     def add_gate_weights(self):
         n, reduced = self.units, self.units // self.reduction
@@ -67,3 +88,35 @@ class DIALSTMCell(LSTMCellBase):
 
     def get_config(self):
         return {**super().get_config(), "reduction": self.reduction}
+
+
+def stacked_dia_lstm(
+    units: int,
+    cells: int = 1,
+    reduction: int = 4,
+    output_activation: str = "sigmoid",
+    dropout: float = 0.1,
+    bias_initializer=None,
+    **kwargs,
+) -> keras.layers.Layer:
+    """Returns a DIA-LSTM of `cells` stacked cells (section 6.3, Table 12).
+
+    The first is a `DIALSTMCell`, the others are `StandardLSTMCell`s with input dropout, each with a
+    state of its own: every further cell adds 8 N^2 + 8 N parameters.
+
+    Args:
+        units: Integer, N: width of input, output and states.
+        cells: Integer, number of cells, at least 1.
+        reduction: Integer, reduction of the first cell.
+        output_activation: `"sigmoid"`, `"tanh"` or `"relu"`, of every cell.
+        dropout: Float in [0, 1): rate of dropout between cells.
+        bias_initializer: Initial biases of the linear maps. Default: uniform in +-1/sqrt(fan_in).
+        **kwargs: `dtype` and `trainable` of every cell, see `keras.layers.Layer`.
+    """
+    cells = positive_integer("cells", cells)
+    kwargs["bias_initializer"] = bias_initializer
+    first = DIALSTMCell(units, reduction, output_activation, **kwargs)
+    if cells == 1:
+        return first
+    others = [StandardLSTMCell(units, output_activation, dropout, **kwargs) for _ in range(cells - 1)]
+    return StackedCells([first, *others])

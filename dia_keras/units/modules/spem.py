@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from .attention_module import AttentionModule
+from ..attention_module import AttentionModule
 from .channel_maps import ChannelAffine
 
 
@@ -33,6 +33,11 @@ class SPEM(AttentionModule):
         ValueError: On an argument out of range.
     """
 
+    key = "spem"
+    title = "Self-adaptive pooling enhanced attention module"
+    formula = "4 N + 2"
+    paper = "https://arxiv.org/abs/2208.10322"
+
     def __init__(self, penalty: float = 0.1, data_format: str | None = None, **kwargs):
         super().__init__(data_format, **kwargs)
         if not isinstance(penalty, int | float) or penalty < 0:
@@ -40,9 +45,10 @@ class SPEM(AttentionModule):
         self.penalty = penalty
 
     def build(self, input_shape):
-        channels = input_shape[self.channel_axis]
-        self.add_part("pooled", ChannelAffine(dtype=self.dtype_policy, name="pooled"), channels)
-        self.add_part("mixed", ChannelAffine(dtype=self.dtype_policy, name="mixed"), channels)
+        self.pooled = ChannelAffine(dtype=self.dtype_policy, name="pooled")
+        self.mixed = ChannelAffine(dtype=self.dtype_policy, name="mixed")
+        for affine in (self.pooled, self.mixed):
+            affine.build((None, input_shape[self.channel_axis]))
         # Not by `add_loss`, of which a layer called twice keeps both terms on TensorFlow and the last one on JAX.
         penalty = keras.regularizers.L2(self.penalty)
         start = keras.initializers.Constant(0.5)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from .initializers import linear_bias, linear_kernel
+from ..initializers import linear_bias, linear_kernel
 
 
 class ChannelMLP(keras.layers.Layer):

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from ..initializers import linear_bias, linear_kernel
 from .dia_lstm import DIALSTMCell
-from .initializers import linear_bias, linear_kernel
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
@@ -33,8 +33,17 @@ class DIALSTMLightCell(DIALSTMCell):
         `(h', [h', c'])`, all of shape `(batch, units)`; h' is the attention.
     """
 
+    key = "dia_lstm_light"
+    title = "DIA-LSTM (Light)"
+    formula = "4 N²/r + 2 N/r + 13 N (r: reduction = 16)"
+
     def __init__(self, units: int, reduction: int = 16, output_activation: str = "sigmoid", **kwargs):
         super().__init__(units, reduction, output_activation, **kwargs)
+
+    @classmethod
+    def for_channels(cls, channels: int, **settings):  # type: ignore[override]  # it is not stacked
+        """Returns the cell for features of `channels` channels."""
+        return cls(channels, **settings)
 
     def add_gate_weights(self):
         n, reduced = self.units, self.units // self.reduction

@@ -5,10 +5,10 @@ import math
 import keras
 from keras import ops
 
-from .arguments import check_positive
-from .attention_module import AttentionModule
+from ...arguments import positive_integer
+from ..attention_module import AttentionModule
+from ..initializers import linear_bias, linear_kernel
 from .channel_maps import ChannelAffine, ChannelConv, ChannelMLP
-from .initializers import linear_bias, linear_kernel
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
@@ -37,16 +37,20 @@ class SEM(AttentionModule):
         ValueError: On an argument out of range.
     """
 
+    key = "sem"
+    title = "Switchable excitation module"
+    formula = "2 N²/r + N/r + 6 N + k + 3, k = 3 for N < 128, 5 for N < 2048 (r: ratio = 16)"
+    paper = "https://arxiv.org/abs/2209.05680"
+
     def __init__(self, ratio: int = 16, data_format: str | None = None, bias_initializer=None, **kwargs):
         super().__init__(data_format, **kwargs)
-        check_positive(ratio=ratio)
-        self.ratio = ratio
+        self.ratio = positive_integer("ratio", ratio)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
     def build(self, input_shape):
         channels = input_shape[self.channel_axis]
         dtype = self.dtype_policy
-        switch = keras.layers.Dense(
+        self.switch = keras.layers.Dense(
             3,
             "sigmoid",
             kernel_initializer=linear_kernel(),
@@ -54,12 +58,12 @@ class SEM(AttentionModule):
             dtype=dtype,
             name="switch",
         )
-        self.add_part("switch", switch, channels)
         hidden = max(1, channels // self.ratio)
-        mlp = ChannelMLP(hidden, channels, bias_initializer=self.bias_initializer, dtype=dtype, name="mlp")
-        self.add_part("mlp", mlp, channels)
-        self.add_part("conv", ChannelConv(kernel_size(channels), dtype=dtype, name="conv"), channels)
-        self.add_part("affine", ChannelAffine(dtype=dtype, name="affine"), channels)
+        self.mlp = ChannelMLP(hidden, channels, bias_initializer=self.bias_initializer, dtype=dtype, name="mlp")
+        self.conv = ChannelConv(kernel_size(channels), dtype=dtype, name="conv")
+        self.affine = ChannelAffine(dtype=dtype, name="affine")
+        for part in (self.switch, self.mlp, self.conv, self.affine):
+            part.build((None, channels))
         self.built = True
 
     def attention(self, inputs):
@@ -73,7 +77,7 @@ class SEM(AttentionModule):
         return {
             **super().get_config(),
             "ratio": self.ratio,
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer) if self.bias_initializer else None,
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
         }
 
 

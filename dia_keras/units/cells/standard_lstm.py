@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from .lstm_base import LSTMCellBase
+from .lstm_base import DIA_PAPER, LSTMCellBase
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
@@ -29,6 +29,11 @@ class StandardLSTMCell(LSTMCellBase):
     Returns:
         `(h', [h', c'])`, all of shape `(batch, units)`.
     """
+
+    key = "lstm"
+    title = "LSTM"
+    formula = "8 N² + 8 N"
+    paper = DIA_PAPER
 
     def __init__(self, units: int, output_activation: str = "tanh", dropout: float = 0.0, **kwargs):
         super().__init__(units, output_activation, **kwargs)

@@ -3,13 +3,42 @@
 import keras
 from keras import ops
 
-from .initializers import linear_bias, linear_kernel
-from .two_state_cell import TwoStateCell
+from ...arguments import positive_integer
+from ..initializers import linear_bias, linear_kernel
+from ..unit import Unit
 
+DIA_PAPER = "https://arxiv.org/abs/2210.16101"
 OUTPUT_ACTIVATIONS = ("sigmoid", "tanh", "relu")
 
 
-class LSTMCellBase(TwoStateCell):
+class TwoStateCell(keras.layers.Layer):
+    """A cell of Keras' RNN-cell protocol whose input, output and two states, `[h, c]`, are all `units` wide.
+
+    Args:
+        units: Integer, N.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, units: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units = positive_integer("units", units)
+        self.state_size = [self.units, self.units]
+        self.output_size = self.units
+
+    def compute_output_spec(self, inputs, states=None, training=False):
+        def spec():
+            return keras.KerasTensor(inputs.shape, self.compute_dtype)
+
+        return spec(), [spec(), spec()]
+
+    def get_initial_state(self, batch_size=None):
+        return [ops.zeros((batch_size, n), self.compute_dtype) for n in self.state_size]
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+class LSTMCellBase(Unit, TwoStateCell):
     """A cell with a hidden and a cell state, both of `units` numbers.
 
     Subclasses compute the four gates' pre-activations in `gates`; this class does the rest:
@@ -47,6 +76,11 @@ class LSTMCellBase(TwoStateCell):
         self.output_activation = output_activation
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
+    @classmethod
+    def for_channels(cls, channels: int, **settings):
+        """Returns the cell for features of `channels` channels."""
+        return cls(channels, **settings)
+
     def build(self, input_shape):
         if input_shape[-1] != self.units:
             raise ValueError(
@@ -77,7 +111,7 @@ class LSTMCellBase(TwoStateCell):
         return {
             **super().get_config(),
             "output_activation": self.output_activation,
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer) if self.bias_initializer else None,
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
         }
 
     def add_linear(self, name: str, fan_in: int, fan_out: int):
