@@ -9,7 +9,11 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
-console = Console()
+# Paths and names are shown as they are: rich's markup, [old] or :cat:, is for nobody here.
+console = Console(markup=False, emoji=False)
+
+# The rules of `dia_keras.data.picture`, which imports NumPy: help comes without.
+RESIZE = ("crop", "stretch", "pad")
 
 
 def without_traceback(command):
@@ -26,11 +30,22 @@ def without_traceback(command):
 
 
 def data_options(command):
-    """Adds the options `--data` and `--data-dir`, as the arguments `source` and `data_dir`."""
+    """Adds the options `--data`, `--data-dir` and `--resize`, as the arguments `source`, `data_dir` and `resize`."""
+    command = resize_option(command)
     command = click.option(
         "--data", "source", help="An .npz file or a folder of images; default: the entry's data set, from TFDS."
     )(command)
     return click.option("--data-dir", help="Folder of the TFDS data sets.")(command)
+
+
+def resize_option(command):
+    """Adds the option `--resize`, as the argument `resize`."""
+    return click.option(
+        "--resize",
+        type=click.Choice(RESIZE),
+        help="How images of other sizes get the entry's: their center, all of them out of shape, or all of them with "
+        "black borders; default: what its card says.",
+    )(command)
 
 
 def complete_entry(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

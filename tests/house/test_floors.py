@@ -10,10 +10,10 @@ import dia_keras
 PACKAGE = pathlib.Path(dia_keras.__file__).parent
 # Lowest first; packages in one row do not import each other.
 FLOORS = [
-    {"version", "startup", "samples", "files"},
+    {"version", "startup", "files"},
     {"units"},
     {"backbones", "data"},
-    {"zoo"},
+    {"zoo", "samples"},
     {"training"},
     {"export"},
     {"benchmark"},
