@@ -8,7 +8,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, get_args
+from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -42,17 +42,18 @@ def read_picture(
         ValueError: Where the source is no file or no picture, is damaged, has more pixels than Pillow takes for safe,
             or has pixels of 32 bits, whose range it does not tell.
     """
-    file: pathlib.Path | io.BytesIO
     if isinstance(source, bytes):
-        name, file = name or "The picture", io.BytesIO(source)
+        name = name or "The picture"
     else:
         path = pathlib.Path(source)
-        name, file = name or str(path), path
+        name = name or str(path)
         # Opening a pipe would wait for whoever writes into it.
         if not path.is_file():
             raise ValueError(f"{name} {'is not a file' if path.exists() else 'does not exist'}.")
     try:
-        opaque = _on_white(_upright(file))
+        # Pillow maps a TIFF file that it opens by its name into memory, and gets turned ones wrong.
+        with io.BytesIO(source) if isinstance(source, bytes) else path.open("rb") as file:
+            opaque = _on_white(_upright(file))
     except UnidentifiedImageError as error:
         raise ValueError(f"{name} is not an image that Pillow can read.") from error
     except _Refused as error:
@@ -171,7 +172,7 @@ class _Refused(Exception):
     """A picture that Pillow reads, but not to pixels that are surely right."""
 
 
-def _upright(file: pathlib.Path | io.BytesIO) -> Image.Image:
+def _upright(file: BinaryIO) -> Image.Image:
     """Returns the picture in a file, turned upright, of 8 bits a channel."""
     with Image.open(file) as image:
         if image.format == "EPS":
