@@ -201,4 +201,6 @@ def test_pipes_and_postscript_are_said_in_one_line(runtime, tmp_path):
     (tmp_path / "program.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n%%EOF\n")
     for name, message in (("pipe.png", "it is not a file"), ("program.eps", "it is PostScript, .* convert it to PNG")):
         done = run(script, path, tmp_path / name)
-        assert done.returncode == 1 and re.fullmatch(rf"Error: .*{name} cannot be read: {message}\n", done.stderr)
+        assert done.returncode == 1 and re.fullmatch(
+            rf"Error: .*{name} cannot be read: {message}", done.stderr.splitlines()[-1]
+        )
