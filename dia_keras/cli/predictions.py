@@ -13,6 +13,7 @@ from .shared import (
     json_option,
     make_table,
     print_json,
+    printable,
     resize_option,
     without_traceback,
 )
@@ -103,7 +104,7 @@ def _show(paths, answers) -> None:
     for path, answer in zip(paths, answers, strict=True):
         for number, (label, probability) in enumerate(answer):
             is_last = number == len(answer) - 1
-            table.add_row("" if number else path.name, label, f"{probability:.1%}", end_section=is_last)
+            table.add_row("" if number else printable(path.name), label, f"{probability:.1%}", end_section=is_last)
     console.print(table)
 
 

@@ -3,6 +3,7 @@
 import functools
 import json
 import pathlib
+import warnings
 from typing import Any
 
 import click
@@ -17,12 +18,14 @@ RESIZE = ("crop", "stretch", "pad")
 
 
 def without_traceback(command):
-    """Shows the errors that bad input causes as one line."""
+    """Shows the errors that bad input causes, and warnings, as one line."""
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
         try:
-            return command(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *_: click.echo(f"Warning: {message}", err=True)
+                return command(*args, **kwargs)
         except (ValueError, OSError, ImportError, RuntimeError) as error:
             raise click.ClickException(str(error)) from error
 
@@ -62,7 +65,13 @@ def json_option(command):
 
 def print_json(value: Any) -> None:
     """Prints a value as JSON, for programs."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    # Names of files need not be UTF-8; what is not has escapes that JSON knows, too.
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False).encode(errors="backslashreplace").decode())
+
+
+def printable(name: str) -> str:
+    """Returns the name of a file with escapes in place of line breaks, control characters and what is not UTF-8."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in name)
 
 
 def make_table(*columns: str, **settings: Any) -> Table:

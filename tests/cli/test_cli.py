@@ -187,6 +187,14 @@ def one_cell(text):
     return table
 
 
+def test_names_that_are_not_printable_are_shown_with_escapes(seen, tmp_path):
+    path = tmp_path / "a\nb\x1b[31m\udcff.png"
+    Image.new("L", (32, 32)).save(path)
+    assert r"a\nb\x1b[31m\udcff.png" in run("predict", path, "--model", "dia_resnet20_cifar10")
+    (answer,) = json.loads(run("predict", path, "--model", "dia_resnet20_cifar10", "--json"))
+    assert answer["image"] == str(path)
+
+
 def test_no_text_is_cut_in_a_narrow_terminal(weights, npz, monkeypatch):
     evaluation = ("evaluate", "dia_resnet20_cifar10", "--weights", weights, "--data", npz)
     for command in (
@@ -289,6 +297,7 @@ def test_the_rules_of_resizing_are_those_of_the_data():
     assert "resize" in run("card", "dia_resnet20_cifar10") and "crop" in run("card", "dia_resnet20_cifar10")
 
 
+@pytest.mark.filterwarnings("default:Skipped")
 def test_a_damaged_picture_in_a_folder_is_an_error_with_its_name(weights, tmp_path):
     for split in ("train", "test"):
         for name in zoo.card("dia_resnet20_cifar10").labels:
@@ -296,6 +305,10 @@ def test_a_damaged_picture_in_a_folder_is_an_error_with_its_name(weights, tmp_pa
             Image.new("RGB", (64, 64)).save(tmp_path / split / name / "0.jpg")
     options = ("--weights", weights, "--data", tmp_path)
     assert json.loads(run("evaluate", "dia_resnet20_cifar10", *options, "--json"))["images"] == 10
+    (tmp_path / "test" / "cat" / "._0.jpg").touch()
+    result = CliRunner().invoke(main, ["evaluate", "dia_resnet20_cifar10", *map(str, options), "--json"])
+    hidden = f"Warning: Skipped 1 hidden files and folders in {tmp_path}, such as test/cat/._0.jpg.\n"
+    assert result.stderr == hidden and json.loads(result.stdout)["images"] == 10
     bad = tmp_path / "test" / "cat" / "0.jpg"
     bad.write_bytes(bad.read_bytes()[:-300])
     output = run("evaluate", "dia_resnet20_cifar10", *options, fails=True)
