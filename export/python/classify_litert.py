@@ -19,9 +19,16 @@ def read_labels(path: str, classes: int) -> list[str]:
     """Returns the names in `labels.txt`, in the zip archive that ends the file; without one, the classes' numbers."""
     labels = [str(number) for number in range(classes)]
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if "labels.txt" in archive.namelist():
-                labels = archive.read("labels.txt").decode().splitlines()
+        try:
+            with zipfile.ZipFile(path) as archive:
+                if "labels.txt" in archive.namelist():
+                    with archive.open("labels.txt") as file:
+                        text = file.read(1_000_001)  # a few bytes of an archive can be gigabytes of text
+                    if len(text) > 1_000_000:
+                        raise ValueError("labels.txt has more than a megabyte")
+                    labels = text.decode().splitlines()
+        except Exception as error:  # damaged archives end in errors of many kinds
+            raise ValueError(f"{path} must have labels that can be read. {error}") from error
     if len(labels) != classes:
         raise ValueError(f"{path} must have a label for each of its {classes} classes. Received: {len(labels)} labels")
     return labels

@@ -20,7 +20,12 @@ DTYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
 def read_labels(session: onnxruntime.InferenceSession, classes: int) -> list[str]:
     """Returns the names in the file's metadata, a JSON array; without them, the classes' numbers."""
     text = session.get_modelmeta().custom_metadata_map.get("labels", "null")
-    labels = json.loads(text) or [str(number) for number in range(classes)]
+    try:
+        labels = json.loads(text) or [str(number) for number in range(classes)]
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"The file's labels must be JSON. {error}") from error
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ValueError(f"The file's labels must be an array of texts. Received: {text[:80]}")
     if len(labels) != classes:
         raise ValueError(f"The file must have a label for each of its {classes} classes. Received: {len(labels)}")
     return labels

@@ -5,6 +5,7 @@ import re
 import runpy
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -204,3 +205,44 @@ def test_pipes_and_postscript_are_said_in_one_line(runtime, tmp_path):
         assert done.returncode == 1 and re.fullmatch(
             rf"Error: .*{name} cannot be read: {message}", done.stderr.splitlines()[-1]
         )
+
+
+def test_odd_labels_of_a_tflite_file_are_said_in_one_line(model, tmp_path):
+    script, to_format, _ = RUNTIMES["litert"]
+    path = to_format(model, tmp_path / "model.tflite").path
+    content = path.read_bytes()
+    odd = {
+        "labels.txt has more than a megabyte": bytes(300_000_000),
+        "can't decode byte 0xff": b"a\nb\nc\n\xff",
+        "labels for each|Received: 2 labels": b"a\nb",
+    }
+    for message, labels in odd.items():
+        path.write_bytes(content)
+        with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("labels.txt", labels)
+        assert re.search(rf"Error: .*({message})", failure(script, path))
+    with zipfile.ZipFile(path, "a") as archive:
+        place = archive.getinfo("labels.txt").header_offset
+    damaged = bytearray(path.read_bytes())
+    damaged[place + 40] ^= 255  # the name and the first bytes of the text
+    path.write_bytes(damaged)
+    assert re.search(r"Error: .* must have labels that can be read\. ", failure(script, path))
+
+
+@pytest.mark.parametrize("labels", ["7", '{"a": 1}', "[1, 2, 3, 4]", "[", "[" * 100_000, '["a"]'])
+def test_odd_labels_of_an_onnx_file_are_said_in_one_line(labels, model, tmp_path):
+    import onnx
+
+    script, to_format, _ = RUNTIMES["onnxruntime"]
+    path = to_format(model, tmp_path / "model.onnx").path
+    loaded = onnx.load(path)
+    onnx.helper.set_model_props(loaded, {"labels": labels})
+    onnx.save(loaded, path)
+    assert re.search(r"Error: The file.* labels? ", failure(script, path))
+
+
+def failure(script, path):
+    """Returns the last line of what a script says of a file that it cannot use."""
+    done = run(script, path, sample_paths()[0])
+    assert done.returncode == 1 and "Traceback" not in done.stderr and done.stdout == ""
+    return done.stderr.splitlines()[-1]
