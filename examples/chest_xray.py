@@ -1,6 +1,6 @@
 """Transfer learning as a user writes it: pneumonia in chest X-rays, from CIFAR-100 weights.
 
-    python examples/chest_xray.py PATH/chest_xray
+    python examples/chest_xray.py PATH/chest_xray    # needs TensorFlow, which reads the images, on every backend
 
 PATH/chest_xray has the folders train and test, with NORMAL and PNEUMONIA in each (Kermany et al. 2018, the paper's
 section 5.3). A tenth of the training images is held out to watch the training; the test set is read once, at the end.

@@ -3,7 +3,6 @@
 import pathlib
 
 import click
-from rich.markup import escape
 
 from .shared import check_output, complete_entry, console, examples, json_option, print_json, without_traceback
 
@@ -53,4 +52,4 @@ def benchmark(
         return
     console.print(show.table(measurements))
     for path in filter(None, (plot, out)):
-        console.print(f"Wrote {escape(str(path))}")
+        console.print(f"Wrote {path}")

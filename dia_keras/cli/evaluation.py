@@ -1,6 +1,7 @@
 """`dia-keras evaluate`: the accuracy of an entry."""
 
 import dataclasses
+from typing import Literal
 
 import click
 
@@ -23,11 +24,19 @@ from .shared import (
 @data_options
 @json_option
 @without_traceback
-def evaluate(name: str, weights: str, per_class: bool, source: str | None, data_dir: str | None, as_json: bool) -> None:
+def evaluate(
+    name: str,
+    weights: str,
+    per_class: bool,
+    source: str | None,
+    data_dir: str | None,
+    resize: Literal["crop", "stretch", "pad"] | None,
+    as_json: bool,
+) -> None:
     """Measure the entry NAME on its whole test set."""
     from ..training.entry_evaluation import evaluate_entry
 
-    result = evaluate_entry(name, weights, source, data_dir)
+    result = evaluate_entry(name, weights, source, data_dir, resize)
     if as_json:
         print_json({"entry": name, **dataclasses.asdict(result)})
     else:

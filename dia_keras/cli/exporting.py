@@ -4,7 +4,6 @@ import pathlib
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from .shared import complete_entry, console, data_options, examples, without_traceback
 
@@ -42,6 +41,7 @@ def export(
     on_test_set: bool,
     source: str | None,
     data_dir: str | None,
+    resize: str | None,
 ) -> None:
     """Export the entry NAME to PATH: .tflite, .onnx, or a SavedModel folder.
 
@@ -64,14 +64,14 @@ def export(
     options = {key: value for key, value in options.items() if value}
     card = zoo.card(name)
     if on_test_set or is_calibrated:
-        dataset = load_data(card, source, data_dir)
+        dataset = load_data(card, source, data_dir, resize=resize)
         if is_calibrated:
             options["representative"] = _some_of(dataset.train.images)
         if on_test_set:
             options["test"] = (dataset.test.images, dataset.test.labels)
     report = export_model(format, zoo.load(name, weights=weights), path, labels=card.labels, **options)
     report.save(f"{path}.report.json")
-    console.print(table([report], title=escape(f"{name}: {path}")))
+    console.print(table([report], title=f"{name}: {path}"))
 
 
 def _some_of(images):

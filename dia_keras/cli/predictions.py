@@ -1,9 +1,9 @@
 """`dia-keras predict`: the likeliest classes of images."""
 
 import pathlib
+from typing import Literal
 
 import click
-from rich.markup import escape
 
 from .shared import (
     check_output,
@@ -13,6 +13,8 @@ from .shared import (
     json_option,
     make_table,
     print_json,
+    printable,
+    resize_option,
     without_traceback,
 )
 
@@ -24,7 +26,7 @@ from .shared import (
         "dia-keras predict --model dia_resnet20_cifar10 --picture answer.png horse.png",
     )
 )
-@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path))
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=pathlib.Path))
 @click.option(
     "--model",
     "name",
@@ -37,22 +39,33 @@ from .shared import (
 @click.option(
     "--picture", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write images and answers to a PNG."
 )
+@resize_option
 @json_option
 @without_traceback
-def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: pathlib.Path | None, as_json: bool) -> None:
-    """Classify IMAGES, of any format that Pillow reads. Of other sizes than the model's, the scaled center is taken."""
+def predict(
+    images: tuple[pathlib.Path, ...],
+    name: str,
+    top: int,
+    picture: pathlib.Path | None,
+    resize: Literal["crop", "stretch", "pad"] | None,
+    as_json: bool,
+) -> None:
+    """Classify IMAGES, of any size and format that Pillow reads.
+
+    Those that cannot be read are reported after the answers to the others; the exit status is 1 then.
+    """
     import numpy as np
 
     from .. import zoo
     from ..data.picture import read_picture
 
     check_output("--picture", picture, ".png")
-    height, width = zoo.card(name).dataset.image_size
+    card = zoo.card(name)
     paths, pictures = [], []
     unreadable: dict[pathlib.Path, str] = {}
     for path in images:
         try:
-            pictures.append(read_picture(path, height, width))
+            pictures.append(read_picture(path, *card.dataset.image_size, resize or card.resize))
             paths.append(path)
         except ValueError as error:
             unreadable[path] = str(error)
@@ -67,7 +80,7 @@ def predict(images: tuple[pathlib.Path, ...], name: str, top: int, picture: path
     else:
         _show(paths, answers)
         if picture:
-            console.print(f"Wrote {escape(str(picture))}")
+            console.print(f"Wrote {picture}")
     if unreadable:
         # The others are answered first.
         raise ValueError("\n".join(unreadable.values()))
@@ -91,8 +104,7 @@ def _show(paths, answers) -> None:
     for path, answer in zip(paths, answers, strict=True):
         for number, (label, probability) in enumerate(answer):
             is_last = number == len(answer) - 1
-            # A path may hold what rich takes for markup.
-            table.add_row("" if number else escape(path.name), label, f"{probability:.1%}", end_section=is_last)
+            table.add_row("" if number else printable(path.name), label, f"{probability:.1%}", end_section=is_last)
     console.print(table)
 
 

@@ -3,22 +3,29 @@
 import functools
 import json
 import pathlib
+import warnings
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Column, Table
 
-console = Console()
+# Paths and names are shown as they are: rich's markup, [old] or :cat:, is for nobody here.
+console = Console(markup=False, emoji=False)
+
+# The rules of `dia_keras.data.picture`, which imports NumPy: help comes without.
+RESIZE = ("crop", "stretch", "pad")
 
 
 def without_traceback(command):
-    """Shows the errors that bad input causes as one line."""
+    """Shows the errors that bad input causes, and warnings, as one line."""
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
         try:
-            return command(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *_: click.echo(f"Warning: {message}", err=True)
+                return command(*args, **kwargs)
         except (ValueError, OSError, ImportError, RuntimeError) as error:
             raise click.ClickException(str(error)) from error
 
@@ -26,11 +33,22 @@ def without_traceback(command):
 
 
 def data_options(command):
-    """Adds the options `--data` and `--data-dir`, as the arguments `source` and `data_dir`."""
+    """Adds the options `--data`, `--data-dir` and `--resize`, as the arguments `source`, `data_dir` and `resize`."""
+    command = resize_option(command)
     command = click.option(
         "--data", "source", help="An .npz file or a folder of images; default: the entry's data set, from TFDS."
     )(command)
     return click.option("--data-dir", help="Folder of the TFDS data sets.")(command)
+
+
+def resize_option(command):
+    """Adds the option `--resize`, as the argument `resize`."""
+    return click.option(
+        "--resize",
+        type=click.Choice(RESIZE),
+        help="How images of other sizes get the entry's: their center, all of them out of shape, or all of them with "
+        "black borders; default: what its card says.",
+    )(command)
 
 
 def complete_entry(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -47,7 +65,13 @@ def json_option(command):
 
 def print_json(value: Any) -> None:
     """Prints a value as JSON, for programs."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    # Names of files need not be UTF-8; what is not has escapes that JSON knows, too.
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False).encode(errors="backslashreplace").decode())
+
+
+def printable(name: str) -> str:
+    """Returns the name of a file with escapes in place of line breaks, control characters and what is not UTF-8."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in name)
 
 
 def make_table(*columns: str, **settings: Any) -> Table:

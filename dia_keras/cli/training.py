@@ -3,10 +3,9 @@
 import ast
 import pathlib
 import tempfile
-from typing import Any
+from typing import Any, Literal
 
 import click
-from rich.markup import escape
 
 from .shared import complete_entry, console, data_options, examples, without_traceback
 
@@ -41,6 +40,7 @@ def train(
     changes: tuple[str, ...],
     source: str | None,
     data_dir: str | None,
+    resize: Literal["crop", "stretch", "pad"] | None,
 ) -> None:
     """Train a zoo entry by the file RECIPE; called again, go on where the run stopped."""
     from ..training import load_recipe
@@ -56,12 +56,13 @@ def train(
         directory,
         source=source,
         data_dir=data_dir,
+        resize=resize,
         minutes=minutes,
         fit_to_minutes=fit_to_minutes,
         is_smoke=smoke,
     )
     if weights:
-        console.print(escape(f"Training is complete: {weights}; curves in {directory / 'curves.png'}"))
+        console.print(f"Training is complete: {weights}; curves in {directory / 'curves.png'}")
     else:
         console.print("The budget is spent. Run the same command again to go on.")
 

@@ -1,30 +1,96 @@
-"""Folders of images, one folder a class."""
+"""Folders of images, one folder a class. Needs no backend: Pillow reads the images."""
 
 import pathlib
+import warnings
+from typing import Literal
 
-import keras
 import numpy as np
+from PIL import Image
 
+from .picture import Resize, read_pictures
 from .sources import Split
 
+# What file managers and archives leave behind, beside all that begins with a dot, as macOS' "._x.png".
+LITTER = {"__MACOSX", "thumbs.db", "desktop.ini"}
 
-def load_folder(path: pathlib.Path, image_size: tuple[int, int]) -> tuple[Split, Split, tuple[str, ...]]:
-    """Returns the splits under `path/train` and `path/test`, as RGB resized to `image_size`, and the class names."""
-    splits, names = [], []
-    for split in ("train", "test"):
-        folder = path / split
-        if not folder.is_dir():
-            raise FileNotFoundError(
-                f"`source` must have the folders 'train' and 'test', with one folder a class. "
-                f"Received: source={str(path)!r}, without {split!r}"
-            )
-        data = keras.utils.image_dataset_from_directory(
-            folder, image_size=image_size, batch_size=256, shuffle=False, verbose=False
+
+def load_folder(
+    path: pathlib.Path, image_size: tuple[int, int], resize: Resize, channels: Literal[1, 3]
+) -> tuple[Split, Split, tuple[str, ...]]:
+    """Returns the splits under `path/train` and `path/test`, at `image_size`, and the class names.
+
+    A class has all images under its folder, in the order of their paths. Hidden files, and what file managers leave
+    behind, are skipped, and counted in one warning.
+
+    Raises:
+        ValueError: Where a class has no images, a file is no image, or the splits have different classes.
+        FileNotFoundError: Where a split is missing.
+    """
+    skipped: list[pathlib.Path] = []
+    found = {split: _classes(path, split, skipped) for split in ("train", "test")}
+    if list(found["train"]) != list(found["test"]):
+        different = sorted(found["train"].keys() ^ found["test"].keys())
+        raise ValueError(
+            f"'train' and 'test' must have the same classes. Received: source={str(path)!r}, where only one of them "
+            f"has {', '.join(map(repr, different))}"
         )
-        batches = [(np.asarray(images), np.asarray(labels)) for images, labels in data]
-        images = np.concatenate([images for images, _ in batches]).round().astype(np.uint8)
-        splits.append(Split(images, np.concatenate([labels for _, labels in batches]).astype(np.int64)))
-        names.append(tuple(data.class_names))
-    if names[0] != names[1]:
-        raise ValueError(f"'train' and 'test' must have the same classes. Received: {names[0]} and {names[1]}")
-    return splits[0], splits[1], names[0]
+    if skipped:
+        warnings.warn(
+            f"Skipped {len(skipped)} hidden files and folders in {path}, such as {skipped[0].relative_to(path)}.",
+            stacklevel=3,
+        )
+    train, test = (_read(classes, image_size, resize, channels) for classes in found.values())
+    return train, test, tuple(found["train"])
+
+
+def _read(
+    classes: dict[str, list[pathlib.Path]], image_size: tuple[int, int], resize: Resize, channels: Literal[1, 3]
+) -> Split:
+    files = [file for members in classes.values() for file in members]
+    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(members) for members in classes.values()])
+    return Split(read_pictures(files, list(map(str, files)), image_size, resize, channels), labels)
+
+
+def _classes(path: pathlib.Path, split: str, skipped: list[pathlib.Path]) -> dict[str, list[pathlib.Path]]:
+    """Returns the files of every class of a split, by the names of the classes, in their order."""
+    folder = path / split
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"`source` must have the folders 'train' and 'test', with one folder a class. "
+            f"Received: source={str(path)!r}, without {split!r}"
+        )
+    members = _visible(folder, skipped)
+    classes = {member.name: _files(member, skipped) for member in members if member.is_dir()}
+    # An image beside the folders has no class; other files there, such as a list of labels, are nobody's images.
+    Image.init()
+    loose = [each for each in members if not each.is_dir() and each.suffix.lower() in Image.registered_extensions()]
+    empty = [name for name, files in classes.items() if not files]
+    if loose:
+        raise ValueError(
+            f"`source` must have every image in the folder of its class. Move or remove {len(loose)} images in "
+            f"{folder}. Received: {loose[0]}"
+        )
+    if empty or not classes:
+        raise ValueError(
+            "`source` must have images in the folder of every class. Add some, or remove the folder. Received: no "
+            f"images in {folder / empty[0] if empty else folder}"
+        )
+    return classes
+
+
+def _files(folder: pathlib.Path, skipped: list[pathlib.Path]) -> list[pathlib.Path]:
+    """Returns all files under a folder, in the order of their paths."""
+    found = []
+    for member in _visible(folder, skipped):
+        found += _files(member, skipped) if member.is_dir() else [member]
+    return found
+
+
+def _visible(folder: pathlib.Path, skipped: list[pathlib.Path]) -> list[pathlib.Path]:
+    """Returns what is in a folder, by name, and adds what is hidden, or no user's, to `skipped`."""
+    members = sorted(folder.iterdir())
+    hidden = {
+        each for each in members if each.name.startswith(".") or each.name in LITTER or each.name.lower() in LITTER
+    }
+    skipped += sorted(hidden)
+    return [member for member in members if member not in hidden]

@@ -3,10 +3,11 @@
 import dataclasses
 import os
 import pathlib
-import zipfile
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+
+from .picture import Resize, check_resize
 
 
 class Split(NamedTuple):
@@ -39,19 +40,27 @@ def load(
     data_dir: str | os.PathLike | None = None,
     held_out: int = 0,
     image_size: tuple[int, int] | None = None,
+    resize: Resize = "crop",
+    channels: Literal[1, 3] | None = None,
     download: bool = False,
     seed: int = 0,
 ) -> DataSet:
     """Loads an image classification data set.
 
     Args:
-        source: Name of a TFDS data set (`"cifar100"`); path of an `.npz` file with `x_train`, `y_train`, `x_test`,
-            `y_test` and `class_names`; or path of a folder with one folder a class under `train` and `test`.
+        source: Name of a TFDS data set (`"cifar100"`), whose split "validation" is the test set where there is no
+            "test"; path of an `.npz` file with `x_train`, `y_train`, `x_test`, `y_test` and `class_names`; or path of
+            a folder with one folder a class under `train` and `test`, of images of any format that Pillow reads.
         data_dir: Where TFDS keeps its data sets. Default: the environment variable `DIA_KERAS_DATA`, else TFDS'
             own default.
         held_out: Number of training images to hold out, drawn at random, the same number of every class where
             it divides evenly.
-        image_size: `(height, width)` that a folder's images are resized to; required for folders.
+        image_size: `(height, width)` that images of other sizes are resized to; required for folders, and for data
+            sets of several sizes.
+        resize: How: `"crop"` takes the center, as large as it can be in the new shape, `"stretch"` takes all, in the
+            new shape, `"pad"` takes all in its own shape, in the center of black. None of them aliases.
+        channels: 3 makes gray images RGB, which networks of the zoo take, and 1 makes others gray. Default: what the
+            data have, and for folders 3.
         download: Whether TFDS may download what is missing.
         seed: Seed of the choice of the held-out images.
 
@@ -59,7 +68,7 @@ def load(
         A `DataSet`.
 
     Raises:
-        ValueError: On an argument out of range.
+        ValueError: On an argument out of range, or data that cannot be read; the message names the files.
         FileNotFoundError: Where the data are missing; the message names the command that prepares them.
 
     Example:
@@ -69,20 +78,28 @@ def load(
     (45000, 32, 32, 3)
     """
     path = pathlib.Path(source)
+    _check_image_size(image_size)
+    check_resize(resize)
+    if channels not in (None, 1, 3):
+        raise ValueError(f"`channels` must be None, 1 or 3. Received: channels={channels!r}")
     if path.suffix == ".npz":
-        train, test, class_names = _load_npz(path)
+        from .npz import load_npz
+
+        train, test, class_names = load_npz(path, image_size, resize, channels)
     elif path.is_dir():
         if image_size is None:
             raise ValueError("`image_size` must be (height, width) for a folder of images. Received: image_size=None")
         from .folder import load_folder
 
-        train, test, class_names = load_folder(path, image_size)
+        train, test, class_names = load_folder(path, image_size, resize, channels or 3)
     elif len(path.parts) > 1:
         raise FileNotFoundError(f"`source` must exist. Received: source={str(source)!r}, which is no folder")
     else:
         from .tfds_source import load_tfds
 
-        train, test, class_names = load_tfds(str(source), data_dir or os.environ.get("DIA_KERAS_DATA"), download)
+        train, test, class_names = load_tfds(
+            str(source), data_dir or os.environ.get("DIA_KERAS_DATA"), download, image_size, resize, channels
+        )
     if not isinstance(held_out, int) or not 0 <= held_out < len(train.labels):
         raise ValueError(
             f"`held_out` must be an integer from 0 to {len(train.labels) - 1}, below the number of training images. "
@@ -97,6 +114,15 @@ def load(
     )
 
 
+def _check_image_size(image_size) -> None:
+    """Raises a `ValueError` where it is neither `None` nor a height and a width."""
+    is_pair = isinstance(image_size, (tuple, list)) and len(image_size) == 2
+    if image_size is not None and not (is_pair and all(isinstance(n, (int, np.integer)) and n > 0 for n in image_size)):
+        raise ValueError(
+            f"`image_size` must be (height, width), two positive integers. Received: image_size={image_size!r}"
+        )
+
+
 def _choose(labels: np.ndarray, number: int, seed: int) -> np.ndarray:
     """Returns a mask of `number` images, as even over the classes as can be."""
     order = np.random.default_rng(seed).permutation(len(labels))
@@ -109,47 +135,3 @@ def _choose(labels: np.ndarray, number: int, seed: int) -> np.ndarray:
     mask = np.zeros(len(labels), bool)
     mask[np.lexsort((position, rank_in_class))[:number]] = True
     return mask
-
-
-def _load_npz(path: pathlib.Path) -> tuple[Split, Split, tuple[str, ...]]:
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"`source` must be an existing .npz file with x_train, y_train, x_test, y_test and class_names, as "
-            f"`np.savez` writes it. Received: source={str(path)!r}, which does not exist"
-        )
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"`source` must be a sound .npz file. Received: source={str(path)!r}")
-    with np.load(path) as arrays:
-        missing = {"x_train", "y_train", "x_test", "y_test", "class_names"} - set(arrays.files)
-        if missing:
-            raise ValueError(f"`source` must hold {', '.join(sorted(missing))}. Received: source={str(path)!r}")
-        class_names = tuple(map(str, arrays["class_names"]))
-        train, test = (
-            _checked(arrays[f"x_{split}"], arrays[f"y_{split}"], len(class_names), f"{split!r} of {str(path)!r}")
-            for split in ("train", "test")
-        )
-        return train, test, class_names
-
-
-def _checked(images: np.ndarray, labels: np.ndarray, classes: int, where: str) -> Split:
-    """Returns images and labels that belong together.
-
-    Raises:
-        ValueError: Where they do not.
-    """
-    if images.dtype != np.uint8 or images.ndim != 4 or len(images) == 0:
-        raise ValueError(
-            "`source` must hold uint8 images of shape (n, height, width, channels). Received: "
-            f"{images.dtype} of shape {images.shape} in {where}"
-        )
-    if not np.issubdtype(labels.dtype, np.integer) or labels.size != len(images):
-        raise ValueError(
-            f"`source` must hold an integer label for each of its {len(images)} images. Received: "
-            f"{labels.dtype} of shape {labels.shape} in {where}"
-        )
-    if labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(
-            f"`source` must hold labels from 0 to {classes - 1}, as it has {classes} class names. Received: labels "
-            f"from {labels.min()} to {labels.max()} in {where}"
-        )
-    return Split(images, labels.reshape(-1).astype(np.int64))

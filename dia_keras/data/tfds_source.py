@@ -1,14 +1,31 @@
 """Data sets of TensorFlow Datasets."""
 
 import os
+from collections.abc import Collection
+from typing import Any, Literal
 
 import numpy as np
 
+from .picture import Resize, read_pictures
 from .sources import Split
 
 
-def load_tfds(name: str, data_dir: str | os.PathLike | None, download: bool) -> tuple[Split, Split, tuple[str, ...]]:
-    """Returns the `train` and `test` splits of a TFDS data set, and its class names."""
+def load_tfds(
+    name: str,
+    data_dir: str | os.PathLike | None,
+    download: bool,
+    image_size: tuple[int, int] | None,
+    resize: Resize,
+    channels: Literal[1, 3] | None,
+) -> tuple[Split, Split, tuple[str, ...]]:
+    """Returns the training and the test split of a TFDS data set, and its class names.
+
+    TFDS gives the encoded images, and Pillow decodes them: as those in folders, at `image_size`.
+
+    Raises:
+        ValueError: Where the data set has no images with classes, no such splits, or images that cannot be read.
+        FileNotFoundError: Where it is not prepared.
+    """
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
@@ -30,12 +47,47 @@ def load_tfds(name: str, data_dir: str | os.PathLike | None, download: bool) -> 
             f"The data set {name!r} is not in {builder.data_path.parent}. Prepare it with `tfds build {name}{flag}`, "
             f"pass `download=True`, or name its folder by `data_dir=` or the environment variable DIA_KERAS_DATA."
         )
-    features = builder.info.supervised_keys
-    class_names = tuple(builder.info.features[features[1]].names)
+    image_key, label_key = _keys(builder.info, tfds)
+    image = builder.info.features[image_key]
+    depth: Any = channels or (1 if image.shape[-1] == 1 else 3)
     splits = []
-    for split in ("train", "test"):
-        images, labels = tfds.as_numpy(
-            builder.as_dataset(split, batch_size=-1, as_supervised=True, shuffle_files=False)
+    for split in _splits(name, builder.info.splits):
+        encoded, labels = tfds.as_numpy(
+            builder.as_dataset(
+                split,
+                batch_size=-1,
+                as_supervised=True,
+                shuffle_files=False,
+                decoders={image_key: tfds.decode.SkipDecoding()},
+            )
         )
-        splits.append(Split(images, labels.astype(np.int64)))
-    return splits[0], splits[1], class_names
+        if not len(labels):
+            raise ValueError(f"`source` must have images in {split!r}. Received: source={name!r}")
+        names = [f"Image {number} of {split!r} of {name!r}" for number in range(len(encoded))]
+        splits.append(Split(read_pictures(encoded, names, image_size, resize, depth), labels.astype(np.int64)))
+    return splits[0], splits[1], tuple(builder.info.features[label_key].names)
+
+
+def _keys(info, tfds) -> tuple[str, str]:
+    """Returns the names of the features that are image and class."""
+    keys: tuple = info.supervised_keys or ()
+    is_pair = len(keys) == 2 and all(isinstance(key, str) for key in keys)
+    image, label = (info.features[key] for key in keys) if is_pair else (None, None)
+    is_image = isinstance(image, tfds.features.Image) and image.np_dtype in (np.uint8, np.uint16)
+    if not is_image or not isinstance(label, tfds.features.ClassLabel):
+        raise ValueError(
+            "`source` must be a data set of images, of 8 or 16 bits, with one class each. "
+            f"Received: source={info.name!r}, whose supervised_keys are {info.supervised_keys!r}"
+        )
+    return keys[0], keys[1]
+
+
+def _splits(name: str, splits: Collection[str]) -> tuple[str, str]:
+    """Returns the names of the splits to train and to test on."""
+    tests = [split for split in ("test", "validation") if split in splits]
+    if "train" not in splits or not tests:
+        raise ValueError(
+            f"`source` must have the split 'train', and 'test' or 'validation'. Received: source={name!r}, with "
+            f"{', '.join(map(repr, splits)) or 'no splits'}"
+        )
+    return "train", tests[0]

@@ -45,8 +45,8 @@ def load_samples(dataset: Literal["cifar10", "cifar100"] | None = None) -> tuple
     >>> images, labels = load_samples("cifar100")
     >>> model.predict(images)
     """
-    from PIL import Image
+    from ..data.picture import read_picture
 
     paths = sample_paths(dataset)
-    images = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths])
+    images = np.stack([read_picture(path) for path in paths])
     return images, [path.stem.split("_", 1)[1].rsplit("_", 1)[0] for path in paths]

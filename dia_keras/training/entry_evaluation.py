@@ -3,6 +3,7 @@
 import os
 
 from .. import zoo
+from ..data.picture import Resize
 from ..training import Evaluation, evaluate
 from .run import load_data
 
@@ -12,6 +13,7 @@ def evaluate_entry(
     weights: str | os.PathLike = "pretrained",
     source: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
+    resize: Resize | None = None,
 ) -> Evaluation:
     """Returns the accuracies of an entry on its whole test set.
 
@@ -20,11 +22,12 @@ def evaluate_entry(
         weights: `"pretrained"` or the path of a `.weights.h5` file, for `dia_keras.zoo.load`.
         source: Where the data are: see `dia_keras.data.load`. Default: the entry's data set, from TFDS.
         data_dir: Folder of the TFDS data sets.
+        resize: How images of another size are resized, see `dia_keras.data.load`. Default: what the card says.
 
     Raises:
         ValueError: If there is no such entry, weights do not fit it, or the data have other classes.
         FileNotFoundError: If weights or data are missing.
     """
     model = zoo.load(name, weights=weights)
-    dataset = load_data(zoo.card(name), source, data_dir)
+    dataset = load_data(zoo.card(name), source, data_dir, resize=resize)
     return evaluate(model, dataset.test, dataset.class_names)

@@ -11,6 +11,7 @@ import keras
 
 from .. import data as data_module
 from .. import zoo
+from ..data.picture import Resize
 from ..files import write_json
 from ..zoo.loading import build as build_network
 from .budget import WallClockBudget
@@ -66,6 +67,7 @@ def train(
     *,
     source: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
+    resize: Resize | None = None,
     minutes: float | None = None,
     fit_to_minutes: bool = False,
     is_smoke: bool = False,
@@ -81,6 +83,7 @@ def train(
         directory: The run's folder; made if missing. One that holds a run of another recipe is an error.
         source: Where the data are: see `dia_keras.data.load`. Default: the entry's data set, from TFDS.
         data_dir: TFDS' folder.
+        resize: How images of another size are resized, see `dia_keras.data.load`. Default: what the card says.
         minutes: Wall-clock budget; the run checkpoints and stops before it is spent.
         fit_to_minutes: Measure the time an epoch first, and lower the number of epochs to what fits.
         is_smoke: Take two steps, one an epoch, and compile nothing where the backend can do without.
@@ -93,7 +96,7 @@ def train(
     directory = pathlib.Path(directory)
     recipe = smoke(recipe) if is_smoke else recipe
     card = zoo.card(recipe.entry)
-    data = load_data(card, source, data_dir, recipe.held_out)
+    data = load_data(card, source, data_dir, recipe.held_out, resize)
     num_classes = len(data.class_names)
     training = data.train
     if recipe.images:
@@ -146,14 +149,21 @@ def train(
     return weights
 
 
-def load_data(card: zoo.Card, source=None, data_dir=None, held_out: int = 0) -> data_module.DataSet:
-    """Loads the data of a zoo entry, from TFDS or from `source`, whose classes must be the entry's.
+def load_data(card: zoo.Card, source=None, data_dir=None, held_out: int = 0, resize=None) -> data_module.DataSet:
+    """Loads the data of a zoo entry, from TFDS or from `source`, whose classes must be the entry's, as RGB.
+
+    Images of other sizes than the entry's are resized as its card says, or by `resize`.
 
     Raises:
         ValueError: Where the classes are others, or in another order.
     """
     data = data_module.load(
-        source or card.dataset.name, data_dir=data_dir, held_out=held_out, image_size=card.dataset.image_size
+        source or card.dataset.name,
+        data_dir=data_dir,
+        held_out=held_out,
+        image_size=card.dataset.image_size,
+        resize=resize or card.resize,
+        channels=3,
     )
     if data.class_names != card.labels:
         raise ValueError(

@@ -11,7 +11,7 @@ import pathlib
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from ..files import write_json
 from . import entries
@@ -100,6 +100,7 @@ class Card:
         paper: Title and address of the paper.
         weights: The weights file, or `None` before the training.
         metrics: What the weights reach, or `None` before the training.
+        resize: How images of other sizes become the network's: `resize` of `dia_keras.data.load`.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Card:
     paper: str
     weights: Weights | None = None
     metrics: Metrics | None = None
+    resize: Literal["crop", "stretch", "pad"] = "crop"
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -7,10 +7,12 @@ import argparse
 import json
 import sys
 import time
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import onnxruntime
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 DTYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
 
@@ -18,27 +20,75 @@ DTYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
 def read_labels(session: onnxruntime.InferenceSession, classes: int) -> list[str]:
     """Returns the names in the file's metadata, a JSON array; without them, the classes' numbers."""
     text = session.get_modelmeta().custom_metadata_map.get("labels", "null")
-    labels = json.loads(text) or [str(number) for number in range(classes)]
+    try:
+        labels = json.loads(text) or [str(number) for number in range(classes)]
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"The file's labels must be JSON. {error}") from error
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ValueError(f"The file's labels must be an array of texts. Received: {text[:80]}")
     if len(labels) != classes:
         raise ValueError(f"The file must have a label for each of its {classes} classes. Received: {len(labels)}")
     return labels
 
 
-def load_image(path: str, height: int, width: int) -> np.ndarray:
-    """Returns an image of any size, upright and RGB: its centre in the model's shape, scaled to the model's size."""
+def load_image(path: str, height: int, width: int, resize: str = "crop") -> np.ndarray:
+    """Returns an image of any size as `dia-keras predict` sees it: upright, on white, RGB, scaled to the model's size.
+
+    "crop" takes its center, in the model's shape; "stretch" all of it, out of shape; "pad" all of it, on black.
+    """
+    if Path(path).exists() and not Path(path).is_file():  # a pipe would be waited for
+        raise ValueError(f"{path} cannot be read: it is not a file")
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-    except (OSError, Image.DecompressionBombError) as error:
+        # Pillow maps a TIFF file that it opens by its name into memory, and gets turned ones wrong.
+        with Path(path).open("rb") as file:
+            image = open_upright(file)
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{path} cannot be read: cannot identify image file {path!r}") from error
+    except Exception as error:  # damaged files end in errors of many kinds
         raise ValueError(f"{path} cannot be read: {error}") from error
-    if upright.mode in ("I", "F"):
+    if image.mode in ("I", "F"):
         raise ValueError(f"{path} must have 8 or 16 bits a pixel. Received: 32")
-    if upright.mode.startswith("I;16"):  # Pillow's own conversion makes everything over 255 white
-        upright = Image.fromarray((np.asarray(upright) / 257).round().astype(np.uint8))
-    if upright.has_transparency_data:
-        opaque = Image.new("RGBA", upright.size, "white")
-        upright = Image.alpha_composite(opaque, upright.convert("RGBA"))
-    return np.asarray(ImageOps.fit(upright.convert("RGB"), (width, height), Image.Resampling.BILINEAR))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("RGB")
+    if resize == "crop":
+        return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR))
+    if resize == "stretch":
+        return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+    scale = min(width / image.width, height / image.height)
+    size = max(1, round(scale * image.width)), max(1, round(scale * image.height))
+    padded = Image.new("RGB", (width, height))
+    small = image.resize(size, Image.Resampling.BILINEAR)
+    padded.paste(small, ((width - size[0]) // 2, (height - size[1]) // 2))
+    return np.asarray(padded)
+
+
+def open_upright(file: BinaryIO) -> Image.Image:
+    """Returns an image turned upright by its EXIF orientation, of 8 bits a channel where it has 16."""
+    with Image.open(file) as image:
+        if image.format == "EPS":
+            raise ValueError("it is PostScript, which Ghostscript would have to run; convert it to PNG")
+        tags = image.tag_v2 if image.format == "TIFF" else {}
+        largest, is_inverted = 4095 if tags.get(258) == (12,) else 65535, tags.get(262) == 0
+        # Netpbm's 16 bits are 32 in Pillow, scaled to 65535.
+        is_deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+        # The color that is transparent in a PNG file has the file's bits, and the pixels have 8.
+        layout = image.tile[0].args if image.format == "PNG" and image.tile else None
+        key = image.info.get("transparency")
+        if key is not None and layout in ("L;2", "L;4"):
+            key *= 85 if layout == "L;2" else 17
+        if key is not None and layout == "RGB;16B":
+            key = tuple(value >> 8 for value in key)
+        upright = ImageOps.exif_transpose(image)
+    if is_deep:  # Pillow's own conversion makes everything over 255 white
+        values = np.asarray(upright)
+        gray = (values * (255 / largest)).round().astype(np.uint8)
+        gray = 255 - gray if is_inverted else gray
+        return Image.fromarray(gray if key is None else np.where(values == key, np.uint8(255), gray))
+    if key is not None:
+        upright.info["transparency"] = key
+    return upright
 
 
 def predict(session: onnxruntime.InferenceSession, image: np.ndarray) -> np.ndarray:
@@ -80,12 +130,18 @@ def main() -> None:
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image of any size and format that Pillow reads")
     parser.add_argument("--top", type=positive, default=5, help="classes to show (default: 5)")
     parser.add_argument("--threads", type=positive, default=0, help="threads to compute on (default: all cores)")
+    parser.add_argument(
+        "--resize",
+        choices=("crop", "stretch", "pad"),
+        default="crop",
+        help="how images get the model's size: the center, all out of shape, or all with black borders (default: crop)",
+    )
     arguments = parser.parse_args()
     session = load_model(arguments.model, arguments.threads)
     height, width = session.get_inputs()[0].shape[1:3]
     labels = read_labels(session, session.get_outputs()[0].shape[-1])
     for path in arguments.images:
-        image = load_image(path, height, width)
+        image = load_image(path, height, width, arguments.resize)
         start = time.perf_counter()
         probabilities = predict(session, image)
         print(f"{path} ({1000 * (time.perf_counter() - start):.1f} ms)")

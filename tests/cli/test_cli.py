@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import typing
 import zipfile
 
 import numpy as np
@@ -14,9 +15,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 import dia_keras
-from dia_keras import zoo
+from dia_keras import data, zoo
 from dia_keras.backbones import ATTENTIONS
 from dia_keras.cli import console, main
+from dia_keras.cli.shared import RESIZE, make_table
+from dia_keras.data.picture import Resize, read_picture
 from dia_keras.samples import sample_paths
 from dia_keras.training import Recipe
 
@@ -168,6 +171,30 @@ def test_names_with_brackets_are_shown_as_they_are(tmp_path):
     assert "grey [old].png" in output and "[red]answers.png" in output
 
 
+def test_nothing_shown_is_taken_for_markup(capsys):
+    for text in ("IMG_1 [old].png", "run[/a]/x.png", "[red]a.png", "a:cat:.png", "[", "a\\[b]"):
+        for shown in (text, make_table("x" * 40, title=text), one_cell(text)):
+            console.width = 200
+            console.print(shown)
+            assert text in capsys.readouterr().out
+    for path in pathlib.Path(dia_keras.cli.__file__).parent.glob("*.py"):
+        assert "escape(" not in path.read_text()  # what is not taken for markup shows its escapes
+
+
+def one_cell(text):
+    table = make_table("x")
+    table.add_row(text)
+    return table
+
+
+def test_names_that_are_not_printable_are_shown_with_escapes(seen, tmp_path):
+    path = tmp_path / "a\nb\x1b[31m\udcff.png"
+    Image.new("L", (32, 32)).save(path)
+    assert r"a\nb\x1b[31m\udcff.png" in run("predict", path, "--model", "dia_resnet20_cifar10")
+    (answer,) = json.loads(run("predict", path, "--model", "dia_resnet20_cifar10", "--json"))
+    assert answer["image"] == str(path)
+
+
 def test_no_text_is_cut_in_a_narrow_terminal(weights, npz, monkeypatch):
     evaluation = ("evaluate", "dia_resnet20_cifar10", "--weights", weights, "--data", npz)
     for command in (
@@ -195,6 +222,97 @@ def test_one_unreadable_picture_leaves_the_others_their_answers(tmp_path):
     result = CliRunner().invoke(main, ["predict", str(tmp_path / "text.png"), str(good[0]), "--json"])
     first, last = json.loads(result.stdout)
     assert result.exit_code == 1 and first["answers"] and "is not an image" in last["error"]
+
+
+def test_pictures_that_are_missing_or_no_files_leave_the_others_their_answers(tmp_path):
+    good = sample_paths("cifar100")[0]
+    os.mkfifo(tmp_path / "pipe.png")
+    bad = [tmp_path / "none.png", tmp_path, tmp_path / "pipe.png"]
+    result = CliRunner().invoke(main, ["predict", *map(str, (*bad, good))])
+    assert result.exit_code == 1 and good.name in result.stdout and "%" in result.stdout
+    reported = "Error: {} does not exist.\n{} is not a file.\n{} is not a file.\n".format(*bad)
+    assert result.stderr == reported
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Returns a list of what a network in place of the zoo's is given."""
+    seen = []
+
+    class Network:
+        def predict(self, images, **settings):
+            seen.append(images)
+            return np.full((len(images), 10), 0.1)
+
+    monkeypatch.setattr(zoo, "load", lambda name, **settings: Network())
+    return seen
+
+
+def test_predict_gives_the_network_what_a_folder_has(seen, tmp_path):
+    """The same noisy photo, turned by its EXIF orientation."""
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (384, 512, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for path in (tmp_path / "train" / "a" / "photo.jpg", tmp_path / "test" / "a" / "photo.jpg"):
+        path.parent.mkdir(parents=True)
+        noise.save(path, exif=exif)
+    for resize in (None, "crop", "stretch", "pad"):
+        run("predict", path, "--model", "dia_resnet20_cifar10", *(["--resize", resize] if resize else []))
+        folder = data.load(tmp_path, image_size=(32, 32), resize=resize or "crop")
+        np.testing.assert_array_equal(seen.pop(), folder.test.images)
+        np.testing.assert_array_equal(folder.test.images[0], read_picture(path, 32, 32, resize or "crop"))
+
+
+def test_predict_resizes_as_the_card_says(seen, monkeypatch, tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8)).save(tmp_path / "wide.png")
+    card = dataclasses.replace(zoo.card("dia_resnet20_cifar10"), resize="pad")
+    monkeypatch.setattr(zoo, "card", lambda name: card)
+    monkeypatch.setattr("dia_keras.zoo.predictions.card", lambda name: card)
+    run("predict", tmp_path / "wide.png", "--model", "dia_resnet20_cifar10")
+    np.testing.assert_array_equal(seen.pop(), [read_picture(tmp_path / "wide.png", 32, 32, "pad")])
+
+
+@pytest.mark.parametrize("card_resize", ["crop", "stretch"])
+@pytest.mark.parametrize("resize", [None, "pad"])
+def test_data_are_loaded_as_rgb_by_the_rule_given_or_the_cards(resize, card_resize, monkeypatch, tmp_path):
+    card = dataclasses.replace(zoo.card("dia_resnet20_cifar10"), resize=card_resize)
+    monkeypatch.setattr(zoo, "card", lambda name: card)
+    given = []
+
+    def load(source, **arguments):
+        given.append((source, arguments["image_size"], arguments["resize"], arguments["channels"]))
+        raise ValueError("enough")
+
+    monkeypatch.setattr(data, "load", load)
+    name, options = "dia_resnet20_cifar10", ["--data", "somewhere", *(["--resize", resize] if resize else [])]
+    run("evaluate", name, *options, fails=True)
+    run("train", RECIPES / "one_cycle_cpu.py", "--entry", name, "--out", tmp_path, *options, fails=True)
+    run("export", name, tmp_path / "model.onnx", "--test", *options, fails=True)
+    assert given == [("somewhere", (32, 32), resize or card_resize, 3)] * 3
+
+
+def test_the_rules_of_resizing_are_those_of_the_data():
+    assert typing.get_args(Resize) == RESIZE
+    assert all(zoo.card(name).resize in RESIZE for name in zoo.list_models())
+    assert "resize" in run("card", "dia_resnet20_cifar10") and "crop" in run("card", "dia_resnet20_cifar10")
+
+
+@pytest.mark.filterwarnings("default:Skipped")
+def test_a_damaged_picture_in_a_folder_is_an_error_with_its_name(weights, tmp_path):
+    for split in ("train", "test"):
+        for name in zoo.card("dia_resnet20_cifar10").labels:
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.new("RGB", (64, 64)).save(tmp_path / split / name / "0.jpg")
+    options = ("--weights", weights, "--data", tmp_path)
+    assert json.loads(run("evaluate", "dia_resnet20_cifar10", *options, "--json"))["images"] == 10
+    (tmp_path / "test" / "cat" / "._0.jpg").touch()
+    result = CliRunner().invoke(main, ["evaluate", "dia_resnet20_cifar10", *map(str, options), "--json"])
+    hidden = f"Warning: Skipped 1 hidden files and folders in {tmp_path}, such as test/cat/._0.jpg.\n"
+    assert result.stderr == hidden and json.loads(result.stdout)["images"] == 10
+    bad = tmp_path / "test" / "cat" / "0.jpg"
+    bad.write_bytes(bad.read_bytes()[:-300])
+    output = run("evaluate", "dia_resnet20_cifar10", *options, fails=True)
+    assert f"Error: {bad} cannot be read: " in output and "remove" in output
 
 
 def test_a_picture_of_a_kind_that_is_not_written_is_an_error(tmp_path):
@@ -225,7 +343,9 @@ def test_evaluate_as_json_has_all_accuracies(weights, npz):
 
 
 def test_train_smoke_leaves_weights_that_load(npz, tmp_path):
-    run(
+    # In rich's markup, [/a] would close what nothing has opened.
+    tmp_path = tmp_path / "run[" / "a]"
+    output = run(
         "train",
         RECIPES / "one_cycle_cpu.py",
         "--entry",
@@ -237,6 +357,7 @@ def test_train_smoke_leaves_weights_that_load(npz, tmp_path):
         tmp_path,
     )
     zoo.load("dia_resnet20_cifar10", weights=tmp_path / "final.weights.h5")
+    assert f"Training is complete: {tmp_path}/final.weights.h5" in output.replace("\n", "")
     assert json.loads((tmp_path / "run.json").read_text())["minutes"] > 0
     with Image.open(tmp_path / "curves.png") as curves:
         assert curves.size[0] > 100
@@ -290,8 +411,11 @@ def test_wrong_change_of_a_recipe_is_an_error(change):
 
 @pytest.mark.tensorflow
 def test_export_writes_a_file(weights, tmp_path):
+    tmp_path = tmp_path / "old [" / "b] :cat:"
+    tmp_path.mkdir(parents=True)
     output = run("export", "dia_resnet20_cifar10", tmp_path / "model.tflite", "--weights", weights)
     assert (tmp_path / "model.tflite").stat().st_size > 500_000 and "difference to Keras" in output
+    assert "old [/b] :cat:/model.tflite" in " ".join(output.split())
     report = json.loads((tmp_path / "model.tflite.report.json").read_text())
     assert report["size_bytes"] == (tmp_path / "model.tflite").stat().st_size
     assert zipfile.ZipFile(tmp_path / "model.tflite").read("labels.txt").decode().split()[0] == "airplane"

@@ -1,10 +1,13 @@
 """Tests of `dia_keras.data.load`."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from dia_keras.data import load
+from dia_keras.data.picture import read_picture
 
 
 @pytest.fixture
@@ -89,7 +92,6 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.tensorflow
 def test_folder_gives_images_by_class(folder):
     data = load(folder, image_size=(6, 5))
     assert data.class_names == ("black", "white")
@@ -153,3 +155,61 @@ def test_npz_whose_labels_do_not_fit_is_an_error(npz, changes, message):
         np.savez(npz, **{**arrays, **changes})
     with pytest.raises(ValueError, match=f"`source` must hold .*{message}"):
         load(npz)
+
+
+def test_an_npz_with_one_wrong_bit_is_an_error_with_its_name_or_exact(npz):
+    """Most of the file, 12 kB, is images; its headers and its table of contents are tried bit by bit."""
+    content = npz.read_bytes()
+    with np.load(npz) as arrays:
+        sound = dict(arrays)
+    rng = np.random.default_rng(0)
+    places = {*range(80), *range(len(content) - 400, len(content)), *rng.integers(0, len(content), 200).tolist()}
+    errors = 0
+    for place in sorted(places):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        npz.write_bytes(damaged)
+        try:
+            data = load(npz)
+        except ValueError as error:
+            assert str(npz) in str(error)
+            errors += 1
+            continue
+        np.testing.assert_array_equal(data.train.images, sound["x_train"])
+        np.testing.assert_array_equal(data.train.labels, sound["y_train"])
+        np.testing.assert_array_equal(data.test.images, sound["x_test"])
+        np.testing.assert_array_equal(data.test.labels, sound["y_test"])
+        assert data.class_names == ("ant", "bee", "cat")
+    assert errors > 200
+
+
+def test_a_pipe_or_another_file_as_npz_is_an_error(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(FileNotFoundError, match=r"pipe\.npz', which is not a file"):
+        load(tmp_path / "pipe.npz")
+    for name, content in (("text.npz", b"text"), ("empty.npz", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(
+            ValueError, match=rf"must be a sound \.npz file\. Make or copy it anew\. Received: .*{name}"
+        ):
+            load(tmp_path / name)
+    with (tmp_path / "array.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(ValueError, match=r"must be a sound \.npz file"):
+        load(tmp_path / "array.npz")
+
+
+def test_images_of_an_npz_are_resized_as_pictures_are(npz, tmp_path):
+    data = load(npz, image_size=(4, 6), resize="stretch")
+    with np.load(npz) as arrays:
+        Image.fromarray(arrays["x_test"][3]).save(tmp_path / "3.png")
+    np.testing.assert_array_equal(data.test.images[3], read_picture(tmp_path / "3.png", 4, 6, "stretch"))
+    assert data.train.images.shape == (60, 4, 6, 3)
+
+
+def test_grey_images_of_an_npz_stay_grey_or_become_rgb(npz):
+    with np.load(npz) as arrays:
+        grey = arrays["x_test"][..., :1]
+        np.savez(npz, **{**arrays, "x_train": arrays["x_train"][..., :1], "x_test": grey})
+    np.testing.assert_array_equal(load(npz).test.images, grey)
+    np.testing.assert_array_equal(load(npz, channels=3).test.images, np.repeat(grey, 3, -1))

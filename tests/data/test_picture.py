@@ -1,10 +1,13 @@
 """Tests of reading pictures."""
 
+import os
+
 import numpy as np
 import pytest
-from PIL import Image
+from odd_pictures import write_odd_pictures, write_unreadable_pictures
+from PIL import EpsImagePlugin, Image
 
-from dia_keras.data.picture import read_picture
+from dia_keras.data.picture import read_picture, resized_pixels
 
 GREY = np.random.default_rng(0).integers(0, 256, (6, 8), np.uint8)
 
@@ -61,3 +64,92 @@ def test_a_damaged_picture_is_an_error_with_its_name(tmp_path):
     (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"cut.png cannot be read: .*truncated"):
         read_picture(tmp_path / "cut.png", 6, 8)
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    return write_odd_pictures(tmp_path_factory.mktemp("odd"))
+
+
+@pytest.fixture(scope="module")
+def unreadable(tmp_path_factory):
+    return write_unreadable_pictures(tmp_path_factory.mktemp("unreadable"))
+
+
+def test_pictures_of_odd_kinds_show_what_was_computed_by_hand(odd):
+    wrong = {}
+    for name, (path, pixels) in odd.items():
+        for source in (path, path.read_bytes()):
+            found = read_picture(source)
+            tolerance = 2 if name.endswith(".jpg") else 0
+            if found.shape != pixels.shape or np.abs(found.astype(int) - pixels).max() > tolerance:
+                wrong[name] = found.tolist()
+    assert not wrong
+
+
+def test_what_cannot_be_read_is_an_error_with_its_name(unreadable):
+    for name, path in unreadable.items():
+        with pytest.raises(
+            ValueError, match=f"^{path} (cannot be read|is not an image|is a PostScript|must have 8 or)"
+        ):
+            read_picture(path, 32, 32)
+        with pytest.raises(ValueError, match=rf"^{name} of a set (cannot|is|must)"):
+            read_picture(path.read_bytes(), 32, 32, name=f"{name} of a set")
+
+
+def test_postscript_does_not_start_ghostscript(unreadable, monkeypatch):
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *a, **k: pytest.fail("Ghostscript was started"))
+    for name in ("program.eps", "program.png"):
+        with pytest.raises(ValueError, match=rf"{name} is a PostScript file.*Convert it to PNG"):
+            read_picture(unreadable[name])
+
+
+def test_a_pipe_is_an_error_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match=r"pipe.png is not a file"):
+        read_picture(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match=r"none.png does not exist"):
+        read_picture(tmp_path / "none.png")
+
+
+def test_shrinking_does_not_alias(tmp_path):
+    """A pixel is a mean weighted by a triangle twice as wide as the new pixels: 3, 3 and 1 parts of 7 at the border."""
+    Image.fromarray(np.array([[0, 100, 200, 40]], np.uint8)).save(tmp_path / "row.png")
+    expected = [round((3 * 0 + 3 * 100 + 200) / 7), round((100 + 3 * 200 + 3 * 40) / 7)]
+    assert read_picture(tmp_path / "row.png", 1, 2, "stretch", channels=1)[0, :, 0].tolist() == expected == [71, 117]
+
+
+def test_resize_crops_stretches_or_pads(tmp_path):
+    Image.fromarray(np.repeat(np.array([[10, 20, 30, 40]], np.uint8), 2, 0)).save(tmp_path / "wide.png")
+
+    def read(height, width, resize):
+        return read_picture(tmp_path / "wide.png", height, width, resize)[..., 0].tolist()
+
+    assert read(2, 2, "crop") == [[20, 30]] * 2
+    assert read(3, 4, "stretch") == [[10, 20, 30, 40]] * 3
+    assert read(4, 4, "pad") == [[0] * 4, *[[10, 20, 30, 40]] * 2, [0] * 4]
+    assert [row[0] for row in read(2, 6, "pad")] == [0, 0] and read(2, 6, "pad")[0][1:5] == [10, 20, 30, 40]
+    for resize in ("crop", "stretch", "pad"):
+        assert read(2, 4, resize) == [[10, 20, 30, 40]] * 2
+    with pytest.raises(ValueError, match=r"`resize` must be 'crop' or 'stretch' or 'pad'. Received: resize='squash'"):
+        read(2, 2, "squash")
+
+
+def test_a_very_long_picture_is_padded_too(tmp_path):
+    Image.new("L", (3000, 2), 255).save(tmp_path / "line.png")
+    pixels = read_picture(tmp_path / "line.png", 8, 8, "pad", channels=1)
+    assert (pixels[3:4] == 255).all() and pixels.sum() == 8 * 255
+
+
+def test_arrays_are_resized_as_pictures_are(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 40, 30, 4), np.uint8)
+    for resize in ("crop", "stretch", "pad"):
+        for depth in (1, 3, 4):
+            images = pixels[..., :depth]
+            for number, image in enumerate(images):
+                Image.fromarray(image.squeeze(-1) if depth == 1 else image).save(tmp_path / f"{number}.png")
+            expected = [read_picture(tmp_path / f"{number}.png", 8, 9, resize) for number in range(2)]
+            np.testing.assert_array_equal(resized_pixels(images, (8, 9), resize, channels=3), expected)
+    assert resized_pixels(pixels, None) is pixels
+    with pytest.raises(ValueError, match=r"Images must have 1 or 3 channels to be resized.*Received: 4 channels"):
+        resized_pixels(pixels, (8, 9))

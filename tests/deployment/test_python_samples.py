@@ -1,16 +1,21 @@
 """The Python samples classify images as Keras does, and import nothing of Keras."""
 
+import os
 import re
+import runpy
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from odd_pictures import write_odd_pictures
 from PIL import Image
 
 from dia_keras import export
+from dia_keras.data.picture import read_picture
 from dia_keras.samples import load_samples, sample_paths
 
 pytestmark = pytest.mark.tensorflow
@@ -164,3 +169,80 @@ def test_what_cannot_be_classified_is_said_in_one_line(arguments, message, runti
     done = run(script, *(argument.format(model=path, folder=folder) for argument in arguments))
     assert done.returncode != 0 and "Traceback" not in done.stderr and done.stdout == ""
     assert re.fullmatch(message, done.stderr.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_pictures_become_the_arrays_of_dia_keras(name, tmp_path):
+    load_image = runpy.run_path(str(RUNTIMES[name][0]))["load_image"]
+    paths = [picture.path for picture in write_odd_pictures(tmp_path).values()]
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (512, 384, 3), "uint8"))
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    for file in ("noise.jpg", "noise.png", "noise.webp", "noise.tif"):
+        noise.save(tmp_path / file, exif=exif)
+        paths.append(tmp_path / file)
+    for resize in ("crop", "stretch", "pad"):
+        for path in paths:
+            expected = read_picture(path, 32, 24, resize)
+            np.testing.assert_array_equal(load_image(str(path), 32, 24, resize), expected, f"{path.name}, {resize}")
+
+
+def test_the_rule_of_resizing_is_an_argument(runtime, model, tmp_path):
+    script, _, path = runtime
+    image = np.random.default_rng(0).integers(0, 256, (48, 90, 3), "uint8")
+    Image.fromarray(image).save(tmp_path / "wide.png")
+    for resize in ("crop", "stretch", "pad"):
+        expected = read_picture(tmp_path / "wide.png", 32, 32, resize)
+        assert_as_keras(answers(script, path, tmp_path / "wide.png", "--resize", resize), model, [expected])
+
+
+def test_pipes_and_postscript_are_said_in_one_line(runtime, tmp_path):
+    script, _, path = runtime
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "program.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n%%EOF\n")
+    for name, message in (("pipe.png", "it is not a file"), ("program.eps", "it is PostScript, .* convert it to PNG")):
+        done = run(script, path, tmp_path / name)
+        assert done.returncode == 1 and re.fullmatch(
+            rf"Error: .*{name} cannot be read: {message}", done.stderr.splitlines()[-1]
+        )
+
+
+def test_odd_labels_of_a_tflite_file_are_said_in_one_line(model, tmp_path):
+    script, to_format, _ = RUNTIMES["litert"]
+    path = to_format(model, tmp_path / "model.tflite").path
+    content = path.read_bytes()
+    odd = {
+        "labels.txt has more than a megabyte": bytes(300_000_000),
+        "can't decode byte 0xff": b"a\nb\nc\n\xff",
+        "labels for each|Received: 2 labels": b"a\nb",
+    }
+    for message, labels in odd.items():
+        path.write_bytes(content)
+        with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("labels.txt", labels)
+        assert re.search(rf"Error: .*({message})", failure(script, path))
+    with zipfile.ZipFile(path, "a") as archive:
+        place = archive.getinfo("labels.txt").header_offset
+    damaged = bytearray(path.read_bytes())
+    damaged[place + 40] ^= 255  # the name and the first bytes of the text
+    path.write_bytes(damaged)
+    assert re.search(r"Error: .* must have labels that can be read\. ", failure(script, path))
+
+
+@pytest.mark.parametrize("labels", ["7", '{"a": 1}', "[1, 2, 3, 4]", "[", "[" * 100_000, '["a"]'])
+def test_odd_labels_of_an_onnx_file_are_said_in_one_line(labels, model, tmp_path):
+    import onnx
+
+    script, to_format, _ = RUNTIMES["onnxruntime"]
+    path = to_format(model, tmp_path / "model.onnx").path
+    loaded = onnx.load(path)
+    onnx.helper.set_model_props(loaded, {"labels": labels})
+    onnx.save(loaded, path)
+    assert re.search(r"Error: The file.* labels? ", failure(script, path))
+
+
+def failure(script, path):
+    """Returns the last line of what a script says of a file that it cannot use."""
+    done = run(script, path, sample_paths()[0])
+    assert done.returncode == 1 and "Traceback" not in done.stderr and done.stdout == ""
+    return done.stderr.splitlines()[-1]

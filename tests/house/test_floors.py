@@ -10,10 +10,10 @@ import dia_keras
 PACKAGE = pathlib.Path(dia_keras.__file__).parent
 # Lowest first; packages in one row do not import each other.
 FLOORS = [
-    {"version", "startup", "samples", "files", "messages", "arguments"},
+    {"version", "startup", "files", "messages", "arguments"},
     {"units"},
     {"backbones", "data"},
-    {"inference", "zoo"},
+    {"inference", "zoo", "samples"},
     {"training"},
     {"export"},
     {"benchmark"},

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dia_keras.samples import FOLDER, load_samples, sample_paths
 
@@ -23,3 +24,8 @@ def test_samples_of_one_dataset():
 def test_every_sample_is_in_the_list_of_sources():
     sources = (FOLDER / "SOURCES.md").read_text()
     assert all(path.name in sources for path in sample_paths())
+
+
+def test_samples_are_the_pixels_of_their_files():
+    for path, image in zip(sample_paths(), load_samples()[0], strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), image)

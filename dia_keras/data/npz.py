@@ -1,0 +1,91 @@
+"""Data sets in `.npz` files."""
+
+import pathlib
+import zipfile
+from typing import Literal
+
+import numpy as np
+
+from .picture import Resize, resized_pixels
+from .sources import Split
+
+NAMES = {"x_train", "y_train", "x_test", "y_test", "class_names"}
+
+
+def load_npz(
+    path: pathlib.Path, image_size: tuple[int, int] | None, resize: Resize, channels: Literal[1, 3] | None
+) -> tuple[Split, Split, tuple[str, ...]]:
+    """Returns the splits in a file of `np.savez`, and the class names.
+
+    Raises:
+        ValueError: Where the file is damaged, or its arrays do not belong together.
+        FileNotFoundError: Where there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"`source` must be an existing .npz file with x_train, y_train, x_test, y_test and class_names, as "
+            f"`np.savez` writes it. Received: source={str(path)!r}, which "
+            f"{'is not a file' if path.exists() else 'does not exist'}"
+        )
+    arrays = _arrays(path)
+    class_names = tuple(map(str, arrays["class_names"].reshape(-1)))
+    train, test = (
+        _checked(arrays[f"x_{split}"], arrays[f"y_{split}"], len(class_names), f"{split!r} of {str(path)!r}")
+        for split in ("train", "test")
+    )
+    train, test = (
+        split._replace(images=resized_pixels(split.images, image_size, resize, channels)) for split in (train, test)
+    )
+    return train, test, class_names
+
+
+def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """Returns the arrays of the file.
+
+    Raises:
+        ValueError: Where some are missing, or one cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            missing = NAMES - {name.removesuffix(".npy") for name in archive.namelist()}
+            arrays = {name: _array(archive, f"{name}.npy") for name in NAMES - missing}
+    except Exception as error:  # one wrong bit can end in errors of many kinds, in zipfile, zlib and NumPy
+        raise ValueError(
+            f"`source` must be a sound .npz file. Make or copy it anew. Received: source={str(path)!r} ({error})"
+        ) from error
+    if missing:
+        raise ValueError(f"`source` must hold {', '.join(sorted(missing))}. Received: source={str(path)!r}")
+    return arrays
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    with archive.open(name) as file:
+        array = np.lib.format.read_array(file, allow_pickle=False)
+        # The checksum is compared at the end of what is stored, which a wrong header does not reach.
+        if file.read(1):
+            raise ValueError(f"{name} holds more than its shape says")
+        return array
+
+
+def _checked(images: np.ndarray, labels: np.ndarray, classes: int, where: str) -> Split:
+    """Returns images and labels that belong together.
+
+    Raises:
+        ValueError: Where they do not.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4 or len(images) == 0:
+        raise ValueError(
+            "`source` must hold uint8 images of shape (n, height, width, channels). Received: "
+            f"{images.dtype} of shape {images.shape} in {where}"
+        )
+    if not np.issubdtype(labels.dtype, np.integer) or labels.size != len(images):
+        raise ValueError(
+            f"`source` must hold an integer label for each of its {len(images)} images. Received: "
+            f"{labels.dtype} of shape {labels.shape} in {where}"
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"`source` must hold labels from 0 to {classes - 1}, as it has {classes} class names. Received: labels "
+            f"from {labels.min()} to {labels.max()} in {where}"
+        )
+    return Split(images, labels.reshape(-1).astype(np.int64))
