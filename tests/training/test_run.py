@@ -42,6 +42,6 @@ def test_a_smoke_run_leaves_log_record_curves_and_weights(source, tmp_path):
 def test_smoke_takes_two_steps_of_any_recipe(path):
     recipe = load_recipe(path)
     short = smoke(recipe)
-    assert short.epochs == 2 and short.images == short.batch_size
+    assert short.epochs == (len(recipe.phases) or 2) and short.images == short.batch_size
     kept = {"entry", "learning_rate", "schedule", "weight_decay", "nesterov", "label_smoothing", "precision", "ema"}
     assert all(getattr(short, field) == getattr(recipe, field) for field in kept)
