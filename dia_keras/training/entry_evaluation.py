@@ -3,6 +3,7 @@
 import os
 
 from .. import zoo
+from ..data import Split
 from ..training import Evaluation, evaluate
 from .run import load_data
 
@@ -12,14 +13,16 @@ def evaluate_entry(
     weights: str | os.PathLike = "pretrained",
     source: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
+    images: int | None = None,
 ) -> Evaluation:
-    """Returns the accuracies of an entry on its whole test set.
+    """Returns the accuracies of an entry on its whole test set, or on the first images of it.
 
     Args:
         name: Name of the entry.
         weights: `"pretrained"` or the path of a `.weights.h5` file, for `dia_keras.zoo.load`.
         source: Where the data are: see `dia_keras.data.load`. Default: the entry's data set, from TFDS.
         data_dir: Folder of the TFDS data sets.
+        images: Number of test images; all by default.
 
     Raises:
         ValueError: If there is no such entry, weights do not fit it, or the data have other classes.
@@ -27,4 +30,5 @@ def evaluate_entry(
     """
     model = zoo.load(name, weights=weights)
     dataset = load_data(zoo.card(name), source, data_dir)
-    return evaluate(model, dataset.test, dataset.class_names)
+    test = Split(dataset.test.images[:images], dataset.test.labels[:images])
+    return evaluate(model, test, dataset.class_names)
