@@ -172,6 +172,8 @@ def main(
         table.add_row(each.name, *(f"{value:.{digits}f}" for value, digits in zip(row, (0, 0, 0, 3, 1), strict=True)))
     Console().print(table)
     run = describe_run()
+    if out:  # already here, since counting compiles every network once more
+        write_json(out, {"results": rows, "run": run})
     if cost:
         costs = {each.name: each.cost() for each in contenders if isinstance(each, Contender)}
         for found in rows:

@@ -1,7 +1,7 @@
 """Trains the entries of `zoo/queue.toml`, as many as fit into the minutes; called again, goes on. See `zoo/GPU.md`.
 
-    KERAS_BACKEND=jax python zoo/campaign.py --minutes 9.5 --all-minutes 25 --data /tmp/gpu/data \\
-        --work /tmp/gpu/work --out $OUT
+    KERAS_BACKEND=jax python zoo/campaign.py --minutes 9.5 --all-minutes 25 --data ~/gpu/data \\
+        --work ~/gpu/work --out $OUT
 
 Every row is trained and measured by a process of its own, `zoo/tools/campaign_row.py`, so that no row can harm another:
 its error goes to `errors.txt`, and the next row is taken. What is complete is put into the output folder as
@@ -112,11 +112,15 @@ class Campaign:
         elif (run / "left.txt").exists():
             self.state["tries"][name] = 0, progress
             self.note(name, (run / "left.txt").read_text())
+        elif not is_complete(run):
+            self.note(name, "goes on in the next call")
+            self.end = time.time()  # the time of all calls belongs to this row first
 
     def seconds_to_fit(self) -> float:
         """Returns the seconds that a training begun now may take, over all calls."""
-        left = max(self.end, self.end_of_all) - time.time()
-        further = max(0, math.ceil((left - (self.end - time.time())) / self.call_seconds))
+        later = max(0.0, self.end_of_all - self.end)
+        left = self.end - time.time() + later
+        further = math.ceil(round(later / self.call_seconds, 2))
         return left - MEASURE - (1 + further) * START
 
     def run_row(self, arguments: list[str], seconds: float) -> tuple[int | None, str]:

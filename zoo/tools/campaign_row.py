@@ -70,9 +70,12 @@ def main(name, path, run, data, seconds: float, fit_seconds: float, least_epochs
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     end = time.monotonic() + seconds
     keep_compiled_programs()
-    source = data / f"{zoo.card(name).dataset.name}.npz" if data else None
     whole = load_recipe(path, entry=name)
     run.mkdir(parents=True, exist_ok=True)
+    source = data / f"{zoo.card(name).dataset.name}.npz" if data else None
+    if source and not source.exists():
+        write_text(run / "left.txt", f"for a later call: {source.name} is not there yet")
+        return
     final = run / "final.weights.h5"
     recipe = chosen(rehearsed(whole) if rehearsal else whole, run, source, fit_seconds, least_epochs)
     if recipe is None:

@@ -1,9 +1,9 @@
 """Unpacks a folder of `make gpu-pack` on the GPU machine: wheels are installed, data are put together.
 
-    python3 zoo/tools/gpu_unpack.py .gpu/1 --to /tmp/gpu && export PYTHONPATH=/tmp/gpu/site:$PWD
+    python3 zoo/tools/gpu_unpack.py .gpu/1 --to ~/gpu && export PYTHONPATH=~/gpu/site:$PWD
 
-Called with every folder, in any order and again if need be. `/tmp/gpu/site` gets the packages that the machine lacks,
-`/tmp/gpu/data` each data set whose parts are all there. Needs NumPy and Pillow, and no network.
+Called with every folder, in any order and again if need be. `~/gpu/site` gets the packages that the machine lacks,
+`~/gpu/data` each data set whose parts are all there. Needs NumPy and Pillow, and no network.
 """
 
 import argparse
