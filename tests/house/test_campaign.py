@@ -197,7 +197,7 @@ def data(tmp_path_factory):
 
 
 def test_a_killed_rehearsal_goes_on_and_is_collected(data, tmp_path, load_script):
-    """The real thing: an entry is killed in its training, resumed, and measured here; others have no data or do not exist."""
+    """The real thing: an entry is killed in its training and resumed; others have no data or do not exist."""
     queue = tmp_path / "queue.toml"
     names = ("resnet20_cifar10", "resnet20_cifar100", "no_such_entry")
     rows = [{"entry": name, "recipe": "one_cycle_gpu"} for name in names]
