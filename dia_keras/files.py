@@ -1,35 +1,49 @@
 """Files are written beside their place, and moved there once they are known to be right."""
 
+import contextlib
+import ctypes
 import json
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
 def staged(path: Path) -> Iterator[Path]:
     """Gives a path to write a file or folder to, and moves it to `path` if the block ends without an error.
 
-    The path given is in a new folder beside `path`, which is removed with all that is left in it. A file replaces a
-    file at `path`, and a folder replaces a file or a folder with all that is in it.
+    The path given is in a new folder beside `path`, which is removed with all that is left in it. If the process is
+    killed, the next call for `path` removes it. A file replaces a file at `path`, and a folder replaces a file or a
+    folder with all that is in it, on Linux in one step.
 
     Raises:
         ValueError: Where the folder of `path` does not exist or may not be written to, or where a file would replace a
             folder.
     """
+    _remove_leftovers(path)
     try:
         folder = tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
         raise ValueError(
             f"`path` must be in an existing folder that may be written to ({error.strerror}). Received: path='{path}'"
         ) from error
-    with folder as name:
-        new, old = Path(name, path.name), Path(name, "replaced")
+    with folder as name, _marked_as_in_use(_lock_of(Path(name), path)):
+        new, old = Path(name, path.name), _replaced_in(Path(name), path)
         yield new
         if path.is_dir():
             if not new.is_dir():
                 raise ValueError(f"`path` must not be a folder, where a file is to be. Received: path='{path}'")
+            if _exchanged(new, path):
+                return
             path.rename(old)  # a folder cannot replace one that is not empty
         try:
             new.replace(path)
@@ -37,6 +51,56 @@ def staged(path: Path) -> Iterator[Path]:
             if old.exists():
                 old.rename(path)
             raise
+
+
+def _lock_of(folder: Path, path: Path) -> Path:
+    return folder / f"{path.name}.lock"
+
+
+def _replaced_in(folder: Path, path: Path) -> Path:
+    return folder / f"{path.name}.replaced"
+
+
+@contextmanager
+def _marked_as_in_use(lock: Path) -> Iterator[None]:
+    """Holds a lock that ends with the process. The file has its name only once it is locked."""
+    unnamed = lock.with_suffix(".new")
+    with unnamed.open("w") as file:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            unnamed.rename(lock)
+        yield
+
+
+def _is_free(file: IO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Removes the folders beside `path` of processes that were killed, and puts back what one had moved away."""
+    with contextlib.suppress(OSError):  # another process may remove them at the same time
+        for folder in [each for each in path.parent.iterdir() if each.name.startswith(f".{path.name}.")]:
+            if not _lock_of(folder, path).is_file():
+                continue
+            with _lock_of(folder, path).open() as file:
+                if _is_free(file):
+                    if not path.exists() and _replaced_in(folder, path).exists():
+                        _replaced_in(folder, path).rename(path)
+                    shutil.rmtree(folder)
+
+
+def _exchanged(new: Path, path: Path) -> bool:
+    """Exchanges two paths in one step. Returns whether the system can."""
+    at_current, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):  # not Linux, or an old one
+        return False
+    return rename(at_current, os.fsencode(new), at_current, os.fsencode(path), exchange) == 0
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,7 +5,7 @@
 Any Keras layer from features to features of the same shape will do. It is given to a backbone as an object, of which
 every stage, or every block, gets a copy; or as a function of the channel count, where its settings depend on that. A
 module that must keep something to each of the blocks that share it, as SRM keeps its batch norm, defines `for_block`:
-see `dia_keras/units/srm.py`.
+see `dia_keras/units/modules/srm.py`.
 """
 
 import keras

@@ -1,19 +1,18 @@
 """Residual blocks, after-activation and pre-activation.
 
 A block takes `(x, states)` and returns `(x, states)`: features, and the state that the stage's attention
-carries. `branch` functions end just before the attention.
+carries. `branch` functions end just before the attention, which is such a function itself.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
-from ..units import RecurrentAttention
-from .attention import recalibrate
 from .layers import channel_axis, conv, norm, relu
 
 Branch = Callable[..., Any]
+Projection = Literal["raw", "activated"]
 
 
 def basic_branch(x, filters: int, stride: int, name: str, normalize: bool = True):
@@ -49,7 +48,7 @@ def post_activation_block(
         shortcut = conv(x, filters, 1, stride, name=f"{name}_shortcut_conv")
         shortcut = norm(shortcut, name=f"{name}_shortcut_bn")
     x = branch(x, filters, stride, name)
-    x, states = recalibrate(attention, x, states)
+    x, states = attention(x, states)
     if skip:
         x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
     return relu(x, name=output_name), states
@@ -84,18 +83,17 @@ def pre_activation_block(
     *,
     branch: Branch,
     skip: bool = True,
+    projection: Projection = "activated",
 ):
-    """shortcut + attention(branch(ReLU(BN(x)))); a projected shortcut starts from the activated features too.
+    """shortcut + attention(branch(ReLU(BN(x)))); the shortcut is projected where shapes differ.
 
-    Recurrent attention sees normalised features: it gets a batch norm more, as in the authors' code.
+    A `"raw"` projection starts from x, an `"activated"` one from ReLU(BN(x)), as the branch does.
     """
     activated = relu(norm(x, name=f"{name}_bn1"), name=f"{name}_relu1")
     shortcut = x
     if skip and (stride > 1 or x.shape[channel_axis()] != filters):
-        shortcut = conv(activated, filters, 1, stride, name=f"{name}_shortcut_conv")
+        shortcut = conv(x if projection == "raw" else activated, filters, 1, stride, name=f"{name}_shortcut_conv")
     x = branch(activated, filters, stride, name)
-    if isinstance(attention, RecurrentAttention):
-        x = norm(x, name=f"{name}_attention_bn")
-    x, states = recalibrate(attention, x, states)
+    x, states = attention(x, states)
     x = keras.layers.Add(name=output_name)([shortcut, x]) if skip else keras.layers.Identity(name=output_name)(x)
     return x, states

@@ -2,7 +2,7 @@
 
 import keras
 
-from ..units.image_axes import image_axes
+from ..units.attention_module import image_axes
 from ..units.initializers import conv_kernel
 from .grouped_conv import GroupedConv2D
 
@@ -32,7 +32,7 @@ def conv(x, filters: int, kernel_size: int, stride: int = 1, groups: int = 1, *,
 
 
 def norm(x, *, name: str):
-    """Batch normalisation, epsilon 1e-5, momentum 0.9."""
+    """Batch normalization, epsilon 1e-5, momentum 0.9. Its moving variance is Keras', which is biased."""
     return keras.layers.BatchNormalization(channel_axis(), momentum=0.9, epsilon=1e-5, name=name)(x)
 
 

@@ -1,14 +1,18 @@
 """Stem, stages, head: what all backbones share, and the loop that carries the state through a stage."""
 
-import operator
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypedDict
 
 import keras
 
+from ..arguments import positive_integer
 from ..units.initializers import linear_bias, linear_kernel
 from .attention import Attention
 from .layers import channel_axis, conv, norm, relu
+
+# The authors' WRN and ResNeXt start the biases of all linear maps at zero.
+ZERO_BIAS: dict[str, Any] = {"bias_initializer": "zeros"}
+ZERO_BIAS_CELLS = {name: ZERO_BIAS for name in ("dia_lstm", "dia_lstm_light", "lstm")}
 
 
 class Stage(NamedTuple):
@@ -35,15 +39,24 @@ class NetworkOptions(TypedDict, total=False):
     name: str | None
 
 
-def positive_classes(num_classes) -> int:
+def check_classes(num_classes, activation) -> int:
     """Returns the number of classes as a Python integer.
 
+    Args:
+        num_classes: Number of classes.
+        activation: Activation of the classifier.
+
     Raises:
-        ValueError: Where it is none, or not positive.
+        ValueError: If the number is no positive integer, or is one where the activation is softmax.
     """
-    if isinstance(num_classes, bool) or not hasattr(num_classes, "__index__") or num_classes < 1:
-        raise ValueError(f"`num_classes` must be a positive integer. Received: num_classes={num_classes!r}")
-    return operator.index(num_classes)
+    num_classes = positive_integer("num_classes", num_classes)
+    if num_classes == 1 and keras.activations.get(activation) is keras.activations.softmax:
+        raise ValueError(
+            "`num_classes` must be at least 2 with a softmax, which makes of one class always 1: for two classes by "
+            "one number, pass `classifier_activation='sigmoid'`, or None for logits. "
+            f"Received: num_classes=1, classifier_activation={activation!r}"
+        )
+    return num_classes
 
 
 def network(
@@ -54,6 +67,7 @@ def network(
     pre_activation: bool = False,
     settings: dict[str, dict[str, Any]],
     total_stride: int,
+    norm_before_cells: bool = False,
     classifier_initializers: dict[str, Any] | None = None,
     attention: Any = None,
     attention_config: dict[str, Any] | None = None,
@@ -75,17 +89,18 @@ def network(
         block: Function like `blocks.post_activation_block`.
         pre_activation: Whether the blocks are of pre-activation form; a last BN-ReLU then ends the stages.
         settings: The backbone's own settings of named attentions.
+        norm_before_cells: Whether every block has a batch norm before an attention with a state.
         classifier_initializers: The backbone's own `kernel_initializer` and `bias_initializer` of the dense layer.
         total_stride: Product of all strides, the least height and width of an image.
         attention: `None`; or a name in `ATTENTIONS`; or a function of the channel count that returns an RNN cell or a
-            layer on feature maps; or a layer on feature maps.
+            layer on feature maps; or the class of either; or a layer on feature maps.
         attention_config: Keywords for the attention, e.g. `{"reduction": 16}` or `{"cells": 3}`.
         shared: Whether the blocks of a stage share one attention. By default RNN cells are shared and
             layers without a state are not. What blocks must not share, an `AttentionModule` gives to each of them in
             `for_block`.
         attention_stages: Numbers of the stages with attention, counted from 1 (Table 13). Default: all.
         input_shape: Shape of an image, without the batch; height and width may be `None`.
-        num_classes: Number of classes.
+        num_classes: Number of classes; at least 2 with a softmax.
         include_top: Whether to end in pooling and a dense layer.
         pooling: `"avg"` or `"max"` pools the features where `include_top` is `False`.
         classifier_activation: Activation of the dense layer; `None` for logits.
@@ -103,11 +118,13 @@ def network(
         input_shape = (None, None, 3) if axis == -1 else (3, None, None)
     _check_input_shape(input_shape, axis, total_stride)
     if include_top:
-        num_classes = positive_classes(num_classes)
+        num_classes = check_classes(num_classes, classifier_activation)
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
     own = settings.get(attention, {}) if isinstance(attention, str) else {}
-    layers = Attention(attention, {**own, **(attention_config or {})}, shared, attention_stages, len(stages))
+    layers = Attention(
+        attention, attention_config, own, shared, attention_stages, len(stages), norm_before_cells=norm_before_cells
+    )
 
     inputs = keras.Input(input_shape, name="images")
     x = inputs if preprocessing is None else preprocessing(inputs)

@@ -5,7 +5,9 @@ from typing import Literal, Unpack
 
 import keras
 
+from ..arguments import boolean
 from .blocks import (
+    Projection,
     basic_branch,
     bottleneck_branch,
     post_activation_block,
@@ -60,16 +62,26 @@ def resnet(
 
 
 def preresnet(
-    depth: int, block: BlockName = "bottleneck", *, skip: bool = True, **options: Unpack[NetworkOptions]
+    depth: int,
+    block: BlockName = "bottleneck",
+    *,
+    skip: bool = True,
+    projection: Projection = "raw",
+    norm_before_cells: bool = True,
+    **options: Unpack[NetworkOptions],
 ) -> keras.Model:
     """ResNet with pre-activation (He et al., https://arxiv.org/abs/1603.05027), three stages.
 
-    Recurrent attention gets one batch norm more, after the branch's last convolution, as in the authors' code.
+    By default it is the network of the authors' code. The one of pytorchcv, whose weights have the same shapes, has
+    `projection="activated", norm_before_cells=False`.
 
     Args:
         depth: 9 n + 2 with bottleneck blocks, 6 n + 2 with basic blocks.
         block: `"bottleneck"` or `"basic"`.
         skip: Whether blocks have skip connections.
+        projection: Whether the projected shortcuts start from a block's input, `"raw"`, or from what its first batch
+            norm and ReLU make of it, `"activated"`.
+        norm_before_cells: Whether recurrent attention gets one batch norm more, after the branch's last convolution.
         **options: Attention, input and head: see `dia_keras.backbones.network.network`.
 
     Returns:
@@ -78,13 +90,16 @@ def preresnet(
     Raises:
         ValueError: On an argument out of range.
     """
+    if projection not in ("raw", "activated"):
+        raise ValueError(f"`projection` must be 'raw' or 'activated'. Received: projection={projection!r}")
     stages, widths = _stages(depth, block)
     branch = pre_bottleneck_branch if block == "bottleneck" else pre_basic_branch
     return network(
         stem=small_stem(widths, pre_activation=True),
         stages=stages,
-        block=partial(pre_activation_block, branch=branch, skip=skip),
+        block=partial(pre_activation_block, branch=branch, skip=skip, projection=projection),
         pre_activation=True,
+        norm_before_cells=boolean("norm_before_cells", norm_before_cells),
         settings={"se": {"ratio": 16}},
         total_stride=4,
         **options,

@@ -5,8 +5,10 @@ from typing import Unpack
 
 import keras
 
+from ..arguments import positive_integer
+from ..units.initializers import he_linear_kernel
 from .blocks import bottleneck_branch, post_activation_block
-from .network import NetworkOptions, Stage, blocks_per_stage, network, small_stem
+from .network import ZERO_BIAS, ZERO_BIAS_CELLS, NetworkOptions, Stage, blocks_per_stage, network, small_stem
 
 
 def resnext(
@@ -26,9 +28,8 @@ def resnext(
     Raises:
         ValueError: On an argument out of range.
     """
-    for argument, value in (("cardinality", cardinality), ("group_width", group_width)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"`{argument}` must be a positive integer. Received: {argument}={value!r}")
+    cardinality = positive_integer("cardinality", cardinality)
+    group_width = positive_integer("group_width", group_width)
     n = blocks_per_stage(depth, 9, 2)
     branch = partial(bottleneck_branch, width=cardinality * group_width / 128, groups=cardinality)
     return network(
@@ -36,15 +37,13 @@ def resnext(
         stages=[Stage(128, 1, n), Stage(256, 2, n), Stage(512, 2, n)],
         block=partial(post_activation_block, branch=branch),
         settings={
+            **ZERO_BIAS_CELLS,
             "se": {"ratio": 4, "use_bias": False},
             "cbam": {"use_bias": False},
             "spa": {"ratio": 4},
-            "sem": {"ratio": 4},
+            "sem": {"ratio": 4, **ZERO_BIAS},
         },
-        # The authors' ResNeXt starts its classifier at He's normal values.
-        classifier_initializers={
-            "kernel_initializer": keras.initializers.VarianceScaling(2, "fan_in", "untruncated_normal")
-        },
+        classifier_initializers={"kernel_initializer": he_linear_kernel(), **ZERO_BIAS},
         total_stride=4,
         **options,
     )

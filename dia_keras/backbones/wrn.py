@@ -1,15 +1,13 @@
 """Wide ResNet for CIFAR."""
 
 from functools import partial
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 
+from ..arguments import positive_integer
 from .blocks import pre_activation_block, pre_basic_branch
-from .network import NetworkOptions, Stage, blocks_per_stage, network, small_stem
-
-# The authors' WRN starts the biases of all linear maps at zero.
-ZERO_BIAS: dict[str, Any] = {"bias_initializer": "zeros"}
+from .network import ZERO_BIAS, ZERO_BIAS_CELLS, NetworkOptions, Stage, blocks_per_stage, network, small_stem
 
 
 def wrn(depth: int = 52, widen: int = 4, *, dropout: float = 0.3, **options: Unpack[NetworkOptions]) -> keras.Model:
@@ -29,8 +27,7 @@ def wrn(depth: int = 52, widen: int = 4, *, dropout: float = 0.3, **options: Unp
     Raises:
         ValueError: On an argument out of range.
     """
-    if not isinstance(widen, int) or widen < 1:
-        raise ValueError(f"`widen` must be a positive integer. Received: widen={widen!r}")
+    widen = positive_integer("widen", widen)
     if not 0 <= dropout < 1:
         raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout!r}")
     n = blocks_per_stage(depth, 6, 4)
@@ -39,9 +36,11 @@ def wrn(depth: int = 52, widen: int = 4, *, dropout: float = 0.3, **options: Unp
         stages=[Stage(16 * widen, 1, n), Stage(32 * widen, 2, n), Stage(64 * widen, 2, n)],
         block=partial(pre_activation_block, branch=partial(pre_basic_branch, dropout=dropout)),
         pre_activation=True,
+        norm_before_cells=True,
         settings={
-            **{name: ZERO_BIAS for name in ("dia_lstm", "dia_lstm_light", "lstm")},
-            **{name: {"ratio": 4, **ZERO_BIAS} for name in ("se", "sem")},
+            **ZERO_BIAS_CELLS,
+            "se": {"ratio": 4, **ZERO_BIAS},
+            "sem": {"ratio": 4, **ZERO_BIAS},
             "cbam": {"use_bias": False},
         },
         classifier_initializers=ZERO_BIAS,

@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from .. import zoo
-from ..export.fused_cells import FusedLSTMCell
-from ..units.two_state_cell import TwoStateCell
+from ..inference.fused_cells import FusedLSTMCell
+from ..units.cells.lstm_base import TwoStateCell
 from ..zoo.loading import BACKBONES, preprocessing
 
 ATTENTION_ARGUMENTS = ("attention", "attention_config", "attention_stages", "shared")

@@ -77,7 +77,7 @@ def _list_attentions(pattern: str, as_json: bool) -> None:
     names = fnmatch.filter(ATTENTIONS, _wildcards(pattern))
     if not names:
         raise click.ClickException(f"No attention matches {pattern!r}.")
-    found = {name: (ATTENTIONS[name].title, ATTENTIONS[name].parameters, ATTENTIONS[name].paper) for name in names}
+    found = {name: (ATTENTIONS[name].title, ATTENTIONS[name].formula, ATTENTIONS[name].paper) for name in names}
     if as_json:
         print_json(
             [dict(zip(("attention", "name", "parameters", "paper"), (k, *v), strict=True)) for k, v in found.items()]

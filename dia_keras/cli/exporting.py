@@ -47,33 +47,29 @@ def export(
 
     The file is run and compared with the model first. What was found is shown, and written to PATH.report.json.
     """
-    from .. import export as exporters
     from .. import zoo
-    from ..export.arguments import CALIBRATED
+    from ..export.exporter import export_model
+    from ..export.formats import FORMATS, format_of
     from ..export.report import table
     from ..training.run import load_data
 
-    formats: dict[str, Any] = {
-        ".tflite": exporters.to_tflite,
-        ".onnx": exporters.to_onnx,
-        "": exporters.to_saved_model,
-    }
-    if path.suffix not in formats:
-        raise ValueError(f"`path` must end in .tflite or .onnx, or have no ending. Received: path={str(path)!r}")
-    if quantize and not (path.suffix == ".tflite" or (path.suffix == ".onnx" and quantize == "int8")):
+    format = format_of(path)
+    if quantize not in format.quantizations:
         raise ValueError(f"`--quantize {quantize}` is not for such files. Received: path={str(path)!r}")
-    if input_dtype and not path.suffix:
-        raise ValueError(f"`--input-dtype` is for .tflite and .onnx files. Received: path={str(path)!r}")
+    if input_dtype and format.takes_any_dtype:
+        suffixes = " and ".join(each.suffix for each in FORMATS.values() if not each.takes_any_dtype)
+        raise ValueError(f"`--input-dtype` is for {suffixes} files. Received: path={str(path)!r}")
+    is_calibrated = format.quantizations[quantize].calibrated
     options: dict[str, Any] = {"quantize": quantize, "input_dtype": input_dtype}
     options = {key: value for key, value in options.items() if value}
     card = zoo.card(name)
-    if on_test_set or quantize in CALIBRATED:
+    if on_test_set or is_calibrated:
         dataset = load_data(card, source, data_dir)
-        if quantize in CALIBRATED:
+        if is_calibrated:
             options["representative"] = _some_of(dataset.train.images)
         if on_test_set:
             options["test"] = (dataset.test.images, dataset.test.labels)
-    report = formats[path.suffix](zoo.load(name, weights=weights), path, labels=card.labels, **options)
+    report = export_model(format, zoo.load(name, weights=weights), path, labels=card.labels, **options)
     report.save(f"{path}.report.json")
     console.print(table([report], title=escape(f"{name}: {path}")))
 

@@ -1,8 +1,11 @@
-"""Exports: SavedModel, TFLite and ONNX files, each run and held against the Keras model before it is put in place."""
+"""Exports: SavedModel, TFLite and ONNX files, each run and compared with the Keras model before it is put in place.
 
-from .api import to_onnx as to_onnx
-from .api import to_saved_model as to_saved_model
-from .api import to_tflite as to_tflite
+`exporter` has the steps that all formats share. Each format has a folder of its own; `formats` lists them.
+"""
+
+from ..inference import optimize as optimize
 from .errors import ExportMismatchError as ExportMismatchError
-from .inference import optimize as optimize
+from .onnx.api import to_onnx as to_onnx
 from .report import ExportReport as ExportReport
+from .saved_model.api import to_saved_model as to_saved_model
+from .tflite.api import to_tflite as to_tflite

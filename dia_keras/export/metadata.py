@@ -1,4 +1,4 @@
-"""What an exported file says of itself."""
+"""What an exported file says about itself."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .inference import as_functional, is_functional
+from ..inference.copies import as_functional, is_functional
 
 #: What the file takes, by whether it takes pixel values.
 TAKES = {True: "values from 0 to 255", False: "images as the model does"}
@@ -15,7 +15,7 @@ TAKES = {True: "values from 0 to 255", False: "images as the model does"}
 def describe(
     model: keras.Model, input_dtype: str, labels: Sequence[str] | None, of_pixels: bool = True
 ) -> dict[str, Any]:
-    """Returns what a user of the file must know, fit for JSON.
+    """Returns what a user of the file must know, as values for JSON.
 
     Args:
         model: The model that is exported.
@@ -38,7 +38,7 @@ def describe(
 
 
 def _normalization(model) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns mean and standard deviation by which the model normalises its images, `None` if it does otherwise."""
+    """Returns mean and standard deviation by which the model normalizes its images, `None` where it does not."""
     scale, offset = np.ones(()), np.zeros(())
     for layer in _readers_of_images(model):
         if isinstance(layer, keras.layers.Rescaling):

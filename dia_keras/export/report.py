@@ -1,4 +1,4 @@
-"""What an export tells about itself."""
+"""The report of an export."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -16,17 +16,19 @@ class ExportReport:
 
     Attributes:
         path: The file; the folder of a SavedModel.
-        format: `"saved_model"`, `"tflite"` or `"onnx"`.
-        quantize: How it was quantised, or `None`.
+        format: Name of the format, such as `"tflite"`.
+        quantize: Its quantization, or `None`.
         size_bytes: Size of the file, or of all files of the folder.
-        seconds: Time of the export: conversion, and predictions of both model and file on the images compared.
+        seconds: Time of the export: conversion, and predictions of model and file on the images compared.
         conversion_seconds: Time of the conversion alone.
-        max_difference: Largest difference from the model's predictions, see `parity.largest_difference`.
+        max_difference: Largest difference from the model's predictions, see `comparison.largest_difference`.
         images: Number of images compared.
         ops: Number of the file's ops by type, most frequent first.
         partitions: Number of partitions into which XNNPACK, LiteRT's CPU delegate, puts the ops of a TFLite file.
-        top1: Fraction of the test images, if given, whose best class is right by the file.
-        model_top1: The same by the model, in float32.
+        agreement: Fraction of the images, with representative ones where ranges were measured, that file and model
+            put into the same class. `None` for models without classes.
+        top1: Fraction of the test images, if there are any, that the file classifies correctly.
+        model_top1: The same for the model, in float32.
     """
 
     path: Path
@@ -39,12 +41,13 @@ class ExportReport:
     images: int
     ops: dict[str, int]
     partitions: int | None = None
+    agreement: float | None = None
     top1: float | None = None
     model_top1: float | None = None
 
     @property
     def variant(self) -> str:
-        """Returns the format, and how it is quantised, if it is."""
+        """Returns the format and, if there is one, the quantization."""
         return f"{self.format}, {self.quantize}" if self.quantize else self.format
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,6 +64,8 @@ def table(reports: Iterable[ExportReport], title: str | None = None) -> Table:
     reports = list(reports)
     columns = ["format", "MB", "seconds", "converting", "ops", "partitions", "difference to Keras"]
     measured = any(report.top1 is not None for report in reports)
+    if quantized := any(report.quantize and report.agreement is not None for report in reports):
+        columns.append("same top-1 (%)")
     shown = Table(*columns, *(["top-1 (%)", "Keras' (%)"] if measured else []), title=title)
     for report in reports:
         shown.add_row(
@@ -71,6 +76,11 @@ def table(reports: Iterable[ExportReport], title: str | None = None) -> Table:
             str(sum(report.ops.values())),
             "" if report.partitions is None else str(report.partitions),
             f"{report.max_difference:.1e}",
-            *("" if value is None else f"{100 * value:.2f}" for value in (report.top1, report.model_top1) if measured),
+            *([_percent(report.agreement)] if quantized else []),
+            *([_percent(report.top1), _percent(report.model_top1)] if measured else []),
         )
     return shown
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.2f}"

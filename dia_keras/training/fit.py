@@ -1,6 +1,7 @@
 """Training by `model.fit`, from a recipe and arrays to weights, resumable to the bit."""
 
 import csv
+import functools
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import keras
 from ..data import Split
 from ..files import staged
 from .augment import batches
+from .averaging import AveragedWeights, first_images, measure_statistics
 from .budget import WallClockBudget
 from .checkpoint import Checkpoint, epochs_done, resume
 from .fused_norm import fused_batch_norms
@@ -71,13 +73,14 @@ def fit(
     for part in parts_to_go(recipe, directory):
         trained = enter(part, build, lambda each: compile_for(each, recipe, steps, run_eagerly), recipe, directory)
         done = resume(trained, directory)
-        if done >= part.end:
-            # Puts the averaged weights in place, as the end of `model.fit` does.
-            trained.optimizer.finalize_variable_values(trained.trainable_variables)
-            continue
         size = part.phase.image_size
         images, labels = scaled_down(train, size)
         scaled = scaled_padding(recipe, train.images.shape[1], size)
+        first_batches = functools.partial(batches, images, labels, num_classes, scaled)
+        if done >= part.end:
+            # Puts the averaged weights in place, as the end of `model.fit` does.
+            trained.optimizer.finalize_variable_values(trained.trainable_variables)
+            break
         data = batches(images, labels, num_classes, scaled, done)
         with fused_batch_norms(trained, *teachers), compiled_step(trained, recipe.epochs * steps):
             trained.fit(
@@ -92,11 +95,14 @@ def fit(
                     keras.callbacks.CSVLogger(log, append=done > 0),
                     Checkpoint(directory, recipe.seed),
                     budget,
+                    *([AveragedWeights(first_batches)] if recipe.ema is not None else []),
                     *callbacks,
                 ],
             )
         if budget.stopped:
             return None
+    if recipe.ema is not None:
+        measure_statistics(trained, first_images(first_batches()))
     return trained
 
 

@@ -204,13 +204,14 @@ def check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
 
 
 class _RunRecord(keras.callbacks.Callback):
-    """Writes after every epoch on what the run runs, and the minutes of all its parts."""
+    """Writes after every epoch what the run runs on, and the minutes that it took, by the clock and of processors."""
 
     def __init__(self, path: pathlib.Path, started: float):
         super().__init__()
         self.path, self.started = path, started
-        self.earlier = json.loads(path.read_text())["minutes"] if path.exists() else 0.0
+        self.earlier = json.loads(path.read_text()) if path.exists() else {}
 
     def on_epoch_end(self, epoch, logs=None):
-        minutes = self.earlier + (time.monotonic() - self.started) / 60
-        write_json(self.path, {**describe_run(), "minutes": round(minutes, 2)})
+        spent = {"minutes": time.monotonic() - self.started, "processor_minutes": time.process_time()}
+        minutes = {name: round(self.earlier.get(name, 0.0) + seconds / 60, 2) for name, seconds in spent.items()}
+        write_json(self.path, {**describe_run(), **minutes})

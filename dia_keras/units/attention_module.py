@@ -1,11 +1,72 @@
-"""What the modules without a state have in common."""
+"""What layers on feature maps have in common, and what the modules without a state have."""
 
 from collections.abc import Callable
 
-from .feature_layer import FeatureLayer
+import keras
+from keras import ops
+
+from .unit import Unit
 
 
-class AttentionModule(FeatureLayer):
+def image_axes(data_format: str | None = None) -> tuple[str, int, tuple[int, int]]:
+    """Returns the data format (Keras' own for `None`), the axis of the channels and the two spatial axes."""
+    data_format = data_format or keras.config.image_data_format()
+    if data_format == "channels_last":
+        return data_format, -1, (1, 2)
+    if data_format == "channels_first":
+        return data_format, 1, (2, 3)
+    raise ValueError(
+        f"`data_format` must be 'channels_last' or 'channels_first'. Received: data_format={data_format!r}"
+    )
+
+
+class FeatureLayer(keras.layers.Layer):
+    """A layer that takes features, `(batch, height, width, N)`, or `(batch, N, height, width)` if channels first.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`; the default is Keras' image data format.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.data_format, self.channel_axis, self.spatial_axes = image_axes(data_format)
+
+    def pool(self, inputs):
+        """Returns the global average pooling, `(batch, N)`."""
+        return ops.mean(inputs, axis=self.spatial_axes)
+
+    def over_space(self, values):
+        """Returns values of shape `(batch, N)` as they broadcast to the features."""
+        return ops.expand_dims(values, self.spatial_axes)
+
+    def bessel(self, inputs):
+        """Returns n / (n - 1) for features of n pixels: a mean of squared deviations times that is unbiased."""
+        height, width = (ops.shape(inputs)[axis] for axis in self.spatial_axes)
+        pixels = height * width
+        if isinstance(pixels, int):
+            return pixels / max(pixels - 1, 1)
+        pixels = ops.cast(pixels, "float32")
+        return pixels / ops.maximum(pixels - 1, 1)
+
+    def get_config(self):
+        return {**super().get_config(), "data_format": self.data_format}
+
+    # `quantize` gives inner dense layers other weights, which a saved model must build before it loads them.
+
+    def get_build_config(self):
+        inner = self._flatten_layers(include_self=False)
+        quantized = {layer.name: layer.dtype_policy.name for layer in inner if layer.quantization_mode}
+        return {**(super().get_build_config() or {}), **({"quantized": quantized} if quantized else {})}
+
+    def build_from_config(self, config):
+        super().build_from_config(config)
+        for layer in self._flatten_layers(include_self=False):
+            if policy := config.get("quantized", {}).get(layer.name):
+                layer.dtype_policy = policy
+
+
+class AttentionModule(Unit, FeatureLayer):
     """A layer that recalibrates features by an attention map of them: x' = x * attention(x).
 
     Subclasses define `attention`, or `call` where the map is not one product. Called by one block, a module is the
@@ -21,6 +82,11 @@ class AttentionModule(FeatureLayer):
     Returns:
         The recalibrated features, of the shape of `inputs`.
     """
+
+    @classmethod
+    def for_channels(cls, channels: int, **settings):
+        """Returns a module, which finds the number of channels itself when it is built."""
+        return cls(**settings)
 
     def attention(self, inputs):
         """Returns the attention map, which broadcasts to the shape of `inputs`."""

@@ -5,7 +5,7 @@ import inspect
 import keras
 from keras import ops, tree
 
-from .feature_layer import FeatureLayer
+from .attention_module import FeatureLayer
 
 
 @keras.saving.register_keras_serializable(package="dia_keras")
@@ -41,6 +41,8 @@ class RecurrentAttention(FeatureLayer):
     >>> x, states = unit(x)
     >>> x, states = unit(keras.layers.Conv2D(64, 3, padding="same")(x), states)
     """
+
+    carries_state = True
 
     def __init__(self, cell: keras.layers.Layer, data_format: str | None = None, **kwargs):
         super().__init__(data_format, **kwargs)

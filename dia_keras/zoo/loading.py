@@ -10,7 +10,8 @@ import keras
 
 from .. import backbones
 from ..backbones.layers import channel_axis
-from ..backbones.network import positive_classes
+from ..backbones.network import check_classes
+from ..units.initializers import without_initial_values
 from .cards import Card, Dataset, card, list_models
 from .lookup import find_weights
 from .weights_file import SUFFIX, load_weights, shapes
@@ -73,7 +74,9 @@ def load(
     """
     entry = card(name)
     own_classes = len(entry.labels)
-    num_classes = own_classes if num_classes is None else positive_classes(num_classes)
+    if num_classes is None:
+        num_classes = own_classes
+    num_classes = check_classes(num_classes, classifier_activation if include_top else None)
     input_shape = _input_shape(entry.dataset) if input_shape is None else input_shape
 
     def network(num_classes, include_top=True):
@@ -85,10 +88,12 @@ def load(
     classes_in_file = _classes(path)
     if classes_in_file is None or (include_top and classes_in_file != own_classes):
         # A file without the entry's own classifier must fit the network that is asked for.
-        model = network(num_classes, include_top)
+        with without_initial_values():
+            model = network(num_classes, include_top)
         load_weights(model, path)
         return model
-    model = network(classes_in_file)
+    with without_initial_values():
+        model = network(classes_in_file)
     load_weights(model, path)
     if not include_top:
         return keras.Model(model.input, model.get_layer("pool").input, name=name)
@@ -129,7 +134,8 @@ def build(name: str, input_shape: Sequence[int | None], **changes) -> keras.Mode
 
 
 def _build(entry: Card, input_shape, num_classes, include_top, classifier_activation, **changes) -> keras.Model:
-    if isinstance(input_shape, (tuple, list)) and len(input_shape) == 3 and input_shape[channel_axis()] != 3:
+    channels = -1 if channel_axis() == -1 else 0  # of a shape without the batch
+    if isinstance(input_shape, (tuple, list)) and len(input_shape) == 3 and input_shape[channels] != 3:
         raise ValueError(f"`input_shape` must have 3 channels, for RGB images. Received: input_shape={input_shape!r}")
     return BACKBONES[entry.architecture.backbone](
         **{**entry.architecture.arguments, **changes},

@@ -167,12 +167,13 @@ def test_sharing_saves_what_section_4_1_says(depth, saved, plain):
 def test_formulas_of_the_attentions(name, channels):
     """Those that `dia-keras list --attentions` and the README show."""
     attention = ATTENTIONS[name]
-    layer = attention.make(channels)
+    layer = attention.for_channels(channels)
     layer.build((None, channels) if hasattr(layer, "state_size") else (None, 8, 8, channels))
-    formula = attention.formula.partition(",")[0].replace("²", "**2")
+    formula, _, settings = attention.formula.partition(" (")
+    formula = formula.partition(",")[0].replace("²", "**2")
     formula = re.sub(r"(\d) (?=[NG])", r"\1 * ", formula)
     values = {"k": {64: 3, 128: 5, 512: 5}[channels], "N": channels}
-    values |= {letter: value for letter, (_, value) in attention.settings.items()}
+    values |= {letter: int(value) for letter, value in re.findall(r"(\w): \w+ = (\d+)", settings)}
     assert eval(formula, {}, values) == count(layer)
 
 

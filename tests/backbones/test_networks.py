@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import keras
 import numpy as np
+import preactivation_reference as reference
 import pytest
 
 from dia_keras.backbones import ATTENTIONS, imagenet_resnet, preresnet, resnet, resnext, stage_outputs, wrn
@@ -23,6 +24,28 @@ each_backbone = pytest.mark.parametrize("build, widths", SMALL.values(), ids=SMA
 
 def basic(depth=14, **options):
     return resnet(depth, "basic", **{"attention": "dia_lstm", "input_shape": (16, 16, 3), **options})
+
+
+class NeedsMore(keras.layers.Layer):
+    def __init__(self, channels, height):
+        super().__init__()
+
+
+class Plain(keras.layers.Layer):
+    """A layer of somebody else: no argument, or one that is no width."""
+
+    def __init__(self, factor=0.5, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs):
+        return self.factor * inputs
+
+
+class OfWidth(Plain):
+    def __init__(self, width, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
 
 
 def images(*sides):
@@ -205,6 +228,24 @@ def test_settings_that_an_attention_does_not_have(attention, settings, known):
         basic(attention=attention, attention_config=settings)
 
 
+def test_the_class_of_any_layer_is_as_good_as_a_layer():
+    """One that asks for an argument gets the number of channels."""
+    assert [layer.factor for layer in attentions(basic(8, attention=Plain))] == [0.5] * 3
+    settings = {"attention_config": {"factor": 2.0}}
+    assert [layer.factor for layer in attentions(basic(8, attention=Plain, **settings))] == [2.0] * 3
+    found = attentions(basic(8, attention=OfWidth, **settings))
+    assert [(layer.width, layer.factor) for layer in found] == [(16, 2.0), (32, 2.0), (64, 2.0)]
+    assert [layer.cell.units for layer in attentions(basic(8, attention=keras.layers.GRUCell))] == [16, 32, 64]
+    stacked = attentions(basic(8, attention=DIALSTMCell, attention_config={"cells": 2}))
+    assert [len(layer.cell.cells) for layer in stacked] == [2, 2, 2]
+
+
+def test_one_class_is_fine_without_a_softmax():
+    for activation in ("sigmoid", None, keras.activations.sigmoid):
+        assert basic(8, num_classes=1, classifier_activation=activation).output_shape == (None, 1)
+    assert basic(8, num_classes=1, include_top=False).output_shape == (None, 4, 4, 64)
+
+
 def test_attention_settings_of_the_paper():
     def settings(model):
         layer = attentions(model)[0]
@@ -251,6 +292,53 @@ def test_recurrent_attention_of_pre_activation_nets_is_normalised_first(build):
         "stage2_block1_attention_bn",
     ]
     assert extra_norms(attention="se") == extra_norms() == []
+
+
+PREACTIVATION = {
+    "preresnet": (lambda **o: preresnet(14, "basic", **o), (16, 32, 64), 2, "raw", True),
+    "preresnet of pytorchcv": (
+        lambda **o: preresnet(14, "basic", projection="activated", norm_before_cells=False, **o),
+        (16, 32, 64),
+        2,
+        "activated",
+        False,
+    ),
+    "preresnet, activated": (
+        lambda **o: preresnet(14, "basic", projection="activated", **o),
+        (16, 32, 64),
+        2,
+        "activated",
+        True,
+    ),
+    "wrn": (lambda **o: wrn(16, 1, dropout=0.0, **o), (16, 32, 64), 2, "activated", True),
+    "wrn, wide": (lambda **o: wrn(10, 2, dropout=0.0, **o), (32, 64, 128), 1, "activated", True),
+}
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("form", PREACTIVATION)
+def test_pre_activation_networks_are_those_of_their_definitions(form, training):
+    build, *definition = PREACTIVATION[form]
+    model = build(attention="dia_lstm", input_shape=(8, 8, 3), classifier_activation=None)
+    randomize(model)
+    w, x = reference.weights(model), images(8, 8)
+    expected = reference.Network(w, training).logits(x.astype("float64"), *definition)
+    got = numpy(model(x, training=training))
+    np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-4 * np.abs(expected).max())
+    if training:  # the moving variance is Keras', of the biased variance
+        features = reference.conv(x.astype("float64"), w["stem_conv/kernel"], 1)
+        moved = 0.9 * w["stage1_block1_bn1/moving_variance"] + 0.1 * features.var((0, 1, 2))
+        np.testing.assert_allclose(numpy(model.get_layer("stage1_block1_bn1").moving_variance), moved, rtol=1e-4)
+
+
+def test_the_two_projections_answer_otherwise_with_equal_weights():
+    raw, activated = (
+        preresnet(14, "basic", attention="dia_lstm", projection=projection, input_shape=(16, 16, 3))
+        for projection in ("raw", "activated")
+    )
+    randomize(raw)
+    activated.set_weights(raw.get_weights())
+    assert np.abs(numpy(raw(images())) - numpy(activated(images()))).max() > 1e-3
 
 
 def test_without_batch_norm_stem_and_shortcuts_keep_theirs():
@@ -323,6 +411,40 @@ def test_channels_first_is_the_same_network():
     assert resnet(11, input_shape=None).input_shape == (None, 3, None, None)
 
 
+CHANNELS_FIRST = {
+    **{
+        f"{attention}{', shared' * shared}": lambda attention=attention, shared=shared, **options: resnet(
+            14 if shared else 8, "basic", attention=attention, shared=shared, **options
+        )
+        for attention, shared in [*((name, False) for name in ATTENTIONS), ("srm", True), ("dia_lstm", True)]
+    },
+    "resnet": lambda **options: resnet(11, attention="dia_lstm", **options),
+    "preresnet": lambda **options: preresnet(8, "basic", attention="dia_lstm", **options),
+    "wrn": lambda **options: wrn(10, 1, attention="dia_lstm", dropout=0.0, **options),
+    "resnext": lambda **options: resnext(20, 2, 4, attention="dia_lstm", **options),
+    "imagenet": lambda **options: imagenet_resnet(18, attention="dia_lstm", **options),
+}
+
+
+@pytest.mark.parametrize("name", CHANNELS_FIRST)
+def test_channels_first_answers_and_trains_as_channels_last(name):
+    build = CHANNELS_FIRST[name]
+    last = build(input_shape=(32, 32, 3))
+    randomize(last)
+    keras.config.set_image_data_format("channels_first")
+    first = build(input_shape=(3, 32, 32))
+    first.set_weights(last.get_weights())
+    x = images(32, 32)
+    np.testing.assert_allclose(numpy(first(x.transpose(0, 3, 1, 2))), numpy(last(x)), rtol=1e-3, atol=1e-5)
+    if name in ("dia_lstm, shared", "srm, shared", "resnext", "imagenet"):
+        for model in (first, last):
+            model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+        losses = [first.train_on_batch(x.transpose(0, 3, 1, 2), np.array([1, 2]))]
+        keras.config.set_image_data_format("channels_last")
+        losses.append(last.train_on_batch(x, np.array([1, 2])))
+        assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
 def test_mixed_precision_ends_in_a_float32_head():
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = basic()
@@ -379,6 +501,22 @@ def test_initial_values_and_norms_are_the_authors():
         assert 0.8 / np.sqrt(256) < np.abs(values).max() <= 1 / np.sqrt(256)
 
 
+@pytest.mark.parametrize("attention", [None, "dia_lstm", "dia_lstm_light", "lstm", "se", "cbam", "sem"])
+@pytest.mark.parametrize("build", [lambda **o: resnext(11, 2, 4, **o), lambda **o: wrn(10, 1, **o)])
+def test_linear_biases_of_resnext_and_wrn_start_at_zero(build, attention):
+    model = build(attention=attention)
+    biases = {w.path: numpy(w) for layer in attentions(model) for w in layer.weights if "bias" in w.name}
+    biases["classifier"] = numpy(model.get_layer("classifier").bias)
+    assert [path for path, bias in biases.items() if bias.any()] == []
+
+
+def test_kernels_of_resnext_start_as_the_authors():
+    model = resnext(29, num_classes=100)
+    assert numpy(model.get_layer("classifier").kernel).std() == pytest.approx(np.sqrt(2 / 512), rel=0.05)
+    kernel = numpy(model.get_layer("stage1_block2_conv1").kernel)
+    assert kernel.std() == pytest.approx(np.sqrt(2 / kernel.shape[-1]), rel=0.05)
+
+
 @pytest.mark.parametrize(
     "make, message",
     [
@@ -402,6 +540,34 @@ def test_initial_values_and_norms_are_the_authors():
         (lambda: basic(attention=lambda n: DIALSTMCell(32)), "as wide as the features have channels.*of width 32"),
         (lambda: basic(attention_config={"reduction": 17}), "`reduction` must be.*Received: reduction=17"),
         (lambda: basic(attention=None, attention_config={"reduction": 4}), "`attention_config` needs an `attention`"),
+        (lambda: basic(attention=None, shared=True), "`shared` needs an `attention`. Received: shared=True"),
+        (lambda: basic(attention=None, shared=False), "`shared` needs an `attention`. Received: shared=False"),
+        (lambda: wrn(10, attention_stages=(1,)), r"`attention_stages` needs an `attention`. Received: .*=\(1,\)"),
+        (lambda: basic(attention="SE"), "Did you mean 'se'. Received: attention='SE'"),
+        (lambda: basic(attention="DIA-LSTM"), "Did you mean 'dia_lstm'. Received: attention='DIA-LSTM'"),
+        (lambda: basic(attention="cbma"), "Did you mean 'cbam'. Received: attention='cbma'"),
+        (
+            lambda: basic(attention=NeedsMore),
+            "must take 16 channels and the keywords in `attention_config`: .*'height'.*Received: attention=.*NeedsMore",
+        ),
+        (
+            lambda: basic(attention=lambda n: SE(4), attention_config={"ratio": 4}),
+            "must take 16 channels and the keywords in `attention_config`: .*'ratio'.*attention_config={'ratio': 4}",
+        ),
+        (
+            lambda: basic(attention=SE(4), attention_config={"reduction": 4}),
+            "for a layer must have keywords of its config, .*ratio.*Received: attention_config={'reduction': 4}",
+        ),
+        (
+            lambda: resnext(11, attention="se", attention_config={"reduction": 8}),
+            "Received: attention_config={'reduction': 8}",  # without the backbone's own
+        ),
+        (
+            lambda: basic(num_classes=1),
+            "`num_classes` must be at least 2 with a softmax.*Received: num_classes=1, classifier_activation='softmax'",
+        ),
+        (lambda: preresnet(11, projection="pre"), "`projection` must be 'raw' or 'activated'.*Received: .*'pre'"),
+        (lambda: preresnet(11, norm_before_cells=None), "`norm_before_cells` must be a bool. Received: .*None"),
         (lambda: basic(shared="yes"), "`shared` must be None, True or False. Received: shared='yes'"),
         (lambda: basic(attention_stages=(0, 4)), r"from 1 to 3.*Received: attention_stages=\(0, 4\)"),
         (lambda: basic(input_shape=(3, 32, 3)), r"at least 4 pixels.*Received: input_shape=\(3, 32, 3\)"),

@@ -17,7 +17,7 @@ from dia_keras.benchmark.measure import Measurement, interleaved, without_zeros
 from dia_keras.benchmark.peers import peer
 from dia_keras.benchmark.runtimes import RUNTIMES
 from dia_keras.export import optimize
-from dia_keras.export.fused_cells import fused
+from dia_keras.inference.fused_cells import fused
 from dia_keras.units import DIALSTMCell
 
 

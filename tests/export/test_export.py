@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from files import ask
 from PIL import Image
+from rich.console import Console
 
 from dia_keras import backbones, export
+from dia_keras.export.report import table
 from dia_keras.samples import load_samples
 
 pytestmark = pytest.mark.tensorflow
@@ -131,7 +133,7 @@ def test_labels_and_normalization_travel_with_every_file(tmp_path):
 
 @pytest.mark.parametrize("activation", ["relu", "silu"])
 def test_saved_model_of_many_weights_has_them_as_variables(activation, monkeypatch, tmp_path):
-    saved_model = importlib.import_module("dia_keras.export.saved_model")
+    saved_model = importlib.import_module("dia_keras.export.saved_model.writer")
     small_net = randomized(small(attention="dia_lstm"))
     inputs = keras.Input(small_net.input_shape[1:])
     model = keras.Model(inputs, keras.layers.Dense(3, activation)(keras.layers.Dropout(0.5)(small_net(inputs))))
@@ -194,6 +196,54 @@ def test_model_is_exported_as_trained_if_asked(tmp_path):
     for format, (to_format, name) in FORMATS.items():
         ops = [sum(to_format(model, tmp_path / name, optimize=optimize).ops.values()) for optimize in (True, False)]
         assert ops[0] < ops[1], format
+
+
+def with_close_scores():
+    """Returns a model of which int8 cannot tell two scores apart, since the third is so far away."""
+    inputs = keras.Input((8, 8, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3)(pooled))
+    model.layers[-1].set_weights([np.diag([1, 1, 0]), np.array([0, 0, -9000])])
+    return model
+
+
+@pytest.mark.parametrize("exporter", ["tflite", "onnx"])
+def test_report_says_how_often_a_quantized_file_has_the_same_best_class(exporter, tmp_path, caplog):
+    to_format, name = FORMATS[exporter]
+    model, images = with_close_scores(), np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), "uint8")
+    options = {"quantize": "int8"} if exporter == "tflite" else {}
+    if options:
+        options["representative"] = images[2:]
+    report = to_format(model, tmp_path / name, images[:2] if options else images, **options)
+    same = (ask(report.path, images).argmax(-1) == model.predict(images, verbose=0).argmax(-1)).mean()
+    assert report.agreement == same
+    shown = Console(width=200)
+    with shown.capture() as output:
+        shown.print(table([report]))
+    if exporter == "onnx":
+        assert same == 1 and not caplog.records and "same top-1" not in output.get()
+    else:
+        assert same < 0.8 and f"{100 * same:.2f}" in output.get()
+        (record,) = caplog.records
+        assert f"the same best class on {100 * same:.1f}% of 40 images only" in record.getMessage()
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method:UserWarning")
+@pytest.mark.parametrize("attention", ["se", "cbam", "dia_lstm"])
+def test_model_quantized_by_keras_is_exported_where_the_format_can_hold_it(attention, tmp_path):
+    model, images = randomized(small(attention=attention)), load_samples()[0]
+    model.quantize("int8")
+    for format in ("saved_model", "onnx"):
+        to_format, name = FORMATS[format]
+        path = to_format(model, tmp_path / name).path
+        np.testing.assert_allclose(ask(path, images), model.predict(images, verbose=0), atol=1e-4)
+    with pytest.raises(ValueError, match="`model` must be in float for tflite: use the argument `quantize`"):
+        export.to_tflite(model, tmp_path / "model.tflite")
+    assert not (tmp_path / "model.tflite").exists()
+
+
+def test_models_without_classes_have_no_best_class(tmp_path):
+    assert export.to_onnx(small(include_top=False), tmp_path / "model.onnx").agreement is None
 
 
 def test_onnx_in_int8_is_smaller_and_answers_nearly_the_same(tmp_path):
@@ -333,7 +383,7 @@ def test_ranges_of_activations_are_those_that_the_model_gives():
     import tensorflow as tf
     from tensorflow.lite.tools import flatbuffer_utils
 
-    from dia_keras.export.tflite_calibration import calibrated
+    from dia_keras.export.tflite.calibration import calibrated
 
     function = tf.function(lambda images: tf.reduce_mean(tf.cast(images, "float32") - 100.0, (1, 2)))
     signature = function.get_concrete_function(tf.TensorSpec((1, 8, 8, 3), "uint8"))
@@ -356,7 +406,7 @@ def test_maps_keep_their_range_where_their_largest_values_are_taken_too():
     import tensorflow as tf
     from tensorflow.lite.tools import flatbuffer_utils
 
-    from dia_keras.export.tflite_calibration import calibrated
+    from dia_keras.export.tflite.calibration import calibrated
 
     def largest_and_means(images):
         maps = images * 0.5 - 40.0
@@ -646,9 +696,9 @@ def test_network_within_a_model_of_operations_is_exported(policy, tmp_path):
 @pytest.mark.parametrize("format", FORMATS)
 def test_wrong_file_raises_and_leaves_nothing(format, tmp_path, monkeypatch):
     to_format, name = FORMATS[format]
-    module = importlib.import_module(f"dia_keras.export.{format}")
+    module = importlib.import_module(f"dia_keras.export.{format}.writer")
     write, other = module.write, small()
-    monkeypatch.setattr(module, "write", lambda model, path, **options: write(other, path, **options))
+    monkeypatch.setattr(module, "write", lambda model, *request: write(other, *request))
     with pytest.raises(export.ExportMismatchError, match="more than `tolerance` allows"):
         to_format(small(), tmp_path / name)
     assert not list(tmp_path.iterdir())
@@ -664,11 +714,11 @@ def test_failed_export_leaves_the_existing_file_and_a_good_one_replaces_it(forma
 
     before = content()
     model = small()
-    module = importlib.import_module(f"dia_keras.export.{format}")
+    module = importlib.import_module(f"dia_keras.export.{format}.writer")
     write = module.write
 
-    def write_and_fail(model, path, **options):
-        write(model, path, **options)
+    def write_and_fail(*arguments):
+        write(*arguments)
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
@@ -682,8 +732,22 @@ def test_failed_export_leaves_the_existing_file_and_a_good_one_replaces_it(forma
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_full_disk_is_not_an_error_of_the_model(format, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    def fail(*arguments):
+        raise tf.errors.ResourceExhaustedError(None, None, "model/variables: No space left on device")
+
+    to_format, name = FORMATS[format]
+    monkeypatch.setattr(importlib.import_module(f"dia_keras.export.{format}.writer"), "write", fail)
+    with pytest.raises(OSError, match=rf"No space left on device: '.*{name}'"):
+        to_format(small(), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_file_with_a_fixed_batch_is_not_taken_for_a_free_one(tmp_path, monkeypatch):
-    module = importlib.import_module("dia_keras.export.onnx")
+    module = importlib.import_module("dia_keras.export.onnx.writer")
     freeze = module.freeze
     monkeypatch.setattr(module, "freeze", lambda model, **options: freeze(model, len(load_samples()[0]), **options))
     model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
@@ -734,8 +798,39 @@ else:
     assert {path.name for path in tmp_path.iterdir()} == {"answers.npz", "model.tflite"}
 
 
+#: Leaves a mark when it runs in the TensorFlow process. In the other process, Keras itself looks for TensorFlow.
+TRAP = """
+import os, pathlib
+if os.environ["KERAS_BACKEND"] == "tensorflow":
+    pathlib.Path(__file__).with_suffix(".ran").touch()
+raise ImportError("code of the current folder ran")
+"""
+
+FROM_JAX = """
+import keras
+from dia_keras import export
+assert keras.backend.backend() == "jax"
+model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+assert export.to_onnx(model, "model.onnx").max_difference < 1e-4
+"""
+
+
+@pytest.mark.parametrize("start", ["safe path", "script"])
+def test_code_in_the_current_folder_does_not_run(start, tmp_path):
+    """Not even where this process looks there first, as it does for the folder of a script."""
+    traps = {"tensorflow"} | ({"keras", "numpy", "dia_keras", "json"} if start == "safe path" else set())
+    for name in traps:
+        (tmp_path / f"{name}.py").write_text(TRAP)
+    (tmp_path / "mine.py").write_text(FROM_JAX)
+    arguments = ["mine.py"] if start == "script" else ["-P", "-c", FROM_JAX]
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(export.__file__).parents[2])}
+    subprocess.run([sys.executable, *arguments], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "model.onnx").is_file() and not list(tmp_path.glob("*.ran"))
+
+
 def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_path):
-    from dia_keras.export.convert import answer_request
+    from dia_keras.export.conversion import answer_request
+    from dia_keras.export.request import Request
 
     class Own(keras.layers.Layer):
         def call(self, inputs):
@@ -743,8 +838,8 @@ def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_pa
 
     inputs = keras.Input((8, 8, 3))
     keras.Model(inputs, Own()(inputs)).save(tmp_path / "model.keras")
-    np.savez(tmp_path / "arrays.npz", images=np.zeros((1, 8, 8, 3)), expected=np.zeros((1, 8, 8, 3)))
-    (tmp_path / "request.json").write_text("{}")
+    np.save(tmp_path / "expected.npy", np.zeros((1, 8, 8, 3)))
+    Request("onnx", tmp_path / "model.onnx", np.zeros((1, 8, 8, 3), "float32")).save(tmp_path)
     answer_request(tmp_path)
     answer = json.loads((tmp_path / "result.json").read_text())
     assert answer["value"].startswith(

@@ -1,12 +1,15 @@
 """What cannot be exported is refused at once, with one clear message."""
 
+import itertools
 import sys
 
 import keras
 import numpy as np
 import pytest
+from files import ask
 
 from dia_keras import export
+from dia_keras.export.checks import collected
 
 pytestmark = pytest.mark.tensorflow
 
@@ -94,6 +97,18 @@ def test_empty_folder_becomes_a_saved_model(tmp_path):
     assert (tmp_path / "empty" / "saved_model.pb").is_file()
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "assets.extra/tf_serving_warmup_requests", "older/saved_model.pb"])
+def test_saved_model_with_other_files_is_not_replaced(name, tmp_path):
+    path = tmp_path / "model"
+    export.to_saved_model(model(), path)
+    export.to_saved_model(model(), path, labels=["a", "b", "c"])
+    (path / name).parent.mkdir(exist_ok=True)
+    (path / name).write_text("mine")
+    with pytest.raises(ValueError, match=f"must be a SavedModel without other files. .* with {name.split('/s')[0]}"):
+        export.to_saved_model(model(), path)
+    assert (path / name).read_text() == "mine" and (path / "saved_model.pb").is_file()
+
+
 def test_options_out_of_range(tmp_path):
     with pytest.raises(ValueError, match=r"`batch_size` must be a positive integer or None. Received: batch_size=0"):
         export.to_tflite(model(), tmp_path / "model.tflite", batch_size=0)
@@ -174,6 +189,8 @@ IMAGES = np.zeros((4, 8, 8, 3), "uint8")
             r"`labels` must be the names of 3 classes, .*Received: labels=\['cat', 'dog'\]",
         ),
         ({"labels": ["a", "b", "c\nd"]}, "`labels` must be the names of 3 classes, a line each"),
+        ({"labels": ["cat\n", "dog\n", "owl\n"]}, r"`labels` must be .*, a line each. Received: labels=\['cat\\n', "),
+        ({"labels": {"cat", "dog", "owl"}}, "`labels` must be in the order of the classes, which a set does not keep"),
         ({"labels": 5}, "`labels` must be the names of 3 classes, a line each. Received: labels=5"),
         ({"tolerance": "x"}, "`tolerance` must be a number of at least 0. Received: tolerance='x'"),
         ({"tolerance": -1}, "`tolerance` must be a number of at least 0. Received: tolerance=-1"),
@@ -191,6 +208,55 @@ IMAGES = np.zeros((4, 8, 8, 3), "uint8")
 def test_options_that_are_not_possible(options, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         export.to_tflite(model(), tmp_path / "model.tflite", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def random_images(number=20):
+    return np.random.default_rng(0).integers(0, 256, (number, 8, 8, 3), "uint8")
+
+
+def as_tf_dataset(images):
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices((images, np.zeros(len(images)))).batch(8)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        as_tf_dataset,
+        lambda images: as_tf_dataset(images).unbatch().map(lambda image, label: image),
+        lambda images: (image for image in images),
+        lambda images: lambda: ([image[None]] for image in images),
+        lambda images: lambda: ({"images": image[None]} for image in images),
+    ],
+    ids=["data set of batches", "data set of images", "generator", "as in TFLite", "as in TFLite, named"],
+)
+def test_representative_images_may_come_one_after_another(source, tmp_path):
+    images = random_images()
+    options = {"images": images, "quantize": "int8"}
+    for representative, name in ((images, "array.tflite"), (source(images), "source.tflite")):
+        export.to_tflite(model(), tmp_path / name, representative=representative, **options)
+    answers = [ask(tmp_path / name, images) for name in ("array.tflite", "source.tflite")]
+    np.testing.assert_array_equal(*answers)
+
+
+def test_data_without_an_end_is_read_for_a_while():
+    found = collected(itertools.repeat(random_images(3)))
+    assert found.shape == (1000, 8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (lambda: iter(()), "`representative` must have images. Received: an empty tuple_iterator"),
+        (lambda: iter([IMAGES, IMAGES[:, :4]]), "`representative` must be of images of one size. NumPy says: all"),
+        (lambda: iter([IMAGES[:, :4]]), r"`representative` must be uint8 or float, of shape \(n, 8, 8, 3\). Received"),
+    ],
+)
+def test_representative_images_that_do_not_fit(source, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        export.to_onnx(model(), tmp_path / "model.onnx", quantize="int8", representative=source)
     assert not list(tmp_path.iterdir())
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from dia_keras import backbones
 from dia_keras.export import optimize
-from dia_keras.export.fused_cells import FusedLSTMCell
+from dia_keras.inference.fused_cells import FusedLSTMCell
 from dia_keras.units import DIALSTMCell, RecurrentAttention
 
 NETS = {

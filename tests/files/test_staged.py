@@ -1,7 +1,12 @@
 """Files come to their place whole, and put nothing out of it that they cannot replace."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+from dia_keras import files
 from dia_keras.files import staged, write_json, write_text
 
 
@@ -35,3 +40,64 @@ def test_text_is_utf_8_in_every_locale(tmp_path, monkeypatch):
     monkeypatch.setattr("locale.getpreferredencoding", lambda *_: "ascii")
     write_text(tmp_path / "labels.txt", "été")
     assert (tmp_path / "labels.txt").read_bytes() == "été".encode()
+
+
+def in_killed_process(path, code):
+    """Runs code within `staged(path)` in a process that ends with `kill -9`."""
+    program = f"""
+import os, signal
+from pathlib import Path
+import files
+def kill(*_): os.kill(os.getpid(), signal.SIGKILL)
+{code}
+"""
+    done = subprocess.run([sys.executable, "-c", program, path], cwd=Path(files.__file__).parent)
+    assert done.returncode == -9
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot exchange two folders in one step")
+def test_a_folder_is_replaced_in_one_step(tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(Path, name, lambda *paths: pytest.fail(f"a second step: {paths}"))
+    monkeypatch.setattr(files, "fcntl", None)
+    with staged(tmp_path / "model") as new:
+        new.mkdir()
+        (new / "new").write_text("")
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process is killed so there")
+def test_what_a_killed_process_leaves_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "model"
+    in_killed_process(path, f"with files.staged(Path({str(path)!r})) as new: new.write_text('half'); kill()")
+    (tmp_path / ".model.mine").mkdir()
+    assert len(list(tmp_path.iterdir())) == 2 and not path.exists()
+    write_text(path, "whole")
+    assert {each.name for each in tmp_path.iterdir()} == {"model", ".model.mine"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process is killed so there")
+def test_a_folder_that_a_killed_process_had_moved_away_comes_back(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "mine").write_text("mine")
+    code = f"""
+files._exchanged = lambda *_: False
+Path.replace = kill
+with files.staged(Path({str(path)!r})) as new: new.mkdir()
+"""
+    in_killed_process(path, code)
+    assert not path.exists()
+    with pytest.raises(RuntimeError), staged(path):
+        raise RuntimeError
+    assert (path / "mine").read_text() == "mine" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_another_process_is_writing_stays(tmp_path):
+    path = tmp_path / "model"
+    with staged(path) as first:
+        write_text(path, "second")
+        first.write_text("first")
+    assert path.read_text() == "first" and len(list(tmp_path.iterdir())) == 1

@@ -10,10 +10,10 @@ import dia_keras
 PACKAGE = pathlib.Path(dia_keras.__file__).parent
 # Lowest first; packages in one row do not import each other.
 FLOORS = [
-    {"version", "startup", "samples", "files"},
+    {"version", "startup", "samples", "files", "messages", "arguments"},
     {"units"},
     {"backbones", "data"},
-    {"zoo"},
+    {"inference", "zoo"},
     {"training"},
     {"export"},
     {"benchmark"},

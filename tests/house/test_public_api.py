@@ -37,9 +37,10 @@ API = {
         "wrn",
     },
     "dia_keras.data": {"DataSet", "Split", "load"},
-    "dia_keras.training": {"Evaluation", "Recipe", "SGDL2", "evaluate", "fit", "load_recipe", "train"},
+    "dia_keras.training": {"Evaluation", "Phase", "Recipe", "SGDL2", "evaluate", "fit", "load_recipe", "train"},
     "dia_keras.zoo": {"Card", "card", "decode_predictions", "list_models", "load", "save_weights"},
     "dia_keras.benchmark": {"Measurement", "measure"},
+    "dia_keras.inference": {"optimize"},
     "dia_keras.export": {"ExportMismatchError", "ExportReport", "optimize", "to_onnx", "to_saved_model", "to_tflite"},
 }
 

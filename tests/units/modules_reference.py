@@ -56,10 +56,16 @@ def cbam(w, x):
     return out
 
 
-def srm(w, x):
-    """At inference: the batch norm uses its moving statistics."""
-    z = w["style/style_weights"][0] * x.mean((1, 2)) + w["style/style_weights"][1] * np.sqrt(x.var((1, 2)) + 1e-5)
-    z = (z - w["norm/moving_mean"]) / np.sqrt(w["norm/moving_variance"] + 1e-5)
+def srm(w, x, unbiased=True, training=False):
+    """The variance over n pixels is divided by n - 1; in training, the batch norm uses the statistics of the batch."""
+    pixels = x.shape[1] * x.shape[2]
+    mean = x.mean((1, 2))
+    variance = ((x - mean[:, None, None]) ** 2).sum((1, 2)) / (pixels - unbiased)
+    z = w["style/style_weights"][0] * mean + w["style/style_weights"][1] * np.sqrt(variance + 1e-5)
+    mean, variance = w["norm/moving_mean"], w["norm/moving_variance"]
+    if training:
+        mean, variance = z.mean(0), z.var(0)
+    z = (z - mean) / np.sqrt(variance + 1e-5)
     return recalibrated(x, sigmoid(z * w["norm/gamma"] + w["norm/beta"]))
 
 
@@ -95,7 +101,8 @@ def spem(w, x):
     return recalibrated(x, sigmoid(largest + smallest) * sigmoid(mixed))
 
 
-def sge(w, x):
+def sge(w, x, unbiased=True):
+    """As in the authors' code, 1e-5 is added to the deviation; the biased form has its square added to the variance."""
     groups = len(w["weight"])
     width = x.shape[-1] // groups
     out = np.empty_like(x)
@@ -103,6 +110,7 @@ def sge(w, x):
         channels = slice(group * width, (group + 1) * width)
         pixels = x[image, :, :, channels]
         t = pixels @ pixels.mean((0, 1))
-        z = (t - t.mean()) / t.std()
+        variance = ((t - t.mean()) ** 2).sum() / (t.size - unbiased)
+        z = (t - t.mean()) / (np.sqrt(variance) + 1e-5 if unbiased else np.sqrt(variance + 1e-10))
         out[image, :, :, channels] = pixels * sigmoid(w["weight"][group] * z + w["bias"][group])[..., None]
     return out

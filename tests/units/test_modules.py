@@ -1,6 +1,7 @@
-"""The modules without a state: values, counts, training, serialisation, precision."""
+"""The modules without a state: values, counts, training, serialization, precision."""
 
 import inspect
+from functools import partial
 
 import keras
 import modules_reference as reference
@@ -19,10 +20,12 @@ MODULES = {
     "cbam": lambda **kwargs: CBAM(4, 5, bias_initializer="ones", **kwargs),
     "cbam without biases": lambda **kwargs: CBAM(4, use_bias=False, **kwargs),
     "srm": lambda **kwargs: SRM(share_norm=True, **kwargs),
+    "srm biased": lambda **kwargs: SRM(unbiased=False, **kwargs),
     "spa": lambda **kwargs: SPA(4, **kwargs),
     "sem": lambda **kwargs: SEM(4, bias_initializer="ones", **kwargs),
     "spem": lambda **kwargs: SPEM(0.3, **kwargs),
     "sge": lambda **kwargs: SGE(3, **kwargs),
+    "sge biased": lambda **kwargs: SGE(3, unbiased=False, **kwargs),
 }
 each_module = pytest.mark.parametrize("name", MODULES)
 XLA = {"tensorflow": [False, True], "jax": [True], "torch": [False]}
@@ -37,6 +40,12 @@ def random(name, shape, **kwargs):
     return layer
 
 
+def reference_of(name):
+    """Returns the module in NumPy, a function of weights and features."""
+    function, _, form = name.partition(" ")
+    return partial(getattr(reference, function), **({"unbiased": False} if form == "biased" else {}))
+
+
 def regression(layer, shape=(8, 8, 12)):
     """A net that calls the module twice, as two blocks of a stage do, and a regression head."""
     x = inputs = keras.Input(shape)
@@ -49,7 +58,7 @@ def regression(layer, shape=(8, 8, 12)):
 @each_module
 def test_equals_the_numpy_reference(name, shape):
     layer, x = random(name, shape), features(*shape)
-    expected = getattr(reference, name.split()[0])(reference.weights(layer), x.astype("float64"))
+    expected = reference_of(name)(reference.weights(layer), x.astype("float64"))
     np.testing.assert_allclose(numpy(layer(x)), expected, rtol=2e-5, atol=2e-6)
 
 
@@ -72,10 +81,12 @@ COUNTS = {
     "cbam": lambda n: 2 * n * (n // 4) + n // 4 + n + 2 * 25,
     "cbam without biases": lambda n: 2 * n * (n // 4) + 98,
     "srm": lambda n: 4 * n,
+    "srm biased": lambda n: 4 * n,
     "spa": lambda n: 22 * n * (n // 4),
     "sem": lambda n: (3 * n + 3) + (2 * n * (n // 4) + n // 4 + n) + {12: 3, 48: 3, 96: 3}[n] + 2 * n,
     "spem": lambda n: 4 * n + 2,
     "sge": lambda n: 6,
+    "sge biased": lambda n: 6,
 }
 
 
@@ -105,7 +116,7 @@ def test_hidden_layers_have_at_least_one_unit():
 def test_one_training_step_changes_every_weight(name, jit_compile):
     layer = MODULES[name]()
     model = regression(layer)
-    if name in ("ie", "sem", "spem", "sge", "srm"):  # some start at zero, and hide others from the loss
+    if name.split()[0] in ("ie", "sem", "spem", "sge", "srm"):  # some start at zero, and hide others from the loss
         for weight in layer.trainable_weights:
             weight.assign(features(*weight.shape))
     before = [numpy(w) for w in model.trainable_weights]
@@ -141,6 +152,22 @@ def test_a_saved_model_answers_the_same(name, tmp_path):
     x = features(2, 8, 8, 12)
     np.testing.assert_allclose(numpy(loaded(x)), numpy(model(x)), rtol=1e-6)
     assert len(loaded.weights) == len(model.weights)
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+@pytest.mark.parametrize("mode", ["int8", "float8"])
+@pytest.mark.parametrize("name", ["se", "se without biases", "cbam", "spa", "sem"])
+def test_a_saved_quantized_model_answers_the_same(name, mode, tmp_path):
+    """Modules with inner dense layers, to which quantization gives other weights."""
+    model = regression(random(name, (None, 8, 8, 12), data_format="channels_last"))
+    model.quantize(mode)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    x = features(2, 8, 8, 12)
+    np.testing.assert_allclose(numpy(loaded(x)), numpy(model(x)), rtol=1e-5)
+    policies = [layer.dtype_policy.name for layer in model._flatten_layers()]
+    assert [layer.dtype_policy.name for layer in loaded._flatten_layers()] == policies
+    assert f"{mode}_from_float32" in policies
 
 
 @each_module
@@ -197,13 +224,53 @@ def test_spem_of_no_penalty_learns_from_the_data_alone():
     np.testing.assert_allclose(model.evaluate(x, np.zeros((4, 1)), verbose=0), np.mean(numpy(model(x)) ** 2), rtol=1e-5)
 
 
-def test_srm_normalises_by_the_batch_in_training():
-    layer, x = random("srm", (8, 4, 4, 12)), features(8, 4, 4, 12)
-    w = reference.weights(layer)
-    z = w["style/style_weights"][0] * x.mean((1, 2)) + w["style/style_weights"][1] * np.sqrt(x.var((1, 2)) + 1e-5)
-    z = (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5) * w["norm/gamma"] + w["norm/beta"]
-    expected = reference.recalibrated(x, reference.sigmoid(z))
+@pytest.mark.parametrize("name", ["srm", "srm biased"])
+def test_srm_normalizes_by_the_batch_in_training(name):
+    layer, x = random(name, (8, 4, 4, 12)), features(8, 4, 4, 12)
+    expected = reference_of(name)(reference.weights(layer), x.astype("float64"), training=True)
     np.testing.assert_allclose(numpy(layer(x, training=True)), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["srm", "sge"])
+def test_the_two_spreads_differ_beyond_the_tolerance_of_these_tests(name):
+    unbiased = random(name, (2, 4, 4, 12))
+    biased = random(f"{name} biased", (2, 4, 4, 12))
+    x = features(2, 4, 4, 12)
+    assert np.abs(numpy(unbiased(x)) - numpy(biased(x))).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["srm", "sge"])
+def test_a_config_from_before_the_spread_was_a_choice_is_biased(name):
+    config = MODULES[name]().get_config()
+    assert config.pop("unbiased") is True
+    cls = type(MODULES[name]())
+    assert cls.from_config(config).unbiased is False
+    assert cls.from_config({**config, "unbiased": True}).unbiased is True
+
+
+@pytest.mark.parametrize("name", ["srm", "sge"])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_the_unbiased_spread_of_unknown_sizes(name, data_format):
+    """The number of pixels is counted when the model is called."""
+    layer = random(
+        name,
+        (2, None, None, 12) if data_format == "channels_last" else (2, 12, None, None),
+        **{"data_format": data_format},
+    )
+    images = keras.Input((None, None, 12) if data_format == "channels_last" else (12, None, None))
+    model = keras.Model(images, layer(images))
+    x = features(2, 5, 3, 12)
+    expected = reference_of(name)(reference.weights(layer), x.astype("float64"))
+    transposed = (0, 3, 1, 2), (0, 2, 3, 1)
+    got = model.predict(x if data_format == "channels_last" else x.transpose(transposed[0]), verbose=0)
+    got = got if data_format == "channels_last" else got.transpose(transposed[1])
+    np.testing.assert_allclose(got, expected, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["srm", "sge"])
+def test_one_pixel_has_no_spread(name):
+    layer = random(name, (2, 1, 1, 12))
+    assert np.isfinite(numpy(layer(features(2, 1, 1, 12)))).all()
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
@@ -220,9 +287,10 @@ def test_pooling_weights_of_spem_may_be_tiny(policy):
     assert np.isfinite(outputs[2]).all()
 
 
+@pytest.mark.parametrize("unbiased", [True, False])
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_sge_of_even_pixels_has_finite_gradients(policy):
-    model = regression(SGE(3, dtype=policy))
+def test_sge_of_even_pixels_has_finite_gradients(policy, unbiased):
+    model = regression(SGE(3, unbiased=unbiased, dtype=policy))
     model.compile(keras.optimizers.SGD(0.1), "mse")
     model.train_on_batch(np.ones((2, 8, 8, 12), "float32"), np.ones((2, 1), "float32"))
     assert all(np.isfinite(numpy(w)).all() for w in model.weights)
@@ -242,6 +310,8 @@ def test_sge_of_even_pixels_has_finite_gradients(policy):
         (lambda: SPEM("0.1"), "`penalty` must be a number, not negative. Received: penalty='0.1'"),
         (lambda: IE("0"), "`shift` must be a number. Received: shift='0'"),
         (lambda: SRM(32), "`share_norm` must be a bool. Received: share_norm=32"),
+        (lambda: SRM(unbiased=1), "`unbiased` must be a bool. Received: unbiased=1"),
+        (lambda: SGE(unbiased="no"), "`unbiased` must be a bool. Received: unbiased='no'"),
         (lambda: SGE(5)(features(1, 4, 4, 12)), "`groups` must divide the number of channels, 12. Received: groups=5"),
         (lambda: SRM(data_format="nchw"), "`data_format` must be.*Received: data_format='nchw'"),
     ],

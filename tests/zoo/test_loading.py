@@ -179,6 +179,55 @@ def test_images_must_have_three_channels(small_zoo):
         zoo.load("tiny_cifar10", input_shape=(32, 32, 1))
 
 
+def test_channels_first_is_the_same_network(small_zoo, images):
+    expected = predict(small_zoo.model, images)
+    keras.config.set_image_data_format("channels_first")
+    first = images.transpose(0, 3, 1, 2)
+    model = zoo.load("tiny_cifar10")
+    assert model.input_shape == (None, 3, 32, 32)
+    np.testing.assert_allclose(predict(model, first), expected, rtol=1e-4, atol=1e-6)
+    large = zoo.load("tiny_cifar10", input_shape=(3, 48, 40), num_classes=2)
+    assert large.input_shape == (None, 3, 48, 40) and large.output_shape == (None, 2)
+    features = zoo.load("tiny_cifar10", include_top=False)
+    assert predict(features, first).shape == (len(images), 64, 8, 8)
+    with pytest.raises(ValueError, match=r"3 channels, for RGB images. Received: input_shape=\(32, 32, 3\)"):
+        zoo.load("tiny_cifar10", input_shape=(32, 32, 3))
+
+
+@pytest.mark.parametrize("options", [{}, {"include_top": False}, {"input_shape": (48, 40, 3)}], ids=str)
+def test_no_initial_values_are_computed_that_the_weights_replace(small_zoo, options, monkeypatch):
+    expected = zoo.load("tiny_cifar10", **options)
+
+    def call(*arguments, **keywords):
+        raise AssertionError("an initializer was called")
+
+    for initializer in (keras.initializers.VarianceScaling, keras.initializers.RandomUniform):
+        monkeypatch.setattr(initializer, "__call__", call)
+    model = zoo.load("tiny_cifar10", **options)
+    for new, old in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(new, old)
+    with pytest.raises(AssertionError, match="an initializer was called"):
+        zoo.load("tiny_cifar10", weights=None)
+
+
+def test_a_loaded_network_has_the_config_of_a_new_one(small_zoo):
+    """Its copies start at random."""
+    keras.utils.clear_session(free_memory=False)  # cells are numbered
+    loaded = zoo.load("tiny_cifar10")
+    keras.utils.clear_session(free_memory=False)
+    new = zoo.load("tiny_cifar10", weights=None)
+    assert loaded.get_config() == new.get_config()
+    assert type(loaded.get_layer("classifier").kernel_initializer) is keras.initializers.VarianceScaling
+    copy = keras.models.clone_model(loaded)
+    starting = [w.path for w, old in zip(copy.weights, new.weights, strict=True) if keras.ops.any(old != 0)]
+    assert starting == [w.path for w in copy.weights if keras.ops.any(w != 0)]
+
+
+def test_a_new_head_starts_at_random(small_zoo):
+    head = zoo.load("tiny_cifar10", num_classes=2).get_layer("classifier")
+    assert np.abs(head.kernel.numpy()).min() > 0 and np.abs(head.bias.numpy()).min() > 0
+
+
 def test_a_loaded_network_is_saved_and_loaded_by_keras(small_zoo, images, tmp_path):
     model = zoo.load("tiny_cifar10", num_classes=2)
     model.save(tmp_path / "model.keras")
@@ -228,6 +277,7 @@ def test_weights_saved_on_one_backend_load_on_another(images, tmp_path):
         ({"num_classes": 0}, "`num_classes` must be a positive integer. Received: num_classes=0"),
         ({"num_classes": "10"}, "`num_classes` must be a positive integer. Received: num_classes='10'"),
         ({"num_classes": 10.0}, "`num_classes` must be a positive integer. Received: num_classes=10.0"),
+        ({"num_classes": 1}, "`num_classes` must be at least 2 with a softmax.*Received: num_classes=1"),
         ({"num_classes": True}, "`num_classes` must be a positive integer. Received: num_classes=True"),
         ({"input_shape": 64}, "`input_shape` must .*Received: input_shape=64"),
         ({"weights": True}, "`weights` must be 'pretrained', None, or .*Received: weights=True"),

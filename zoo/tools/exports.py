@@ -35,7 +35,7 @@ from rich.console import Console
 
 from dia_keras import export, zoo
 from dia_keras.cli import data_options, without_traceback
-from dia_keras.export.arguments import CALIBRATED
+from dia_keras.export.formats import CALIBRATED
 from dia_keras.export.report import table
 from dia_keras.training.host import describe_run
 from dia_keras.training.run import load_data

@@ -82,7 +82,7 @@ def attentions_table() -> str:
         text += row(
             f"`{name!r}`",
             f"[{attention.title}]({attention.paper})",
-            attention.parameters,
+            attention.formula,
             added.get((name, False), "-"),
             added.get((name, True), "-"),
         )
@@ -121,11 +121,6 @@ def exports() -> str:
         "## With weights\n"
     )
     text += "".join(exports_of_trained(each) for each in found if each["entry"] in trained)
-    text += (
-        "\n## With weights of experiments\n\nOf short trainings, not in the zoo; how they came about stands in "
-        "[RECIPES.md](RECIPES.md).\n"
-    )
-    text += "".join(exports_of_trained(each) for each in reports.read(EXPERIMENTS / "exports"))
     text += (
         "\n## With initial values\n\nMB, and the largest difference to Keras. Residual branches are scaled down, and "
         "norms settled on\nup to 50 images (`zoo/tools/exports.py`): "

@@ -1,0 +1,322 @@
+"""What the exporters accept."""
+
+import importlib.util
+import numbers
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..inference.copies import is_quantized
+from ..samples import load_samples
+from .format import Format, Quantization
+from .request import Request
+
+Test = tuple[np.ndarray, np.ndarray]
+#: Images, or what yields them: a `tf.data.Dataset`, a generator, or as in TFLite's own API a function that returns one.
+Representative = np.ndarray | Iterable[Any] | Callable[[], Iterable[Any]]
+#: Number of images to take from a data set or a generator, which may have no end.
+MOST = 1000
+
+
+def checked(
+    format: Format,
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    images: np.ndarray | None = None,
+    *,
+    quantize: str | None = None,
+    representative: Representative | None = None,
+    input_dtype: str | None = None,
+    labels: Sequence[str] | None = None,
+    optimize: bool = True,
+    test: Test | None = None,
+    tolerance: float | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Request:
+    """Returns a request for an export, with defaults filled in.
+
+    Args:
+        format: The format. Its own options are in `options`; all other arguments are those of its exporter.
+
+    Raises:
+        ValueError: On an argument that cannot be used.
+        ImportError: Where a package that writes or runs the format is missing.
+    """
+    check_quantization(format, quantize, representative)
+    options = format.checked_options(quantize, options or {})
+    check_packages(format)
+    check_model(model)
+    if is_quantized(model) and not format.takes_quantized_models:
+        raise ValueError(
+            f"`model` must be in float for {format.name}: use the argument `quantize`, not `model.quantize`. "
+            f"Received: model={model.name!r} with quantized layers"
+        )
+    path = path_for(format, path)
+    names = labels_for(model, labels)
+    tolerance = tolerance_for(format.quantizations[quantize], tolerance)
+    images = images_for(model, images)
+    ranges = None if representative is None else images_for(model, collected(representative), "representative")
+    test = test_set(model, test)
+    given: dict[str, np.ndarray | None] = {"images": images}
+    if not format.takes_any_dtype:
+        given |= {"representative": ranges, "test images": test[0] if test else None}
+    floats = [name for name, array in given.items() if array is not None and array.dtype != np.uint8]
+    return Request(
+        format=format.name,
+        path=path,
+        images=images,
+        quantize=quantize,
+        representative=ranges,
+        input_dtype=input_dtype_for(format, quantize, input_dtype, floats),
+        of_pixels=not floats,
+        labels=names,
+        optimize=optimize,
+        test=test,
+        tolerance=tolerance,
+        options=options,
+    )
+
+
+def check_packages(format: Format) -> None:
+    """Raises an `ImportError` where a package that writes or runs the format is missing."""
+    missing = [name for name in format.packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"`to_{format.name}` needs {', '.join(missing)}. Install with `pip install dia_keras[export]`"
+        )
+
+
+def path_for(format: Format, path) -> Path:
+    """Returns the absolute path of the file or folder to write.
+
+    Raises:
+        ValueError: Where `path` is not a name for the format, or something else is there.
+    """
+    try:
+        absolute = Path(path).absolute()
+        if "\0" in str(absolute):
+            raise ValueError(f"`path` must not have a null character. Received: path={str(absolute)!r}")
+        format.check_path(absolute)
+    except TypeError as error:
+        raise ValueError(f"`path` must be a string or a `pathlib.Path`. Received: path={path!r}") from error
+    except OSError as error:  # a name that is too long
+        raise ValueError(
+            f"`path` must be one that can be written ({error.strerror}). Received: path={path!r}"
+        ) from error
+    return absolute
+
+
+def check_model(model) -> None:
+    """Raises a `ValueError` where `model` is not a functional model from one image of known size to one output."""
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise ValueError(
+            f"`model` must be built: begin it with `keras.Input((height, width, channels))`. Received: model={model!r}"
+        )
+    has_inputs = isinstance(model, keras.Model) and getattr(model, "inputs", None)
+    if not has_inputs or len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            f"`model` must be a functional `keras.Model` with one input and one output. Received: model={model!r}"
+        )
+    if not isinstance(model, keras.Sequential) and isinstance(model.output, dict):
+        raise ValueError(
+            "`model` must return its predictions alone, as `keras.Model(model.inputs, model.outputs)` does. "
+            f"Received: model={model.name!r}, which returns a dict of {', '.join(map(repr, model.output))}"
+        )
+    if tuple(model.outputs[0].shape)[:1] != (model.inputs[0].shape[0],):
+        raise ValueError(
+            "`model` must return predictions of every image, `(batch, ...)`. "
+            f"Received: model={model.name!r} with an output of shape {tuple(model.outputs[0].shape)}"
+        )
+    shape = tuple(model.inputs[0].shape[1:])
+    if len(shape) != 3 or None in shape:
+        raise ValueError(
+            "`model` must take images of a fixed size: build it with `input_shape=(height, width, channels)`. "
+            f"Received: model={model.name!r} with images of shape {shape}"
+        )
+    if any(getattr(layer, "data_format", None) == "channels_first" for layer in model._flatten_layers()):
+        raise ValueError(
+            "`model` must be channels-last: call `keras.config.set_image_data_format('channels_last')`, build it again "
+            f"and copy the weights. Received: model={model.name!r} with channels_first layers"
+        )
+
+
+def check_quantization(format: Format, quantize, representative) -> None:
+    """Raises a `ValueError` on a quantization that the format does not support, or without representative images."""
+    if quantize not in format.quantizations:
+        names = ", ".join(map(repr, format.quantizations))
+        raise ValueError(f"`quantize` must be one of {names}. Received: quantize={quantize!r}")
+    is_calibrated = format.quantizations[quantize].calibrated
+    if is_calibrated and representative is None:
+        raise ValueError(f"`representative` must be training images for quantize={quantize!r}. Received: None")
+    if not is_calibrated and representative is not None:
+        calibrated = " and ".join(repr(name) for name, each in format.quantizations.items() if each.calibrated)
+        raise ValueError(f"`representative` is for {calibrated} only. Received: quantize={quantize!r}")
+
+
+def is_integer(value, least: float, most: float) -> bool:
+    """Whether a value is an integer, Python's or NumPy's, within bounds."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= int(value) <= most
+
+
+def tolerance_for(quantization: Quantization, tolerance) -> float:
+    """Returns the largest difference allowed.
+
+    Raises:
+        ValueError: Where `tolerance` is not a number of at least 0.
+    """
+    if tolerance is None:
+        return quantization.tolerance
+    if isinstance(tolerance, bool) or not isinstance(tolerance, numbers.Real) or not float(tolerance) >= 0:
+        raise ValueError(f"`tolerance` must be a number of at least 0. Received: tolerance={tolerance!r}")
+    return float(tolerance)
+
+
+def input_dtype_for(format: Format, quantize: str | None, input_dtype: str | None, floats: Sequence[str]) -> str:
+    """Returns the dtype of the images that a file takes: by default the format's first, but float32 for float images.
+
+    Args:
+        format: The format.
+        quantize: The quantization.
+        input_dtype: What the caller asks for.
+        floats: Names of the arguments with float images.
+
+    Raises:
+        ValueError: On a dtype that is not possible.
+    """
+    possible = format.quantizations[quantize].input_dtypes
+    if input_dtype is None:
+        return "float32" if floats else possible[0]
+    if input_dtype not in format.input_dtypes:
+        names = ", ".join(map(repr, format.input_dtypes))
+        raise ValueError(f"`input_dtype` must be one of {names}. Received: input_dtype={input_dtype!r}")
+    if input_dtype not in possible:
+        rule = f"must be {possible[0]!r}" if len(possible) == 1 else f"must not be {input_dtype!r}"
+        raise ValueError(f"`input_dtype` {rule} for quantize={quantize!r}. Received: input_dtype={input_dtype!r}")
+    if input_dtype != "float32" and floats:
+        raise ValueError(
+            f"`input_dtype` must be 'float32' where `{floats[0]}` are float. Received: input_dtype={input_dtype!r}"
+        )
+    return input_dtype
+
+
+def labels_for(model: keras.Model, labels) -> tuple[str, ...] | None:
+    """Returns the names of the model's classes.
+
+    Raises:
+        ValueError: Where they are not, have no order, or one is not exactly a line.
+    """
+    if labels is None:
+        return None
+    if isinstance(labels, (set, frozenset)):
+        raise ValueError(
+            f"`labels` must be in the order of the classes, which a set does not keep. Received: {labels!r}"
+        )
+    classes = model.outputs[0].shape[-1]
+    names = tuple(labels) if isinstance(labels, Iterable) and not isinstance(labels, str) else ()
+    if len(names) != classes or not all(isinstance(name, str) and name.splitlines() == [name] for name in names):
+        raise ValueError(f"`labels` must be the names of {classes} classes, a line each. Received: labels={labels!r}")
+    return names
+
+
+def test_set(model: keras.Model, test) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns the test images and their labels, `(n,)`; Keras' own data sets have labels `(n, 1)`.
+
+    Raises:
+        ValueError: Where they do not fit the model or each other.
+    """
+    if test is None:
+        return None
+    if not isinstance(test, tuple) or len(test) != 2:
+        raise ValueError(f"`test` must be images and labels, `(images, labels)`. Received: {type(test).__name__}")
+    images, labels = images_for(model, test[0], "test images"), _array("test labels", test[1])
+    classes = model.outputs[0].shape[1:]
+    if len(classes) != 1 or classes[0] == 1:
+        raise ValueError(f"`test` is for models of two classes and more. Received: a model whose output has {classes=}")
+    if labels.shape == (len(images), 1):
+        labels = labels[:, 0]
+    if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"`test` must have one label, an integer, for each of its {len(images)} images. "
+            f"Received: labels of dtype {labels.dtype} and shape {labels.shape}"
+        )
+    if not (labels.min() >= 0 and labels.max() < classes[0]):
+        raise ValueError(
+            f"`test` must have labels from 0 to {classes[0] - 1}. "
+            f"Received: labels from {labels.min()} to {labels.max()}"
+        )
+    return images, labels
+
+
+def images_for(model: keras.Model, images, argument: str = "images") -> np.ndarray:
+    """Returns the images to compare on, uint8 or float32, or the sample images in the model's size.
+
+    Args:
+        model: The model that takes them.
+        images: The images, or `None`.
+        argument: What they are called, for the message.
+
+    Raises:
+        ValueError: On images that the model does not take.
+    """
+    shape = tuple(model.inputs[0].shape[1:])
+    if images is None:
+        if shape[-1] != 3:
+            raise ValueError(f"`images` must be given for a model whose images are not RGB, but of shape {shape}")
+        return _resized(load_samples()[0], *shape[:2])
+    images = _array(argument, images)
+    real = images.dtype == np.uint8 or np.issubdtype(images.dtype, np.floating)
+    if not real or images.shape[1:] != shape or len(images) == 0:
+        raise ValueError(
+            f"`{argument}` must be uint8 or float, of shape (n, {', '.join(map(str, shape))}). "
+            f"Received: {argument} of dtype {images.dtype} and shape {images.shape}"
+        )
+    if not np.isfinite(images).all():
+        raise ValueError(f"`{argument}` must be finite. Received: {argument} with NaN or infinite values")
+    return images if images.dtype == np.uint8 else images.astype("float32")
+
+
+def collected(representative: Representative):
+    """Returns the images of a data set or a generator as one array, and anything else as it is.
+
+    Each item is an image, a batch of images, or a tuple, list or dictionary that begins with either.
+
+    Raises:
+        ValueError: Where there are no images, or images of several sizes.
+    """
+    source = representative() if callable(representative) else representative
+    if not isinstance(source, Iterable) or isinstance(source, (list, tuple, str)) or hasattr(source, "__array__"):
+        return source
+    batches: list[np.ndarray] = []
+    number = 0
+    for item in source:
+        item = next(iter(item.values())) if isinstance(item, Mapping) else item
+        images = _array("representative", item[0] if isinstance(item, (list, tuple)) else item)
+        batches.append(images if images.ndim == 4 else images[None])
+        number += len(batches[-1])
+        if number >= MOST:
+            break
+    if not batches:
+        raise ValueError(f"`representative` must have images. Received: an empty {type(source).__name__}")
+    try:
+        return np.concatenate(batches)[:MOST]
+    except ValueError as error:
+        raise ValueError(f"`representative` must be of images of one size. NumPy says: {error}") from error
+
+
+def _array(argument: str, values) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"`{argument}` must be one array. NumPy says: {error}") from error
+
+
+def _resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    from PIL import Image
+
+    if images.shape[1:3] == (height, width):
+        return images
+    return np.stack([np.asarray(Image.fromarray(image).resize((width, height))) for image in images])

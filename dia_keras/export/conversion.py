@@ -1,0 +1,170 @@
+"""Conversion and comparison: in this process on the TensorFlow backend, otherwise in a process of its own."""
+
+import dataclasses
+import errno
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..messages import first_sentence, last_line
+from .comparison import compare, has_classes, top1
+from .errors import ExportError, ExportMismatchError
+from .formats import FORMATS
+from .metadata import describe
+from .request import Request
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What was found out about a file.
+
+    Attributes:
+        conversion_seconds: Time of the conversion alone.
+        max_difference: Largest difference from the model's predictions.
+        anatomy: What the format says about the file, attributes of `ExportReport`.
+        agreement: Fraction of `request.compared` with the same best class, `None` for models without classes.
+        top1: Accuracy on the test images, if there are any.
+        test_seconds: Time of the answers to the test images.
+    """
+
+    conversion_seconds: float
+    max_difference: float
+    anatomy: dict[str, Any]
+    agreement: float | None = None
+    top1: float | None = None
+    test_seconds: float = 0.0
+
+
+def convert_and_compare(model: keras.Model, request: Request, expected: np.ndarray) -> Findings:
+    """Writes `model` to `request.path`, runs the file, and compares its answers with those of the model.
+
+    Args:
+        model: The model, in float32.
+        request: The request.
+        expected: The right predictions for `request.compared`.
+
+    Raises:
+        ExportMismatchError: Where the difference is larger than `request.tolerance`.
+        ExportError: Where the model cannot be converted.
+        OSError: Where the file cannot be written, as on a full disk.
+        RuntimeError: Where the TensorFlow process failed.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return _in_tensorflow_process(model, request, expected)
+    try:
+        return _converted_and_compared(model, request, expected)
+    except (ExportError, OSError, MemoryError):
+        raise
+    except Exception as error:  # of TensorFlow, a converter or a runtime, on a model that is not for it
+        if os.strerror(errno.ENOSPC) in str(error):  # TensorFlow has errors of its own for this
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(request.path)) from error
+        raise ExportError(
+            f"`model` must be one that {request.format} can hold and run. Received: model={model.name!r}. The "
+            f"conversion ended in {type(error).__name__}: {last_line(error)}"
+        ) from error
+
+
+def _converted_and_compared(model: keras.Model, request: Request, expected: np.ndarray) -> Findings:
+    format = FORMATS[request.format]
+    metadata = describe(model, request.input_dtype, request.labels, request.of_pixels)
+    start = time.perf_counter()
+    format.write(model, request, metadata)
+    conversion_seconds = time.perf_counter() - start
+    runners = format.runners(request)
+    predict = next(iter(runners.values()))
+    max_difference = compare(runners, request.images, expected[: len(request.images)], request.tolerance)
+    agreement = top1(predict, request.compared, expected.argmax(-1)) if has_classes(expected) else None
+    findings = Findings(conversion_seconds, max_difference, format.anatomy(request.path), agreement)
+    if not request.test:
+        return findings
+    start = time.perf_counter()
+    accuracy = top1(predict, *request.test)
+    return dataclasses.replace(findings, top1=accuracy, test_seconds=time.perf_counter() - start)
+
+
+def _in_tensorflow_process(model: keras.Model, request: Request, expected: np.ndarray) -> Findings:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _save(model, folder / "model.keras")
+        np.save(folder / "expected.npy", expected)
+        request.save(folder)
+        environment = {
+            **os.environ,
+            "KERAS_BACKEND": "tensorflow",
+            "PYTHONPATH": _module_path(),
+            "CUDA_VISIBLE_DEVICES": "",  # the accelerator belongs to this process
+        }
+        command = [sys.executable, "-P", "-m", __package__, name]
+        process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        result = folder / "result.json"
+        if not result.exists():
+            raise RuntimeError(f"The TensorFlow process that converts `model` failed:\n{process.stderr[-2000:]}")
+        answer = json.loads(result.read_text())
+    if "mismatch" in answer:
+        raise ExportMismatchError(answer["mismatch"])
+    if "value" in answer:
+        raise ExportError(answer["value"])
+    if "system" in answer:
+        raise OSError(*answer["system"])
+    if "error" in answer:
+        raise RuntimeError(f"`model` could not be converted on the TensorFlow backend: {answer['error']}")
+    return Findings(**answer["found"])
+
+
+def _module_path() -> str:
+    """Returns where the TensorFlow process looks for modules: where this one does, but not in the current folder.
+
+    A file that happens to lie there, such as `tensorflow.py`, must not run in the place of an installed package. Only
+    where Keras or this package is in the current folder itself, as in a checkout, is it needed.
+    """
+    needed = {Path(file).resolve().parents[depth] for file, depth in ((__file__, 2), (keras.__file__, 1))}
+    unwanted = {Path.cwd().resolve()} - needed
+    return os.pathsep.join(name for name in sys.path if name and Path(name).resolve() not in unwanted)
+
+
+def answer_request(folder: Path) -> None:
+    """Does what the files in `folder` ask for, in the TensorFlow process, and leaves `result.json` there."""
+    result: dict[str, Any]
+    try:
+        model = _loaded(folder / "model.keras")
+        findings = convert_and_compare(model, Request.load(folder), np.load(folder / "expected.npy"))
+        result = {"found": dataclasses.asdict(findings)}
+    except ExportMismatchError as error:
+        result = {"mismatch": str(error)}
+    except ExportError as error:
+        result = {"value": str(error)}
+    except OSError as error:
+        result = {"system": [error.errno, error.strerror, str(error.filename)]}
+    except Exception as error:  # whatever went wrong is for the process that asked
+        result = {"error": f"{type(error).__name__}: {error}"}
+    (folder / "result.json").write_text(json.dumps(result))
+
+
+def _save(model: keras.Model, path: Path) -> None:
+    try:
+        model.save(path)
+    except NotImplementedError as error:
+        raise _cannot_load(error) from error
+
+
+def _loaded(path: Path) -> keras.Model:
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=False)  # what the other process wrote
+    except Exception as error:
+        raise _cannot_load(error) from error
+
+
+def _cannot_load(error: Exception) -> ExportError:
+    return ExportError(
+        "`model` must load in a process of TensorFlow: its own layers must be in a module that can be imported, "
+        "and have `get_config`; or export with `KERAS_BACKEND=tensorflow`. "
+        f"Received from Keras: {first_sentence(error)}"
+    )

@@ -1,0 +1,79 @@
+"""The steps of every export: check, float32, optimize, convert, compare, report."""
+
+import dataclasses
+import logging
+import os
+import time
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..files import size_of, staged
+from ..inference import optimize
+from ..inference.precision import in_float32
+from .checks import checked
+from .comparison import check_twin, top1
+from .conversion import convert_and_compare
+from .format import Format
+from .report import ExportReport
+
+#: Below this fraction of images with the same best class there is a warning.
+FEWEST_AGREEING = 0.95
+
+_logger = logging.getLogger("dia_keras")
+
+
+def export_model(
+    format: Format, model: keras.Model, path: str | os.PathLike[str], images: np.ndarray | None = None, **arguments: Any
+) -> ExportReport:
+    """Exports a model to a file of any format.
+
+    Args:
+        format: The format.
+        model: The model, on any backend.
+        path: The file or folder to write.
+        images: Images to compare on.
+        **arguments: The other arguments of `checked`, which are those of the exporters.
+
+    Returns:
+        An `ExportReport`.
+
+    Raises:
+        ExportMismatchError: Where the file does not answer as the model does. Nothing is written, as with any error.
+        ValueError: On an argument that cannot be used.
+        ImportError: Without the packages of `dia_keras[export]`.
+    """
+    start = time.perf_counter()
+    request = checked(format, model, path, images, **arguments)
+    reference = in_float32(model)
+    expected = reference.predict(request.compared.astype("float32"), verbose=0)
+    if reference is not model:
+        check_twin(model, request.images, expected[: len(request.images)])
+    network = optimize(reference, format.pools_first) if request.optimize else reference
+    with staged(request.path) as target:
+        findings = convert_and_compare(network, dataclasses.replace(request, path=target), expected)
+        size = size_of(target)
+    seconds = time.perf_counter() - start - findings.test_seconds
+    if findings.agreement is not None and findings.agreement < FEWEST_AGREEING:
+        _logger.warning(
+            "%s and the model give the same best class on %.1f%% of %d images only",
+            request.path,
+            100 * findings.agreement,
+            len(request.compared),
+        )
+    model_top1 = top1(lambda part: reference.predict(part, verbose=0), *request.test) if request.test else None
+    return ExportReport(
+        path=request.path,
+        format=format.name,
+        quantize=request.quantize,
+        size_bytes=size,
+        seconds=seconds,
+        conversion_seconds=findings.conversion_seconds,
+        max_difference=findings.max_difference,
+        agreement=findings.agreement,
+        images=len(request.images),
+        top1=findings.top1,
+        model_top1=model_top1,
+        **findings.anatomy,
+    )

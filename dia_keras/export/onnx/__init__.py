@@ -1,0 +1,1 @@
+"""ONNX: for ONNX Runtime, and the many tools that read it."""

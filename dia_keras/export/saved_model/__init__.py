@@ -1,0 +1,1 @@
+"""SavedModel: for TensorFlow and TensorFlow Serving, without Keras or dia_keras."""

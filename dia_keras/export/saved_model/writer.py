@@ -1,0 +1,68 @@
+"""Writing SavedModels."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ..frozen_graph import freeze, named, traced
+from ..request import Request
+from .layout import ENCODED, EXTRA, SIGNATURES
+
+#: Up to this number, weights are constants, which run faster. Every signature makes copies of them when it is saved and
+#: when it runs, which takes too much memory for the 32 million of ResNeXt101.
+CONSTANTS = 4_000_000
+
+
+class _Predictor(tf.Module):
+    def __init__(self, function, variables=()):
+        super().__init__()
+        self._function = function
+        self._variables = list(variables)
+
+    @tf.function
+    def __call__(self, images):
+        return self._function(tf.cast(images, tf.float32))[0]
+
+
+def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:
+    """Writes the folder, with signatures for uint8 and encoded images if the images are pixels, and `assets.extra/`."""
+    if model.count_params() <= CONSTANTS:
+        function = freeze(model)
+        predictor = _Predictor(function)
+    else:
+        function = traced(model)
+        predictor = _Predictor(function, [variable.value for variable in model.variables])
+    dtypes = {name: dtype for name, dtype in SIGNATURES.items() if request.of_pixels or dtype == "float32"}
+    for dtype in dtypes.values():
+        predictor.__call__.get_concrete_function(tf.TensorSpec(function.inputs[0].shape, dtype, name="images"))
+    signatures = {name: named(function, dtype) for name, dtype in dtypes.items()}
+    if request.of_pixels and function.inputs[0].shape[-1] in (1, 3):
+        signatures[ENCODED] = _encoded(function)
+    tf.saved_model.save(predictor, str(request.path), signatures=signatures)
+    extra = request.path / EXTRA
+    extra.mkdir()
+    (extra / "metadata.json").write_text(json.dumps(metadata, indent=1), encoding="utf-8")
+    if request.labels:
+        (extra / "labels.txt").write_text("\n".join(request.labels) + "\n", encoding="utf-8")
+
+
+def _encoded(function):
+    """Returns the function as a signature of JPEG, PNG, GIF or BMP bytes, which scales their center."""
+    height, width, channels = function.inputs[0].shape[1:]
+
+    def decode(data):
+        image = tf.io.decode_image(data, channels, expand_animations=False)
+        image.set_shape((None, None, channels))
+        scale = tf.reduce_min(tf.shape(image)[:2] / (height, width))
+        center = tf.maximum(tf.cast(tf.round(scale * (height, width)), tf.int32), 1)
+        image = tf.image.resize_with_crop_or_pad(image, center[0], center[1])
+        return tf.round(tf.image.resize(image, (height, width), antialias=True))
+
+    def predict(encoded):
+        images = tf.map_fn(decode, encoded, fn_output_signature=tf.TensorSpec((height, width, channels), tf.float32))
+        return {"predictions": function(images)[0]}
+
+    return tf.function(predict).get_concrete_function(tf.TensorSpec((None,), tf.string, name="encoded"))

@@ -1,0 +1,1 @@
+"""TFLite: for LiteRT, on phones and small devices."""

@@ -1,0 +1,30 @@
+"""Copies of models and layers: what can be copied, and how a copy gets its weights."""
+
+import keras
+import numpy as np
+
+
+def is_functional(layer) -> bool:
+    """Whether a layer is a model that consists of layers and computes nothing else."""
+    has_layers = hasattr(layer, "_nodes_by_depth") or (isinstance(layer, keras.Sequential) and layer.built)
+    return has_layers and type(layer).call.__qualname__ in ("Functional.call", "Sequential.call")
+
+
+def is_quantized(layer) -> bool:
+    """Whether `quantize` of Keras has quantized a layer, a model, or anything within."""
+    return any(getattr(each, "quantization_mode", None) for each in layer._flatten_layers())
+
+
+def as_functional(model: keras.Model) -> keras.Model:
+    """Returns a `Sequential` as the functional model of its layers, and any other model as it is."""
+    if not isinstance(model, keras.Sequential):
+        return model
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+
+
+def give_weights(layer: keras.layers.Layer, values: list[np.ndarray]) -> None:
+    """Sets the weights of a layer. A `Normalization` computes with them only once it is finalized."""
+    layer.set_weights(values)
+    for each in layer._flatten_layers():
+        if isinstance(each, keras.layers.Normalization):
+            each.finalize_state()

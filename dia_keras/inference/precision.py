@@ -1,0 +1,77 @@
+"""Copies of models of any precision that compute in float32."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from ..messages import first_sentence
+from .copies import as_functional, give_weights, is_functional
+
+#: Keras' policies of precisions other than float32.
+OTHERS = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16", "float64")
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """Returns the model that computes in float32 with the weights of `model`: itself, if it already does.
+
+    Raises:
+        ValueError: Where a layer cannot be copied.
+    """
+    if not any(layer.dtype_policy.name in OTHERS for layer in model._flatten_layers()):
+        return model
+    made: dict[int, tuple[keras.layers.Layer, keras.layers.Layer]] = {}
+
+    def twin_of(layer):
+        if not isinstance(layer, keras.layers.Layer):
+            return layer  # An operation, as of `a + b`, has neither weights nor precision.
+        if is_functional(layer):
+            return clone(layer)
+        if id(layer) not in made:  # models within the model may share a layer
+            made[id(layer)] = layer, _copied(layer, model.name)
+        return made[id(layer)][1]
+
+    def clone(network):
+        twin = keras.models.clone_model(as_functional(network), clone_function=twin_of)
+        twin.dtype_policy = "float32"
+        return twin
+
+    twin = twin_of(model)
+    for layer, new in made.values():
+        give_weights(new, layer.get_weights())
+    return twin
+
+
+def _copied(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
+    """Returns a layer of the same configuration in float32, without weights."""
+    if isinstance(layer, keras.layers.Lambda):  # whose configuration has its function in another form
+        options: dict[str, Any] = {"mask": layer.mask, "arguments": layer.arguments, "name": layer.name}
+        return keras.layers.Lambda(layer.function, layer._output_shape, dtype="float32", **options)
+    # Its own layers need not be registered with Keras. Keras' are left out: its layer `Add` is not its operation `Add`.
+    kinds = {type(each) for each in layer._flatten_layers(include_self=False)}
+    own = {kind.__name__: kind for kind in kinds if not kind.__module__.startswith("keras.")}
+    try:
+        config = copy.deepcopy(layer.get_config())
+        for entry in _entries(config, "class_name"):
+            if entry["class_name"] == "DTypePolicy" and entry["config"]["name"] in OTHERS:
+                entry["config"]["name"] = "float32"
+        with keras.saving.custom_object_scope(own):
+            return type(layer).from_config(config)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise ValueError(
+            "`model` must have layers with `get_config`, of which to make one that computes in float32. "
+            f"Received: model={name!r} with the layer {layer.name!r} of {layer.dtype_policy.name}. "
+            f"Keras says: {first_sentence(error)}"
+        ) from error
+
+
+def _entries(config: Any, key: str) -> Iterator[dict[str, Any]]:
+    """Yields every dictionary in `config`, however deep, that has `key`."""
+    if isinstance(config, dict):
+        if key in config:
+            yield config
+        config = list(config.values())
+    if isinstance(config, (list, tuple)):
+        for value in config:
+            yield from _entries(value, key)

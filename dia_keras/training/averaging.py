@@ -1,0 +1,102 @@
+"""Averaged weights (EMA) with batch-norm statistics of their own.
+
+The optimizer keeps the average. The moving statistics of batch norms belong to the weights that train; averaged weights
+need others, or they lose points. They are measured anew: the mean of the statistics of some training batches.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import keras
+import numpy as np
+
+#: Batches to measure statistics on: enough that their mean is steady.
+BATCHES = 20
+
+
+def measure_statistics(model: keras.Model, images: Iterable) -> None:
+    """Sets the moving statistics of all batch norms to the mean of those of some batches.
+
+    Args:
+        model: The model; its weights, seeds and other state stay as they are.
+        images: Batches as the model takes them, `(batch, height, width, channels)`.
+
+    Raises:
+        ValueError: Where there are no batches.
+    """
+    norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    measured = [variable for layer in norms for variable in (layer.moving_mean, layer.moving_variance)]
+    others = [variable for variable in model.non_trainable_variables if all(variable is not one for one in measured)]
+    kept = [keras.ops.convert_to_numpy(variable) for variable in others]
+    momenta = [layer.momentum for layer in norms]
+    sums, count = [np.zeros(variable.shape, "float64") for variable in measured], 0
+    forward = _forward(model)
+    try:
+        for layer in norms:
+            layer.momentum = 0.0  # the statistics of a batch replace the moving ones
+        for batch in images:
+            forward(batch)
+            count += 1
+            for total, variable in zip(sums, measured, strict=True):
+                total += keras.ops.convert_to_numpy(variable)
+    finally:
+        for layer, momentum in zip(norms, momenta, strict=True):
+            layer.momentum = momentum
+        for variable, value in zip(others, kept, strict=True):
+            variable.assign(value)
+    if not count:
+        raise ValueError("`images` must be one batch or more. Received: none")
+    for variable, total in zip(measured, sums, strict=True):
+        variable.assign((total / count).astype("float32"))
+
+
+class AveragedWeights(keras.callbacks.Callback):
+    """Evaluates the averaged weights, with statistics of their own, in place of those that train.
+
+    Args:
+        batches: Function that returns an iterator of training batches `(images, targets)`.
+    """
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_test_begin(self, logs=None):
+        variables = [*self.model.trainable_variables, *self.model.non_trainable_variables]
+        self._kept = [(variable, keras.ops.convert_to_numpy(variable)) for variable in variables]
+        averages = self.model.optimizer._model_variables_moving_average
+        for variable, average in zip(self.model.trainable_variables, averages, strict=True):
+            # A copy, since JAX gives the arrays of the evaluated weights away.
+            variable.assign(np.array(keras.ops.convert_to_numpy(average)))
+        measure_statistics(self.model, first_images(self.batches()))
+
+    def on_test_end(self, logs=None):
+        for variable, value in self._kept:
+            variable.assign(value)
+
+
+def first_images(batches: Iterable) -> Iterator:
+    """Yields the images of as many batches as statistics are measured on."""
+    for _, (images, _) in zip(range(BATCHES), batches, strict=False):
+        yield images
+
+
+def _forward(model: keras.Model):
+    """Returns a function that calls the model in training mode, so that its batch norms take statistics."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.no_grad()(lambda images: model(images, training=True))
+    if keras.backend.backend() != "jax":
+        return lambda images: model(images, training=True)
+    import jax
+
+    compiled = jax.jit(
+        lambda trainable, others, images: model.stateless_call(trainable, others, images, training=True)[1]
+    )
+
+    def forward(images):
+        values = ([v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables])
+        for variable, value in zip(model.non_trainable_variables, compiled(*values, images), strict=True):
+            variable.assign(value)
+
+    return forward

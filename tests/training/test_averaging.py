@@ -1,0 +1,73 @@
+"""Tests of averaged weights: their batch-norm statistics, their evaluation, and what trains on unharmed."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+
+from dia_keras.data import Split
+from dia_keras.training import Recipe, fit
+from dia_keras.training.averaging import measure_statistics
+
+RNG = np.random.default_rng(0)
+TRAIN = Split(RNG.integers(0, 256, (64, 8, 8, 3), np.uint8), RNG.integers(0, 4, 64))
+
+
+def network():
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(8, 3)(keras.layers.Rescaling(1 / 64)(inputs))
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization(name="norm")(x))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Dropout(0.2)(x))
+    return keras.Model(inputs, keras.layers.Dense(4)(x))
+
+
+def test_statistics_are_the_means_of_those_of_the_batches():
+    model = network()
+    before = model.get_weights()
+    images = TRAIN.images.reshape(4, 16, 8, 8, 3).astype("float32")
+    measure_statistics(model, images)
+    convolve = keras.Model(model.input, model.get_layer("norm").input)
+    features = np.stack([keras.ops.convert_to_numpy(convolve(batch)) for batch in images])
+    norm = model.get_layer("norm")
+    for variable, want in (
+        (norm.moving_mean, features.mean((1, 2, 3)).mean(0)),
+        (norm.moving_variance, features.var((1, 2, 3)).mean(0)),
+    ):
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), want, rtol=1e-4, atol=1e-5)
+    changed = [not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+    assert sum(changed) == 2  # not the dropout's seed
+    assert norm.momentum == 0.99
+
+
+def test_no_batches_are_an_error():
+    with pytest.raises(ValueError, match=r"`images` must be one batch or more\. Received: none"):
+        measure_statistics(network(), [])
+
+
+def rows(folder):
+    with (folder / "log.csv").open() as log:
+        return list(csv.DictReader(log))
+
+
+def test_averages_are_evaluated_with_statistics_of_their_own_and_training_goes_on_unharmed(tmp_path):
+    plain, averaged = tmp_path / "plain", tmp_path / "averaged"
+    plain.mkdir(), averaged.mkdir()
+    recipe = Recipe("x", 6, 16, learning_rate=0.5, pad=0, flip=False)
+    fit(network(), recipe, TRAIN, plain, num_classes=4, held_out=TRAIN)
+    model = fit(network(), recipe.replace(ema=0.8), TRAIN, averaged, num_classes=4, held_out=TRAIN)
+    losses = [[float(row["loss"]) for row in rows(folder)] for folder in (plain, averaged)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert [row["val_loss"] for row in rows(plain)] != [row["val_loss"] for row in rows(averaged)]
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    targets = np.eye(4, dtype="float32")[TRAIN.labels]
+    final = float(keras.ops.convert_to_numpy(loss(targets, model(TRAIN.images.astype("float32")))))
+    assert final == pytest.approx(float(rows(averaged)[-1]["val_loss"]), rel=1e-4)
+
+
+def test_early_averages_are_no_worse_for_their_statistics(tmp_path):
+    """With the statistics of the weights that train, the averages of a fast training are far off."""
+    recipe = Recipe("x", 8, 16, learning_rate=1.0, warmup=0.0, pad=0, flip=False, ema=0.95)
+    fit(network(), recipe, TRAIN, tmp_path, num_classes=4, held_out=TRAIN)
+    assert all(float(row["val_loss"]) < 2.5 for row in rows(tmp_path))
