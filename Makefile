@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=3
 
-.PHONY: demo test check environment tables web web-test android-test clean
+.PHONY: demo test check environment tables gpu-pack web web-test android-test clean
 
 demo: environment  ## Classify the sample images with embedded weights, export to three formats, compare.
 	$(RUN) $(BIN)/python demo.py
@@ -24,6 +24,9 @@ check: environment
 tables: environment  ## Write the generated pages and tables, and draw zoo/records/accuracy.png.
 	$(RUN) $(BIN)/python zoo/tools/tables.py
 	$(RUN) $(BIN)/python zoo/tools/plots.py
+
+gpu-pack: environment  ## Pack wheels, and the npz files in the folder DATA, for a GPU machine without network: zoo/GPU.md.
+	$(BIN)/python zoo/tools/gpu_pack.py --data $(DATA)
 
 environment: .venv/.made
 

@@ -17,9 +17,11 @@ card's limits:
 """
 
 import contextlib
+import functools
 import pathlib
 import statistics
 import time
+from collections.abc import Callable, Sequence
 
 import click
 import keras
@@ -155,23 +157,30 @@ def main(
     kinds = (True, False) if keras_norms else (True,)
     in_pytorch = find_peers(entries) if peers else {}
     contexts = click.get_current_context().with_resource(contextlib.ExitStack())
-    contenders: list[Contender | Peer] = [
-        Contender(name, recipe.replace(entry=name), steps, contexts, kind) for name in entries for kind in kinds
+    builders: list[Callable[[], Contender | Peer]] = [
+        functools.partial(Contender, name, recipe.replace(entry=name), steps, contexts, kind)
+        for name in entries
+        for kind in kinds
     ]
-    contenders += [Peer(name, entry, recipe, steps) for name, entry in in_pytorch.items()]
+    builders += [functools.partial(Peer, name, entry, recipe, steps) for name, entry in in_pytorch.items()]
+    contenders: list[Contender | Peer] = []
+    for build in builders:
+        contenders.append(build())
+        contenders[-1].take_turn()  # compiling may outlast the patience: a file with one turn each is better than none
+        save(out, contenders)
+    for each in contenders:
+        each.speeds.clear()
     for _ in range(rounds):
         for contender in contenders:
             contender.take_turn()
     base = statistics.median(contenders[0].speeds)
     table = Table("entry", "images/s", "slowest", "fastest", "ratio", "first round (s)")
-    rows = []
     for each in contenders:
         speed = statistics.median(each.speeds)
         row = (speed, min(each.speeds), max(each.speeds), speed / base, each.first)
-        rows.append({"entry": each.name, "images_per_second": each.speeds, "first_round_seconds": each.first})
         table.add_row(each.name, *(f"{value:.{digits}f}" for value, digits in zip(row, (0, 0, 0, 3, 1), strict=True)))
     Console().print(table)
-    run = describe_run()
+    run, rows = describe_run(), save(out, contenders)
     if cost:
         costs = {each.name: each.cost() for each in contenders if isinstance(each, Contender)}
         for found in rows:
@@ -181,6 +190,16 @@ def main(
     Console().print(f"{run['backend']} on {run['device']}, {precision}, batch {batch_size}", highlight=False)
     if out:
         write_json(out, {"results": rows, "run": run})
+
+
+def save(out: pathlib.Path | None, contenders: Sequence[Contender | Peer]) -> list[dict]:
+    """Returns the figures of the contenders, after writing them to a file if one is given."""
+    rows = [
+        {"entry": each.name, "images_per_second": each.speeds, "first_round_seconds": each.first} for each in contenders
+    ]
+    if out:
+        write_json(out, {"results": rows, "run": describe_run()})
+    return rows
 
 
 def cost_table(rows: list[dict], batch_size: int, device: str) -> Table:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
 from rich.table import Column, Table
 
 from ..files import staged, write_json
@@ -32,6 +31,8 @@ def table(measurements: Sequence[Measurement]) -> Table:
 
 def plot(measurements: Sequence[Measurement], path: Path) -> None:
     """Draws images per second, a panel for each batch size and number of threads, to a PNG."""
+    from matplotlib.figure import Figure
+
     panels: dict[tuple[int, int], list[Measurement]] = {}
     for each in measurements:
         panels.setdefault((each.batch_size, each.threads or 0), []).append(each)

@@ -7,7 +7,7 @@ from ..files import staged
 
 
 def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
-    """Plots loss and accuracy over the epochs of a `log.csv` into a PNG.
+    """Plots loss and accuracy over the epochs of a `log.csv` into a PNG; says so where matplotlib is missing.
 
     Args:
         log: CSV with the columns `epoch`, `loss`, `accuracy` and, where images were held out, `val_loss` and
@@ -15,7 +15,11 @@ def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
         picture: Path of the PNG.
         title: Title of the plot.
     """
-    from matplotlib.figure import Figure
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print(f"{picture.name} is not drawn: matplotlib is not installed")
+        return
 
     with log.open(newline="") as file:
         rows = list(csv.DictReader(file))

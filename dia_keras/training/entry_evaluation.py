@@ -3,6 +3,7 @@
 import os
 
 from .. import zoo
+from ..data import Split
 from ..data.picture import Resize
 from ..training import Evaluation, evaluate
 from .run import load_data
@@ -14,8 +15,9 @@ def evaluate_entry(
     source: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
     resize: Resize | None = None,
+    images: int | None = None,
 ) -> Evaluation:
-    """Returns the accuracies of an entry on its whole test set.
+    """Returns the accuracies of an entry on its whole test set, or on the first images of it.
 
     Args:
         name: Name of the entry.
@@ -23,6 +25,7 @@ def evaluate_entry(
         source: Where the data are: see `dia_keras.data.load`. Default: the entry's data set, from TFDS.
         data_dir: Folder of the TFDS data sets.
         resize: How images of another size are resized, see `dia_keras.data.load`. Default: what the card says.
+        images: Number of test images; all by default.
 
     Raises:
         ValueError: If there is no such entry, weights do not fit it, or the data have other classes.
@@ -30,4 +33,5 @@ def evaluate_entry(
     """
     model = zoo.load(name, weights=weights)
     dataset = load_data(zoo.card(name), source, data_dir, resize=resize)
-    return evaluate(model, dataset.test, dataset.class_names)
+    test = Split(dataset.test.images[:images], dataset.test.labels[:images])
+    return evaluate(model, test, dataset.class_names)

@@ -1,9 +1,11 @@
 """How many epochs fit into a time."""
 
+import dataclasses
 import pathlib
 import tempfile
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 
@@ -52,6 +54,17 @@ class EpochClock(keras.callbacks.Callback):
             self.seconds.append(time.monotonic() - self._began)
 
 
+class Speed(NamedTuple):
+    """Seconds that an epoch takes, with evaluation and checkpoint, and those that compiling takes before the first."""
+
+    per_epoch: float
+    compiling: float
+
+    def epochs_in(self, seconds: float) -> int:
+        """Returns the number of epochs that fit into a time in which compiling is included."""
+        return max(0, int((seconds - self.compiling) / (1.05 * self.per_epoch)))
+
+
 def fitted(
     recipe: Recipe,
     model: keras.Model,
@@ -72,9 +85,23 @@ def fitted(
         num_classes: Number of classes.
         seconds: The time, from now on, in which compiling is included.
     """
+    began = time.monotonic()
+    speed = measure_speed(recipe, model, teachers, training, held_out, num_classes)
+    return with_epochs(recipe, speed.epochs_in(seconds - (time.monotonic() - began)))
+
+
+def measure_speed(
+    recipe: Recipe,
+    model: keras.Model,
+    teachers: Sequence[keras.Model],
+    training: Split,
+    held_out: Split,
+    num_classes: int,
+) -> Speed:
+    """Returns how fast a recipe trains, after two short epochs. The arguments are those of `fitted`."""
     steps = len(training.labels) // recipe.batch_size
     compile_for(model, recipe, steps)
-    clock, began, probe = EpochClock(), time.monotonic(), min(PROBE_STEPS, steps)
+    clock, probe = EpochClock(), min(PROBE_STEPS, steps)
     # The first epoch compiles, the second is measured; the real run, of another schedule, compiles once more.
     data = batches(training.images, training.labels, num_classes, recipe)
     with tempfile.TemporaryDirectory() as folder, fused_batch_norms(model, *teachers):
@@ -89,8 +116,19 @@ def fitted(
         )
     compiling = clock.seconds[0] - clock.seconds[1]
     per_epoch = clock.seconds[1] + clock.steps[1] * (steps / probe - 1)
-    left = seconds - (time.monotonic() - began) - compiling
-    epochs = max(1, min(recipe.epochs, int(left / (1.05 * per_epoch))))
-    print(f"{per_epoch:.1f} s an epoch, {compiling:.0f} s to compile: {epochs} epochs fit")
+    print(f"{per_epoch / steps:.4f} s a step, {per_epoch:.1f} s an epoch, {compiling:.0f} s to compile")
+    return Speed(per_epoch, compiling)
+
+
+def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
+    """Returns a recipe with so many epochs, but at least one a phase and no more than it has; milestones move alike."""
+    epochs = max(len(recipe.phases), 1, min(recipe.epochs, epochs))
+    lengths = [max(1, int(phase.epochs * epochs / recipe.epochs)) for phase in recipe.phases]
+    while lengths and sum(lengths) != epochs:  # what rounding leaves goes to the longest phase
+        longest = lengths.index(max(lengths))
+        lengths[longest] += 1 if sum(lengths) < epochs else -1
+    phases = tuple(
+        dataclasses.replace(phase, epochs=length) for phase, length in zip(recipe.phases, lengths, strict=True)
+    )
     milestones = tuple(dict.fromkeys(max(1, round(m * epochs / recipe.epochs)) for m in recipe.milestones))
-    return recipe.replace(epochs=epochs, milestones=milestones)
+    return recipe.replace(epochs=epochs, milestones=milestones, phases=phases)

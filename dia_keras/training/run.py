@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import time
+from typing import NamedTuple
 
 import keras
 
@@ -16,9 +17,10 @@ from ..files import write_json
 from ..zoo.loading import build as build_network
 from .budget import WallClockBudget
 from .curves import plot_curves
-from .epochs_that_fit import fitted
+from .epochs_that_fit import Speed, fitted, measure_speed
 from .fit import fit
 from .host import describe_run
+from .phases import Build
 from .recipe import Phase, Recipe
 from .teachers import check_same_teachers, load_teachers
 from .xla_cache import keep_compiled_programs
@@ -95,9 +97,66 @@ def train(
     keep_compiled_programs()
     directory = pathlib.Path(directory)
     recipe = smoke(recipe) if is_smoke else recipe
+    build, training, held_out, num_classes = prepare(recipe, source, data_dir, resize)
+    teachers = load_teachers(recipe)
+    record = directory / "recipe.json"
+    if fit_to_minutes and not record.exists():
+        if minutes is None:
+            raise ValueError("`fit_to_minutes` needs `minutes`. Received: minutes=None")
+        left = 60 * minutes - (time.monotonic() - started)
+        recipe = fitted(recipe, build(Phase(1)), teachers, training, held_out, num_classes, left)
+    elif fit_to_minutes:
+        earlier = Recipe.from_json(json.loads(record.read_text()))
+        recipe = recipe.replace(epochs=earlier.epochs, milestones=earlier.milestones, phases=earlier.phases)
+    check_same_recipe(recipe, record)
+    check_same_teachers(recipe, directory / "teachers.json")
+
+    model = fit(
+        build,
+        recipe,
+        training,
+        directory,
+        num_classes=num_classes,
+        teachers=teachers,
+        held_out=held_out,
+        budget=WallClockBudget(minutes, started),
+        callbacks=[_RunRecord(directory / "run.json", started)],
+        # Compiling takes longer than a few steps; but without it, JAX compiles every op of its own.
+        run_eagerly=is_smoke and keras.backend.backend() != "jax",
+    )
+    plot_curves(directory / "log.csv", directory / "curves.png", title=recipe.entry)
+    if model is None:
+        return None
+    weights = directory / "final.weights.h5"
+    zoo.save_weights(model, weights)
+    return weights
+
+
+def speed(recipe: Recipe, source: str | os.PathLike | None = None, data_dir: str | os.PathLike | None = None) -> Speed:
+    """Returns how fast a recipe trains here. The arguments are those of `train`."""
+    keep_compiled_programs()
+    build, training, held_out, num_classes = prepare(recipe, source, data_dir)
+    return measure_speed(recipe, build(Phase(1)), load_teachers(recipe), training, held_out, num_classes)
+
+
+class Prepared(NamedTuple):
+    """What a recipe names: the networks of its phases, the images to train on and those held out, and the classes."""
+
+    build: Build
+    training: data_module.Split
+    held_out: data_module.Split
+    num_classes: int
+
+
+def prepare(
+    recipe: Recipe,
+    source: str | os.PathLike | None,
+    data_dir: str | os.PathLike | None,
+    resize: Resize | None = None,
+) -> Prepared:
+    """Loads the data of a recipe, and returns them with the function that builds its networks."""
     card = zoo.card(recipe.entry)
     data = load_data(card, source, data_dir, recipe.held_out, resize)
-    num_classes = len(data.class_names)
     training = data.train
     if recipe.images:
         training = data_module.Split(training.images[: recipe.images], training.labels[: recipe.images])
@@ -115,38 +174,7 @@ def train(
         finally:
             keras.config.set_dtype_policy(policy)
 
-    teachers = load_teachers(recipe)
-    record = directory / "recipe.json"
-    if fit_to_minutes and not record.exists():
-        if minutes is None:
-            raise ValueError("`fit_to_minutes` needs `minutes`. Received: minutes=None")
-        left = 60 * minutes - (time.monotonic() - started)
-        recipe = fitted(recipe, build(Phase(1)), teachers, training, data.held_out, num_classes, left)
-    elif fit_to_minutes:
-        earlier = Recipe.from_json(json.loads(record.read_text()))
-        recipe = recipe.replace(epochs=earlier.epochs, milestones=earlier.milestones)
-    check_same_recipe(recipe, record)
-    check_same_teachers(recipe, directory / "teachers.json")
-
-    model = fit(
-        build,
-        recipe,
-        training,
-        directory,
-        num_classes=num_classes,
-        teachers=teachers,
-        held_out=data.held_out,
-        budget=WallClockBudget(minutes, started),
-        callbacks=[_RunRecord(directory / "run.json", started)],
-        # Compiling takes longer than a few steps; but without it, JAX compiles every op of its own.
-        run_eagerly=is_smoke and keras.backend.backend() != "jax",
-    )
-    plot_curves(directory / "log.csv", directory / "curves.png", title=recipe.entry)
-    if model is None:
-        return None
-    weights = directory / "final.weights.h5"
-    zoo.save_weights(model, weights)
-    return weights
+    return Prepared(build, training, data.held_out, len(data.class_names))
 
 
 def load_data(card: zoo.Card, source=None, data_dir=None, held_out: int = 0, resize=None) -> data_module.DataSet:

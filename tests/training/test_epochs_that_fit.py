@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dia_keras.data import Split
-from dia_keras.training import Recipe
-from dia_keras.training.epochs_that_fit import EpochClock, fitted
+from dia_keras.training import Phase, Recipe
+from dia_keras.training.epochs_that_fit import EpochClock, Speed, fitted, with_epochs
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (16, 8, 8, 3), np.uint8)
@@ -52,6 +52,19 @@ def test_no_more_epochs_than_the_recipe_has_and_at_least_one(held_out):
     assert fitted(recipe, model(), [], SPLIT, held_out, 2, 1e6) == recipe
     short = fitted(recipe, model(), [], SPLIT, held_out, 2, 0.0)
     assert (short.epochs, short.milestones) == (1, (1,))
+
+
+def test_epochs_fit_into_what_compiling_leaves():
+    assert Speed(per_epoch=10.0, compiling=30.0).epochs_in(30 + 5 * 10.5 + 1) == 5
+    assert Speed(per_epoch=10.0, compiling=30.0).epochs_in(20) == 0
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(99, (6, 3, 1)), (10, (6, 3, 1)), (5, (3, 1, 1)), (0, (1, 1, 1))])
+def test_phases_keep_their_parts_of_the_epochs(epochs, expected):
+    recipe = Recipe("x", 10, phases=(Phase(6, image_size=16), Phase(3, depth=20), Phase(1)))
+    short = with_epochs(recipe, epochs)
+    assert tuple(phase.epochs for phase in short.phases) == expected and short.epochs == sum(expected)
+    assert with_epochs(recipe, short.epochs) == short
 
 
 def test_checkpoints_count(monkeypatch):

@@ -3,6 +3,7 @@
 import csv
 import json
 import pathlib
+import sys
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from dia_keras import zoo
 from dia_keras.training import load_recipe, train
+from dia_keras.training.curves import plot_curves
 from dia_keras.training.run import smoke
 
 RECIPES = sorted((pathlib.Path(__file__).parents[2] / "zoo" / "recipes").glob("*.py"))
@@ -45,3 +47,9 @@ def test_smoke_takes_two_steps_of_any_recipe(path):
     assert short.epochs == (len(recipe.phases) or 2) and short.images == short.batch_size
     kept = {"entry", "learning_rate", "schedule", "weight_decay", "nesterov", "label_smoothing", "precision", "ema"}
     assert all(getattr(short, field) == getattr(recipe, field) for field in kept)
+
+
+def test_curves_that_cannot_be_drawn_do_not_stop_a_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    plot_curves(tmp_path / "log.csv", tmp_path / "curves.png", "x")
+    assert capsys.readouterr().out == "curves.png is not drawn: matplotlib is not installed\n"
