@@ -13,6 +13,7 @@ from .shared import (
     json_option,
     make_table,
     print_json,
+    resize_option,
     without_traceback,
 )
 
@@ -22,6 +23,7 @@ from .shared import (
 @click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
 @click.option("--per-class/--no-per-class", default=True, show_default=True, help="Show the accuracy of every class.")
 @data_options
+@resize_option
 @json_option
 @without_traceback
 def evaluate(

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .shared import complete_entry, console, data_options, examples, without_traceback
+from .shared import complete_entry, console, data_options, examples, resize_option, without_traceback
 
 
 @click.command(
@@ -31,6 +31,7 @@ from .shared import complete_entry, console, data_options, examples, without_tra
 )
 @click.option("--test", "on_test_set", is_flag=True, help="Measure top-1 of the file and the model on the test set.")
 @data_options
+@resize_option
 @without_traceback
 def export(
     name: str,

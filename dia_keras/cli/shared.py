@@ -33,8 +33,7 @@ def without_traceback(command):
 
 
 def data_options(command):
-    """Adds the options `--data`, `--data-dir` and `--resize`, as the arguments `source`, `data_dir` and `resize`."""
-    command = resize_option(command)
+    """Adds the options `--data` and `--data-dir`, as the arguments `source` and `data_dir`."""
     command = click.option(
         "--data", "source", help="An .npz file or a folder of images; default: the entry's data set, from TFDS."
     )(command)

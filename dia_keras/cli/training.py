@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import click
 
-from .shared import complete_entry, console, data_options, examples, without_traceback
+from .shared import complete_entry, console, data_options, examples, resize_option, without_traceback
 
 
 @click.command(
@@ -29,6 +29,7 @@ from .shared import complete_entry, console, data_options, examples, without_tra
 @click.option("--smoke", is_flag=True, help="Two steps only, to see that the recipe runs.")
 @click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe.")
 @data_options
+@resize_option
 @without_traceback
 def train(
     recipe: pathlib.Path,

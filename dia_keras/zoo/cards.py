@@ -197,7 +197,11 @@ def dataset(name: str) -> Dataset:
 
 
 def update_card(
-    name: str, *, weights: str | os.PathLike | None = None, metrics: Mapping[str, Any] | None = None
+    name: str,
+    *,
+    weights: str | os.PathLike | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    recipe: str | None = None,
 ) -> Card:
     """Writes into an entry's file which weights it has, what they reach, or both; the first time, the file is new.
 
@@ -205,6 +209,7 @@ def update_card(
         name: Name of the entry.
         weights: Weights file, made by `save_weights`; its name, size and SHA-256 go on the card.
         metrics: Fields of `Metrics`; others are kept as details.
+        recipe: Name of the recipe in `zoo/recipes` that trained the weights.
 
     Returns:
         The new card.
@@ -219,6 +224,8 @@ def update_card(
         fields["weights"].pop("url")
     if metrics is not None:
         fields["metrics"] = dict(metrics)
+    if recipe is not None:
+        fields["recipe"] = recipe
     new = parse(name, fields)
     write_json(CARDS / f"{name}.json", fields)
     return new

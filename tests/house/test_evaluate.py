@@ -31,7 +31,8 @@ def run_folder(tmp_path):
     folder.mkdir()
     zoo.save_weights(zoo.load(NAME, weights=None), folder / "final.weights.h5")
     (folder / "recipe.json").write_text(json.dumps(dataclasses.asdict(Recipe(NAME, 1))))
-    (folder / "run.json").write_text('{"device": "here", "command": "python train.py", "minutes": 1.5}')
+    command = "python zoo/train.py zoo/recipes/paper_wrn.py --entry x"
+    (folder / "run.json").write_text(json.dumps({"device": "here", "command": command, "minutes": 1.5}))
     (folder / "log.csv").write_text("epoch,loss\n0,1\n")
     (folder / "curves.png").write_bytes(b"picture")
     return folder
@@ -49,6 +50,7 @@ def test_a_measured_run_is_put_in_place(house, run_folder, npz, tmp_path):
     results = json.loads((tmp_path / "zoo" / "results" / f"{NAME}.json").read_text())
     assert results["weights_sha256"] == card.weights.sha256 and results["images"] == 20
     assert card.metrics.top1 == round(100 * results["top1"], 2) and card.metrics.details["minutes"] == 1.5
+    assert card.recipe == "paper_wrn"
     assert (tmp_path / "zoo" / "logs" / NAME / "log.csv").is_file()
 
 

@@ -11,6 +11,7 @@ where `zoo.load` finds them, the run's log goes to `zoo/records/logs`, accuracie
 import dataclasses
 import json
 import pathlib
+import re
 import shutil
 
 import click
@@ -66,7 +67,8 @@ def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
         "minutes": training["minutes"],
         "evaluated": "the whole test set, last epoch, no test-time augmentation",
     }
-    card = update_card(name, weights=weights, metrics=metrics)
+    found = re.search(r"zoo/recipes/(\w+)\.py", training["command"])
+    card = update_card(name, weights=weights, metrics=metrics, recipe=found and found[1])
     assert card.weights is not None
     (RECORDS / "results").mkdir(exist_ok=True)
     results = {"entry": name, "weights_sha256": card.weights.sha256, **dataclasses.asdict(result)}
