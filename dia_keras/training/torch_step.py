@@ -128,6 +128,8 @@ def simplify(traced):
 
     aten = torch.ops.aten
     graph = traced.graph
+    if any(_writes_in_place(node) for node in graph.nodes):
+        return traced  # whose values change: copies and equal nodes may matter
     for node in list(graph.nodes):
         if node.target is aten.clone.default and _is_kernel(node):
             node.kwargs = {"memory_format": torch.contiguous_format}
@@ -145,6 +147,11 @@ def simplify(traced):
             node.replace_all_uses_with(stored, delete_user_cb=lambda user, new=stored: user is not new)
     graph.lint()
     return torch.fx.GraphModule(traced, graph)
+
+
+def _writes_in_place(node) -> bool:
+    """Returns whether a node changes a tensor, as PyTorch's dropout does."""
+    return getattr(getattr(node.target, "_schema", None), "is_mutable", False)
 
 
 def _is_kernel(node) -> bool:
