@@ -104,3 +104,22 @@ def test_a_machine_without_a_compiler_trains_all_the_same(monkeypatch):
     model = network("basic, a module with a loss of its own")
     with pytest.warns(UserWarning, match="no g"), torch_step.compiled_step(model, torch_step.LEAST_STEPS):
         assert "train_step" not in vars(model)
+
+
+def test_dropouts_of_one_shape_drop_different_units():
+    """PyTorch's dropout writes its mask in place: two equal nodes of the traced graph are not one value."""
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    from dia_keras.training import torch_step
+
+    inputs = keras.Input((4, 4, 8))
+    x = keras.layers.Dropout(0.5)(inputs) * keras.layers.Dropout(0.5)(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(x)))
+    compile_for(model, Recipe("x", 4, 16), steps_per_epoch=10)
+    images, targets = torch.ones(16, 4, 4, 8), data()[1]
+    tensors = [v.value.detach() for v in [*model.trainable_variables, *model.non_trainable_variables]]
+    step = torch_step.TorchStep(model)
+    traced = make_fx(step._step, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors, images, targets)
+    masks = [node for node in torch_step.simplify(traced).graph.nodes if "bernoulli" in str(node.target)]
+    assert len(masks) == len({mask.args[0] for mask in masks}) == 2
