@@ -52,7 +52,7 @@ def _can_compile() -> bool:
     if shutil.which("g++") is None and shutil.which("clang++") is None:
         warnings.warn(
             "PyTorch compiles training steps with a C++ compiler, and there is no g++ or clang++ on the path: "
-            "training goes on without, at about a third of the speed.",
+            "training goes on without, more slowly.",
             stacklevel=4,
         )
         return False
