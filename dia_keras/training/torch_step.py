@@ -88,8 +88,13 @@ class TorchStep:
 
         trace = make_fx(self._step, tracing_mode="fake", _allow_non_fake_inputs=True)
         graph = simplify(trace(*tensors))
-        with torch.no_grad():
-            return torch._inductor.compile(graph, tensors, options={"layout_optimization": False})
+        try:
+            with torch.no_grad():
+                return torch._inductor.compile(graph, tensors, options={"layout_optimization": False})
+        except torch._inductor.exc.InductorError as error:
+            reason = str(error).strip().splitlines()[0]
+            warnings.warn(f"PyTorch did not compile the training step ({reason}): it is slower.", stacklevel=2)
+            return graph
 
     def _step(self, *tensors):
         """Returns loss, outputs, gradients and new values of the other variables, as a function of tensors alone."""
@@ -128,8 +133,8 @@ def simplify(traced):
 
     aten = torch.ops.aten
     graph = traced.graph
-    if any(_writes_in_place(node) for node in graph.nodes):
-        return traced  # whose values change: copies and equal nodes may matter
+    if not _is_functional(graph):
+        return traced  # values change: copies and equal nodes may matter
     for node in list(graph.nodes):
         if node.target is aten.clone.default and _is_kernel(node):
             node.kwargs = {"memory_format": torch.contiguous_format}
@@ -149,9 +154,16 @@ def simplify(traced):
     return torch.fx.GraphModule(traced, graph)
 
 
-def _writes_in_place(node) -> bool:
-    """Returns whether a node changes a tensor, as PyTorch's dropout does."""
-    return getattr(getattr(node.target, "_schema", None), "is_mutable", False)
+def _is_functional(graph) -> bool:
+    """Returns whether every node of a graph is one value, once PyTorch's dropout does not write in place any more."""
+    import torch
+
+    aten = torch.ops.aten
+    twins = {aten.bernoulli_.float: aten.bernoulli.p, aten.div_.Scalar: aten.div.Scalar}
+    for node in graph.nodes:
+        if node.target in twins and len(node.args[0].users) == 1:
+            node.target = twins[node.target]
+    return not any(getattr(getattr(node.target, "_schema", None), "is_mutable", False) for node in graph.nodes)
 
 
 def _is_kernel(node) -> bool:

@@ -1,5 +1,7 @@
 """Tests of the compiled step on PyTorch: it is Keras' own step, in metrics, weights, statistics and momenta."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -33,6 +35,16 @@ def data():
         torch.from_numpy(rng.normal(size=(16, 16, 16, 3)).astype("float32")),
         torch.from_numpy(np.eye(10, dtype="float32")[rng.integers(0, 10, 16)]),
     )
+
+
+def traced(model, images, targets):
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    from dia_keras.training import torch_step
+
+    tensors = [v.value.detach() for v in [*model.trainable_variables, *model.non_trainable_variables]]
+    step = torch_step.TorchStep(model)
+    return make_fx(step._step, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors, images, targets)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -69,15 +81,12 @@ def test_in_half_precision_gradients_are_those_of_keras_but_for_rounding(monkeyp
 def test_the_attention_of_an_image_is_computed_before_it_meets_features(monkeypatch):
     """The node that stores it is there, and the copies that Keras' convolutions make of features are not."""
     import torch
-    from torch.fx.experimental.proxy_tensor import make_fx
 
     from dia_keras.training import torch_step
 
     monkeypatch.setattr(torch_step, "LARGE", 2**10)
-    step = torch_step.TorchStep(model := network("bottleneck, shared unit"))
-    tensors = [v.value.detach() for v in [*model.trainable_variables, *model.non_trainable_variables]] + [*data()]
-    traced = make_fx(step._step, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors)
-    targets = [node.target for node in torch_step.simplify(traced).graph.nodes]
+    graph = torch_step.simplify(traced(network("bottleneck, shared unit"), *data())).graph
+    targets = [node.target for node in graph.nodes]
     stored, copied = torch.ops.aten.as_strided.default, torch.ops.aten.clone.default
     assert targets.count(stored) >= 6 + 2 * 22  # h of six blocks, scale and shift of 22 norms
     assert targets.count(copied) <= 22  # kernels
@@ -107,19 +116,49 @@ def test_a_machine_without_a_compiler_trains_all_the_same(monkeypatch):
 
 
 def test_dropouts_of_one_shape_drop_different_units():
-    """PyTorch's dropout writes its mask in place: two equal nodes of the traced graph are not one value."""
+    """PyTorch's dropout writes its mask in place. In the simplified graph it does not, and no two masks are one."""
     import torch
-    from torch.fx.experimental.proxy_tensor import make_fx
 
     from dia_keras.training import torch_step
 
     inputs = keras.Input((4, 4, 8))
-    x = keras.layers.Dropout(0.5)(inputs) * keras.layers.Dropout(0.5)(inputs)
+    x = keras.layers.Dropout(0.5)(inputs) * keras.layers.Dropout(0.25)(inputs) + keras.layers.Dropout(0.5)(inputs)
     model = keras.Model(inputs, keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(x)))
     compile_for(model, Recipe("x", 4, 16), steps_per_epoch=10)
-    images, targets = torch.ones(16, 4, 4, 8), data()[1]
-    tensors = [v.value.detach() for v in [*model.trainable_variables, *model.non_trainable_variables]]
+    graph = torch_step.simplify(traced(model, torch.ones(16, 4, 4, 8), data()[1])).graph
+    masks = [node for node in graph.nodes if "bernoulli" in str(node.target)]
+    assert [mask.target for mask in masks] == 3 * [torch.ops.aten.bernoulli.p]
+    assert [mask.args[1] for mask in masks] == [0.5, 0.75, 0.5]  # what is kept
+    assert len({user for mask in masks for user in mask.users}) == 3
+
+
+def test_a_network_with_dropout_in_half_precision_is_compiled():
+    """Unsimplified, its graph stores gradients twice in a way that PyTorch's compiler cannot write in C++."""
+    import torch
+
+    from dia_keras.training import torch_step
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    options = {"num_classes": 10, "classifier_activation": None, "input_shape": (8, 8, 3)}
+    model = wrn(10, 1, attention="dia_lstm", dropout=0.5, **options)
+    compile_for(model, Recipe("x", 4, 16), steps_per_epoch=10)
+    images = torch.zeros(16, 8, 8, 3)
     step = torch_step.TorchStep(model)
-    traced = make_fx(step._step, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors, images, targets)
-    masks = [node for node in torch_step.simplify(traced).graph.nodes if "bernoulli" in str(node.target)]
-    assert len(masks) == len({mask.args[0] for mask in masks}) == 2
+    with warnings.catch_warnings(action="error"):
+        losses = [float(step((images, data()[1]))["loss"]) for _ in range(2)]
+    assert np.isfinite(losses).all()
+
+
+def test_a_step_that_the_compiler_refuses_is_taken_all_the_same(monkeypatch):
+    import torch
+
+    from dia_keras.training import torch_step
+
+    def refuse(*args, **options):
+        raise torch._inductor.exc.InductorError(RuntimeError("no"), None)
+
+    monkeypatch.setattr(torch._inductor, "compile", refuse)
+    ours, keras_own = (network("basic, a module with a loss of its own") for _ in range(2))
+    with pytest.warns(UserWarning, match="did not compile"):
+        got = torch_step.TorchStep(ours)(data())
+    assert float(got["loss"]) == pytest.approx(float(keras_own.train_step(data())["loss"]), rel=1e-5)
