@@ -33,7 +33,16 @@ import file_parts  # noqa: E402
 
 ROW = ZOO / "tools" / "campaign_row.py"
 #: What a row's folder holds of use to the developer, once the row is complete.
-RUN_FILES = ("recipe.json", "run.json", "log.csv", "curves.png", "teachers.json", "speed.json", "result.json")
+RUN_FILES = (
+    "recipe.json",
+    "data.json",
+    "run.json",
+    "log.csv",
+    "curves.png",
+    "teachers.json",
+    "speed.json",
+    "result.json",
+)
 WEIGHTS = "final.weights.h5"
 #: What one call may bring back. Two of the files are `campaign.json` and `errors.txt`.
 OUT_FILES, OUT_BYTES, PART_BYTES = 8 - 2, 60 << 20, 15 << 20
