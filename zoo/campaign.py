@@ -245,14 +245,22 @@ def write_json(path: pathlib.Path, value: dict) -> None:
     file_parts.write(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
+def positive(context: click.Context, parameter: click.Parameter, minutes: float | None) -> float | None:
+    """Refuses minutes that are none: zero, negative, infinite or NaN."""
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise click.BadParameter(f"must be positive and finite. Received: {minutes}")
+    return minutes
+
+
 FOLDER = click.Path(file_okay=False, path_type=pathlib.Path)
 
 
 @click.command(help=__doc__)
-@click.option("--minutes", required=True, type=click.FloatRange(0), help="Minutes of this call.")
+@click.option("--minutes", required=True, type=float, callback=positive, help="Minutes of this call.")
 @click.option(
     "--all-minutes",
-    type=click.FloatRange(0),
+    type=float,
+    callback=positive,
     help="Minutes of all calls with this --work together, which epochs are fitted to; default: those of this call.",
 )
 @click.option("--out", required=True, type=FOLDER, help="Output of this call.")
