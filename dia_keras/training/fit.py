@@ -73,16 +73,18 @@ def fit(
     log = directory / "log.csv"
     keep_whole(directory, steps)
     keep_epochs(log, epochs_done(directory))
-    for part in parts_to_go(recipe, directory):
-        trained = enter(part, build, lambda each: compile_for(each, recipe, steps, run_eagerly), recipe, directory)
-        size = part.phase.image_size
-        images, labels = scaled_down(train, size)
-        scaled = scaled_padding(recipe, train.images.shape[1], size)
-        data = functools.partial(batches, images, labels, num_classes, scaled)
-        evaluation = on_held_out(held_out and scaled_down(held_out, size), num_classes)
-        with fused_batch_norms(trained, *teachers), compiled_step(trained, recipe.epochs * steps):
-            while (begin := resume(trained, directory)).epochs < part.end:
-                try:
+    try:
+        for part in parts_to_go(recipe, directory):
+            trained = enter(part, build, lambda each: compile_for(each, recipe, steps, run_eagerly), recipe, directory)
+            size = part.phase.image_size
+            images, labels = scaled_down(train, size)
+            scaled = scaled_padding(recipe, train.images.shape[1], size)
+            data = functools.partial(batches, images, labels, num_classes, scaled)
+            evaluation = on_held_out(held_out and scaled_down(held_out, size), num_classes)
+            averaged = [AveragedWeights(data)] if recipe.ema is not None else []
+            with fused_batch_norms(trained, *teachers), compiled_step(trained, recipe.epochs * steps):
+                while (begin := resume(trained, directory)).epochs < part.end:
+                    checkpoint = Checkpoint(directory, recipe.seed, budget, part.number, begin.step)
                     trained.fit(
                         taught(data(*begin), teachers, recipe.distillation),
                         steps_per_epoch=steps - begin.step,
@@ -92,18 +94,15 @@ def fit(
                         shuffle=False,  # the generator shuffles
                         verbose=1 if sys.stdout.isatty() else 2,
                         callbacks=[
-                            budget,
-                            FiniteLoss(directory, begin.step),
-                            EpochLog(log),
-                            Checkpoint(directory, recipe.seed, budget, part.number, begin.step),
-                            *([AveragedWeights(data)] if recipe.ema is not None else []),
+                            *[budget, FiniteLoss(directory, begin.step), EpochLog(log), checkpoint],
+                            *averaged,
                             *callbacks,
                         ],
                     )
-                except Stopped:
-                    return None
-                if budget.stopped:
-                    return None
+                    if budget.stopped:
+                        return None
+    except Stopped:
+        return None
     # Puts the averaged weights in place of those that the last checkpoint has for training on.
     trained.optimizer.finalize_variable_values(trained.trainable_variables)
     if recipe.ema is not None:

@@ -22,6 +22,7 @@ from dia_keras.training.divergence import Diverged
 from dia_keras.training.interruption import stopped_by_signals
 from dia_keras.units import RecurrentAttention, stacked_dia_lstm
 
+pytestmark = pytest.mark.usefixtures("programs_compiled_once")
 RNG = np.random.default_rng(0)
 TRAIN = Split(RNG.integers(0, 256, (72, 8, 8, 3), np.uint8), RNG.integers(0, 10, 72))
 

@@ -12,6 +12,7 @@ from dia_keras.training.checkpoint_files import checkpoints
 from dia_keras.training.phases import parts, scaled_down, scaled_padding
 from dia_keras.units import DIALSTMCell, RecurrentAttention
 
+pytestmark = pytest.mark.usefixtures("programs_compiled_once")
 RNG = np.random.default_rng(0)
 TRAIN = Split(RNG.integers(0, 256, (40, 16, 16, 3), np.uint8), RNG.integers(0, 10, 40))
 PHASES = (Phase(2, image_size=8, depth=2), Phase(1, image_size=12), Phase(1))
