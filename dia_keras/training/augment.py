@@ -183,11 +183,22 @@ def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: 
     return apply
 
 
-def batches(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: Recipe, first_epoch: int = 0) -> Iterator:
-    """Yields augmented batches `(images, one-hot targets)`, epoch after epoch without end; see `augmenter`."""
+def batches(
+    images: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    recipe: Recipe,
+    first_epoch: int = 0,
+    first_step: int = 0,
+) -> Iterator:
+    """Yields augmented batches `(images, one-hot targets)`, epoch after epoch without end; see `augmenter`.
+
+    The first epoch begins with its batch `first_step`, counted from 0.
+    """
     augment = augmenter(images, labels, num_classes, recipe)
     for epoch in itertools.count(first_epoch):
-        for draws in draw_epoch(recipe, epoch, len(labels), images.shape[1:3]):
+        draws_of_epoch = draw_epoch(recipe, epoch, len(labels), images.shape[1:3])
+        for draws in itertools.islice(draws_of_epoch, first_step if epoch == first_epoch else 0, None):
             yield augment(draws)
 
 

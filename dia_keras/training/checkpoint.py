@@ -1,93 +1,135 @@
-"""Checkpoints from which a run goes on exactly."""
+"""Checkpoints from which a run goes on exactly, also within an epoch."""
 
 import pathlib
-import re
+import warnings
+from typing import NamedTuple
 
 import h5py
 import keras
 import numpy as np
 
-NAME = re.compile(r"epoch_(\d+)(?:_phase_(\d+))?\.weights\.h5")
+from .budget import WallClockBudget
+from .checkpoint_files import checkpoints, name_of, put_in_place
+from .divergence import diverged
+
+
+class Stopped(Exception):
+    """The training stopped within an epoch; it goes on from its newest checkpoint."""
+
+
+class Position(NamedTuple):
+    """How far a training is: epochs done, and steps of the next."""
+
+    epochs: int
+    step: int
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves weights, optimizer state and seeds after every epoch; keeps the newest. Sets the seeds of a resumed run.
+    """Saves weights, optimizer state and seeds after every epoch; sets the seeds of a resumed run.
 
     Args:
-        directory: Folder of the checkpoints, `epoch_<epochs done>.weights.h5`.
+        directory: Folder of the checkpoints, see `checkpoint_files`.
         seed: Seed of the run.
+        budget: Budget that stops the training; once it has, a checkpoint is saved before the next step, and `Stopped`
+            raised.
+        phase: Number of the phase.
+        first_step: Steps done of the first epoch by an earlier run: `model.fit` counts from there.
     """
 
-    def __init__(self, directory: pathlib.Path, seed: int = 0):
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        seed: int = 0,
+        budget: WallClockBudget | None = None,
+        phase: int = 0,
+        first_step: int = 0,
+    ):
         super().__init__()
-        self.directory = directory
-        self.seed = seed
+        self.directory, self.seed, self.budget = directory, seed, budget
+        self.phase, self.first_step = phase, first_step
 
     def on_train_begin(self, logs=None):
         # Here and not in `resume`, since on PyTorch `fit` draws from the seeds once while it builds the model.
-        for _, path in checkpoints(self.directory)[-1:]:
-            with h5py.File(path) as file:
-                for i, seed in enumerate(_seeds(self.model)):
-                    seed.assign(np.asarray(file[f"seeds/{i}"]))
+        self._set("seeds", _seeds(self.model))
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
+        if self.first_step:  # the epoch's loss and accuracy are means over all of it
+            build_metrics(self.model)
+            self._set("metrics", self.model.metrics_variables)
 
     def on_train_batch_begin(self, batch, logs=None):
+        step = self.first_step + batch
+        if self.budget is not None and self.budget.stopped:
+            if batch:
+                save(self.model, self.directory / name_of(self._epoch, self.phase, step))
+            raise Stopped
         # On PyTorch, Keras' dropout draws from the global generator, which no checkpoint holds.
         if keras.backend.backend() == "torch":
             keras.utils.set_random_seed(
-                int(np.random.SeedSequence((self.seed, self._epoch, batch)).generate_state(1)[0])
+                int(np.random.SeedSequence((self.seed, self._epoch, step)).generate_state(1)[0])
             )
 
     def on_epoch_end(self, epoch, logs=None):
-        save(self.model, self.directory / f"epoch_{epoch + 1}.weights.h5")
+        save(self.model, self.directory / name_of(epoch + 1))
+
+    def _set(self, group: str, variables: list[keras.Variable]) -> None:
+        """Gives variables the values that the newest checkpoint, if there is one, has for them."""
+        for saved in checkpoints(self.directory)[-1:]:
+            with h5py.File(saved.path) as file:
+                for i, variable in enumerate(variables):
+                    variable.assign(np.asarray(file[f"{group}/{i}"]))
 
 
 def save(model: keras.Model, path: pathlib.Path) -> None:
-    """Saves weights, optimizer state and seeds of a model; the file replaces all other checkpoints of its folder."""
-    temporary = path.with_name("partial.weights.h5")
-    model.save_weights(temporary)
-    with h5py.File(temporary, "a") as file:
-        for i, seed in enumerate(_seeds(model)):
-            file[f"seeds/{i}"] = keras.ops.convert_to_numpy(seed)
-    temporary.rename(path)
-    for _, other in checkpoints(path.parent):
-        if other != path:
-            other.unlink()
+    """Saves weights, optimizer state, seeds and metrics of a model; of the folder's other checkpoints the newest stays.
+
+    Raises:
+        Diverged: Where a weight is not finite.
+    """
+    if keras.backend.backend() == "jax":
+        model.jax_state_sync()  # within an epoch, `fit` keeps the state from the model
+    for variable in [*model.weights, *model.optimizer.variables]:
+        if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
+            raise diverged(f"{variable.path} is no longer finite", path.parent)
+    written = path.with_name("partial.weights.h5")
+    model.save_weights(written)
+    with h5py.File(written, "a") as file:
+        for group, variables in (("seeds", _seeds(model)), ("metrics", model.metrics_variables)):
+            for i, variable in enumerate(variables):
+                file[f"{group}/{i}"] = keras.ops.convert_to_numpy(variable)
+    put_in_place(written, path)
 
 
-def checkpoints(directory: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
-    """Returns the checkpoints in a folder as (epochs done, path), oldest first."""
-    found = [(NAME.fullmatch(path.name), path) for path in directory.glob("epoch_*.weights.h5")]
-    ordered = sorted((int(match[1]), int(match[2] or 0), path) for match, path in found if match)
-    return [(done, path) for done, _, path in ordered]
-
-
-def epochs_done(directory: pathlib.Path) -> int:
-    """Returns the number of epochs after which the newest checkpoint of a folder was written, 0 without one."""
-    return max((done for done, _ in checkpoints(directory)), default=0)
-
-
-def begun_phase(path: pathlib.Path) -> int:
-    """Returns the number of the phase, counted from 0, that a checkpoint begins, or 0 where it begins none."""
-    match = NAME.fullmatch(path.name)
-    return int(match[2] or 0) if match else 0
-
-
-def resume(model: keras.Model, directory: pathlib.Path) -> int:
-    """Loads the newest checkpoint into a compiled model; returns the number of epochs done, 0 if there is none.
+def resume(model: keras.Model, directory: pathlib.Path) -> Position:
+    """Loads the newest checkpoint, if there is one, into a compiled model; returns how far the training is.
 
     `Checkpoint`, among the callbacks of `fit`, sets the seeds.
+
+    Raises:
+        ValueError: Where the checkpoint is another network's, or has no state of its optimizer.
     """
     found = checkpoints(directory)
     if not found:
-        return 0
-    done, path = found[-1]
+        return Position(0, 0)
     # The file holds the optimizer's state, which loads only into variables that exist.
     model.optimizer.build(model.trainable_variables)
-    model.load_weights(path)
-    return done
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras only warns of another optimizer's state
+            model.load_weights(found[-1].path)
+    except (ValueError, KeyError, OSError, UserWarning) as error:
+        raise ValueError(
+            f"`directory` must hold checkpoints of this network and optimizer. Received: {found[-1].path}, which does "
+            f"not fit ({error})"
+        ) from error
+    return Position(found[-1].epochs, found[-1].step)
+
+
+def build_metrics(model: keras.Model) -> None:
+    """Makes the variables of a model's metrics, which TensorFlow otherwise makes in the first step."""
+    shapes = model.input_shape, model.output_shape
+    model._symbolic_build(data_batch=tuple(np.empty((2, *shape[1:]), "float32") for shape in shapes))
 
 
 def _seeds(model: keras.Model) -> list[keras.Variable]:

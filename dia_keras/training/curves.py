@@ -21,8 +21,9 @@ def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
         print(f"{picture.name} is not drawn: matplotlib is not installed")
         return
 
-    with log.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = list(csv.DictReader(log.read_text().splitlines())) if log.exists() else []
+    if not rows:
+        return  # the training stopped within its first epoch
     epochs = [int(row["epoch"]) + 1 for row in rows]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     figure.suptitle(title)
@@ -30,8 +31,8 @@ def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
         figure.subplots(1, 2), ("loss", "accuracy"), ("loss", "accuracy (%)"), (1, 100), strict=True
     ):
         for prefix, name in (("", "training, augmented"), ("val_", "held out")):
-            # Keras' CSVLogger writes NA into the columns of a held-out set that is not there.
-            if rows and rows[0].get(prefix + key, "NA") != "NA":
+            # The log has NA in the columns of a held-out set that is not there.
+            if rows[0].get(prefix + key, "NA") != "NA":
                 axes.plot(epochs, [scale * float(row[prefix + key]) for row in rows], label=name, marker=".")
         axes.set(xlabel="epoch", ylabel=label)
         axes.grid(alpha=0.3)

@@ -1,6 +1,5 @@
 """Training by `model.fit`, from a recipe and arrays to weights, resumable to the bit."""
 
-import csv
 import functools
 import pathlib
 import sys
@@ -10,12 +9,14 @@ from typing import Any
 import keras
 
 from ..data import Split
-from ..files import staged
 from .augment import batches
 from .averaging import AveragedWeights, first_images, measure_statistics
 from .budget import WallClockBudget
-from .checkpoint import Checkpoint, epochs_done, resume
+from .checkpoint import Checkpoint, Stopped, resume
+from .checkpoint_files import epochs_done, keep_whole
+from .divergence import FiniteLoss
 from .fused_norm import fused_batch_norms
+from .log import EpochLog, keep_epochs
 from .phases import Build, enter, parts_to_go, scaled_down, scaled_padding
 from .recipe import Recipe
 from .teachers import taught
@@ -35,10 +36,10 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     run_eagerly: bool = False,
 ) -> keras.Model | None:
-    """Trains a model, going on from the newest checkpoint in `directory`.
+    """Trains a model, going on from the newest checkpoint in `directory` that is whole.
 
-    Writes `log.csv` (one row an epoch) and a checkpoint after every epoch. A run that was cut after any epoch and
-    goes on ends in the same weights as one that was not.
+    Writes `log.csv` (one row an epoch) and a checkpoint after every epoch, or within one where the budget ends. A run
+    that was cut anywhere and goes on ends in the same weights as one that was not.
 
     Args:
         model: Model from raw images to logits, not compiled; or, for a recipe with phases, a function that builds the
@@ -57,7 +58,9 @@ def fit(
         The trained model, or `None` where the budget ended the run before the last epoch.
 
     Raises:
-        ValueError: Where there are fewer images than a batch has, or a recipe with phases gets a model.
+        ValueError: Where there are fewer images than a batch has, a recipe with phases gets a model, or none of the
+            checkpoints is whole.
+        Diverged: Where the loss is not finite. The last good checkpoint stays.
     """
     steps = len(train.labels) // recipe.batch_size
     if steps == 0:
@@ -68,41 +71,42 @@ def fit(
     budget = budget or WallClockBudget(None)
     budget.epochs = recipe.epochs
     log = directory / "log.csv"
-    _keep_epochs(log, epochs_done(directory))
-    trained = None
-    for part in parts_to_go(recipe, directory):
-        trained = enter(part, build, lambda each: compile_for(each, recipe, steps, run_eagerly), recipe, directory)
-        done = resume(trained, directory)
-        size = part.phase.image_size
-        images, labels = scaled_down(train, size)
-        scaled = scaled_padding(recipe, train.images.shape[1], size)
-        first_batches = functools.partial(batches, images, labels, num_classes, scaled)
-        if done >= part.end:
-            # Puts the averaged weights in place, as the end of `model.fit` does.
-            trained.optimizer.finalize_variable_values(trained.trainable_variables)
-            break
-        data = batches(images, labels, num_classes, scaled, done)
-        with fused_batch_norms(trained, *teachers), compiled_step(trained, recipe.epochs * steps):
-            trained.fit(
-                taught(data, teachers, recipe.distillation),
-                steps_per_epoch=steps,
-                epochs=part.end,
-                initial_epoch=done,
-                **on_held_out(held_out and scaled_down(held_out, size), num_classes),
-                shuffle=False,  # the generator shuffles
-                verbose=1 if sys.stdout.isatty() else 2,
-                callbacks=[
-                    keras.callbacks.CSVLogger(log, append=done > 0),
-                    Checkpoint(directory, recipe.seed),
-                    budget,
-                    *([AveragedWeights(first_batches)] if recipe.ema is not None else []),
-                    *callbacks,
-                ],
-            )
-        if budget.stopped:
-            return None
+    keep_whole(directory, steps)
+    keep_epochs(log, epochs_done(directory))
+    try:
+        for part in parts_to_go(recipe, directory):
+            trained = enter(part, build, lambda each: compile_for(each, recipe, steps, run_eagerly), recipe, directory)
+            size = part.phase.image_size
+            images, labels = scaled_down(train, size)
+            scaled = scaled_padding(recipe, train.images.shape[1], size)
+            data = functools.partial(batches, images, labels, num_classes, scaled)
+            evaluation = on_held_out(held_out and scaled_down(held_out, size), num_classes)
+            averaged = [AveragedWeights(data)] if recipe.ema is not None else []
+            with fused_batch_norms(trained, *teachers), compiled_step(trained, recipe.epochs * steps):
+                while (begin := resume(trained, directory)).epochs < part.end:
+                    checkpoint = Checkpoint(directory, recipe.seed, budget, part.number, begin.step)
+                    trained.fit(
+                        taught(data(*begin), teachers, recipe.distillation),
+                        steps_per_epoch=steps - begin.step,
+                        epochs=begin.epochs + 1 if begin.step else part.end,  # the rest of an epoch, then whole ones
+                        initial_epoch=begin.epochs,
+                        **evaluation,
+                        shuffle=False,  # the generator shuffles
+                        verbose=1 if sys.stdout.isatty() else 2,
+                        callbacks=[
+                            *[budget, FiniteLoss(directory, begin.step), EpochLog(log), checkpoint],
+                            *averaged,
+                            *callbacks,
+                        ],
+                    )
+                    if budget.stopped:
+                        return None
+    except Stopped:
+        return None
+    # Puts the averaged weights in place of those that the last checkpoint has for training on.
+    trained.optimizer.finalize_variable_values(trained.trainable_variables)
     if recipe.ema is not None:
-        measure_statistics(trained, first_images(first_batches()))
+        measure_statistics(trained, first_images(data()))
     return trained
 
 
@@ -125,13 +129,3 @@ def compile_for(model: keras.Model, recipe: Recipe, steps_per_epoch: int, run_ea
         run_eagerly=run_eagerly,
         jit_compile=xla and not run_eagerly,
     )
-
-
-def _keep_epochs(log: pathlib.Path, done: int) -> None:
-    """Drops the rows of epochs that are not in the checkpoint: the run was cut between log and checkpoint."""
-    if not log.exists():
-        return
-    with log.open(newline="") as file:
-        rows = list(csv.reader(file))
-    with staged(log) as new, new.open("w", newline="") as file:
-        csv.writer(file).writerows(rows[: done + 1])

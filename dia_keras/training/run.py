@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import time
+import traceback
 from typing import NamedTuple
 
 import keras
@@ -16,12 +17,15 @@ from ..data.picture import Resize
 from ..files import write_json
 from ..zoo.loading import build as build_network
 from .budget import WallClockBudget
+from .checkpoint_files import checkpoints
 from .curves import plot_curves
 from .epochs_that_fit import Speed, fitted, measure_speed
 from .fit import fit
 from .host import describe_run
+from .interruption import Interrupted, stopped_by_signals
 from .phases import Build
 from .recipe import Phase, Recipe
+from .run_folder import check_same_data, check_same_recipe, recorded_recipe, run_folder
 from .teachers import check_same_teachers, load_teachers
 from .xla_cache import keep_compiled_programs
 
@@ -40,7 +44,13 @@ def load_recipe(path: str | os.PathLike, **changes) -> Recipe:
     if spec is None or spec.loader is None:
         raise ValueError(f"`path` must be a Python file that defines RECIPE. Received: path={str(path)!r}")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(
+            f"`path` must be a Python file that defines RECIPE. Received: path={str(path)!r}, "
+            f"which fails{_line_of(error, path)}: {type(error).__name__}: {error}"
+        ) from error
     recipe = getattr(module, "RECIPE", None)
     if not isinstance(recipe, Recipe):
         raise ValueError(f"`path` must be a Python file that defines RECIPE, a Recipe. Received: path={str(path)!r}")
@@ -48,6 +58,12 @@ def load_recipe(path: str | os.PathLike, **changes) -> Recipe:
     if unknown:
         raise ValueError(f"Unknown fields of a recipe: {', '.join(sorted(unknown))}")
     return recipe.replace(**changes)
+
+
+def _line_of(error: Exception, path: pathlib.Path) -> str:
+    """Returns where in a file an error arose, nothing where the error itself says so, as a SyntaxError does."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f" in line {lines[-1]}" if lines else ""
 
 
 def smoke(recipe: Recipe) -> Recipe:
@@ -76,9 +92,10 @@ def train(
 ) -> pathlib.Path | None:
     """Trains a zoo entry, or goes on training it, in a folder of its own.
 
-    The folder gets `recipe.json`, `log.csv`, `run.json` (command, device, versions, minutes), `curves.png`, the newest
-    checkpoint and, when the training is complete, `final.weights.h5` (float16); `teachers.json`, where there are
-    teachers, has the SHA-256 of their weights.
+    The folder gets `recipe.json`, `data.json` (SHA-256 of the training data), `log.csv`, `run.json` (command, device,
+    versions, minutes), `curves.png`, the two newest checkpoints with `checkpoints.json`, their SHA-256, and, when the
+    training is complete, `final.weights.h5` (float16); `teachers.json`, where there are teachers, has the SHA-256 of
+    their weights. An error before the first checkpoint leaves nothing of this.
 
     Args:
         recipe: The recipe.
@@ -86,50 +103,69 @@ def train(
         source: Where the data are: see `dia_keras.data.load`. Default: the entry's data set, from TFDS.
         data_dir: TFDS' folder.
         resize: How images of another size are resized, see `dia_keras.data.load`. Default: what the card says.
-        minutes: Wall-clock budget; the run checkpoints and stops before it is spent.
+        minutes: Wall-clock budget; the run checkpoints and stops before it is spent, also within an epoch.
         fit_to_minutes: Measure the time an epoch first, and lower the number of epochs to what fits.
         is_smoke: Take two steps, one an epoch, and compile nothing where the backend can do without.
 
     Returns:
         The path of the final weights, or `None` where the budget ended the run before the last epoch.
+
+    Raises:
+        ValueError: Where `minutes` is not positive and finite, where the folder is that of a training that runs, or of
+            another recipe, other data or other teachers, or where none of its checkpoints is whole.
+        Diverged: Where the loss is not finite. The last good checkpoint stays.
+        Interrupted: A `KeyboardInterrupt`, after Ctrl-C or SIGTERM stopped the run with a checkpoint.
     """
     started = time.monotonic()
+    budget = WallClockBudget(minutes, started)
+    if fit_to_minutes and minutes is None:
+        raise ValueError("`fit_to_minutes` needs `minutes`. Received: minutes=None")
     keep_compiled_programs()
     directory = pathlib.Path(directory)
     recipe = smoke(recipe) if is_smoke else recipe
     build, training, held_out, num_classes = prepare(recipe, source, data_dir, resize)
     teachers = load_teachers(recipe)
-    record = directory / "recipe.json"
-    if fit_to_minutes and not record.exists():
-        if minutes is None:
-            raise ValueError("`fit_to_minutes` needs `minutes`. Received: minutes=None")
-        left = 60 * minutes - (time.monotonic() - started)
-        recipe = fitted(recipe, build(Phase(1)), teachers, training, held_out, num_classes, left)
-    elif fit_to_minutes:
-        earlier = Recipe.from_json(json.loads(record.read_text()))
-        recipe = recipe.replace(epochs=earlier.epochs, milestones=earlier.milestones, phases=earlier.phases)
-    check_same_recipe(recipe, record)
-    check_same_teachers(recipe, directory / "teachers.json")
-
-    model = fit(
-        build,
-        recipe,
-        training,
-        directory,
-        num_classes=num_classes,
-        teachers=teachers,
-        held_out=held_out,
-        budget=WallClockBudget(minutes, started),
-        callbacks=[_RunRecord(directory / "run.json", started)],
-        # Compiling takes longer than a few steps; but without it, JAX compiles every op of its own.
-        run_eagerly=is_smoke and keras.backend.backend() != "jax",
-    )
-    plot_curves(directory / "log.csv", directory / "curves.png", title=recipe.entry)
-    if model is None:
-        return None
     weights = directory / "final.weights.h5"
-    zoo.save_weights(model, weights)
-    return weights
+    with run_folder(directory), stopped_by_signals(budget) as signals:
+        record = directory / "recipe.json"
+        if fit_to_minutes and record.exists():
+            earlier = recorded_recipe(record)
+            recipe = recipe.replace(epochs=earlier.epochs, milestones=earlier.milestones, phases=earlier.phases)
+        elif minutes is not None and fit_to_minutes:
+            left = 60 * minutes - (time.monotonic() - started)
+            recipe = fitted(recipe, build(Phase(1)), teachers, training, held_out, num_classes, left)
+        check_same_recipe(recipe, record)
+        check_same_data(training, directory / "data.json")
+        check_same_teachers(recipe, directory / "teachers.json")
+
+        run_record = _RunRecord(directory / "run.json", started)
+        model = fit(
+            build,
+            recipe,
+            training,
+            directory,
+            num_classes=num_classes,
+            teachers=teachers,
+            held_out=held_out,
+            budget=budget,
+            callbacks=[run_record],
+            # Compiling takes longer than a few steps; but without it, JAX compiles every op of its own.
+            run_eagerly=is_smoke and keras.backend.backend() != "jax",
+        )
+        run_record.write()
+        plot_curves(directory / "log.csv", directory / "curves.png", title=recipe.entry)
+        if model is not None:
+            zoo.save_weights(model, weights)
+            return weights
+    if signals:
+        raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
+    return None
+
+
+def how_to_go_on(directory: pathlib.Path) -> str:
+    """Returns what a run that is not complete goes on from."""
+    newest = [saved.path for saved in checkpoints(directory)[-1:]]
+    return f"Run the same command again to go on from {newest[0] if newest else 'the beginning'}."
 
 
 def speed(recipe: Recipe, source: str | os.PathLike | None = None, data_dir: str | os.PathLike | None = None) -> Speed:
@@ -202,24 +238,8 @@ def load_data(card: zoo.Card, source=None, data_dir=None, held_out: int = 0, res
     return data
 
 
-def check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
-    """Writes the recipe into the run's folder, or checks that it is the one there."""
-    mine = dataclasses.asdict(recipe)
-    if not record.exists():
-        record.parent.mkdir(parents=True, exist_ok=True)
-        write_json(record, mine)
-        return
-    theirs = dataclasses.asdict(Recipe.from_json(json.loads(record.read_text())))
-    different = sorted(key for key in mine if mine[key] != theirs[key])
-    if different:
-        raise ValueError(
-            f"`directory` must be new or hold a run of the same recipe. Received: directory={str(record.parent)!r}, "
-            f"whose recipe differs in {', '.join(different)}"
-        )
-
-
 class _RunRecord(keras.callbacks.Callback):
-    """Writes after every epoch what the run runs on, and the minutes that it took, by the clock and of processors."""
+    """Writes what the run runs on, and the minutes that it took, by the clock and of processors, after every epoch."""
 
     def __init__(self, path: pathlib.Path, started: float):
         super().__init__()
@@ -227,6 +247,9 @@ class _RunRecord(keras.callbacks.Callback):
         self.earlier = json.loads(path.read_text()) if path.exists() else {}
 
     def on_epoch_end(self, epoch, logs=None):
+        self.write()
+
+    def write(self) -> None:
         spent = {"minutes": time.monotonic() - self.started, "processor_minutes": time.process_time()}
         minutes = {name: round(self.earlier.get(name, 0.0) + seconds / 60, 2) for name, seconds in spent.items()}
         write_json(self.path, {**describe_run(), **minutes})

@@ -81,8 +81,9 @@ def main(name, path, run, data, seconds: float, fit_seconds: float, least_epochs
     if recipe is None:
         return
     print(f"{name}: {recipe.epochs} epochs", flush=True)
-    if not final.exists() and train(recipe, run, source=source, minutes=(end - time.monotonic()) / 60) is None:
-        return
+    minutes = (end - time.monotonic()) / 60
+    if not final.exists() and (minutes <= 0 or train(recipe, run, source=source, minutes=minutes) is None):
+        return  # for the next call
     result = evaluate_entry(name, final, source, images=FEW if rehearsal else None)
     print(f"{name}: {100 * result.top1:.2f}% of {result.images} test images", flush=True)
     write_json(run / "result.json", {**dataclasses.asdict(result), "run": describe_run()})
