@@ -14,10 +14,10 @@ from dia_keras.zoo import loading, lookup
 def corrupt(small_zoo, monkeypatch):
     """A weights file to corrupt, which must not be opened."""
 
-    def shapes(path):
-        raise AssertionError(f"{path} was parsed before it was verified")
+    def shape_in(file, name):
+        raise AssertionError(f"{file.path} was parsed before it was verified")
 
-    monkeypatch.setattr(loading, "shapes", shapes)
+    monkeypatch.setattr(loading, "shape_in", shape_in)
     return small_zoo.file
 
 
