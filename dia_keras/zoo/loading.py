@@ -14,8 +14,9 @@ from ..backbones.network import check_classes
 from ..units.initializers import without_initial_values
 from .cards import Card, Dataset, card, list_models
 from .lookup import read_weights
+from .reading import SUFFIXES, WeightsFile, read_file, shape_in
 from .tensors import Place
-from .weights_file import SUFFIXES, WeightsFile, load_weights, read_file, shape_in
+from .weights_file import load_weights
 
 BACKBONES = {
     function.__name__: function

@@ -3,27 +3,14 @@
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from ..files import staged
-from . import hdf5_file, safetensors_file
 from .keras_layout import layout_of
-from .tensors import FLOATS, Contents, Layout, Place, Unfit, read, record_of
-
-FORMS = (hdf5_file, safetensors_file)
-SUFFIXES = tuple(form.SUFFIX for form in FORMS)
-#: Bytes of a file that is read at all: a gibibyte. With Adam's state, the largest entry of the zoo has 0.6.
-LARGEST = 1 << 30
-
-
-class WeightsFile(NamedTuple):
-    """A weights file, read once: what was verified is what is parsed."""
-
-    path: pathlib.Path
-    content: bytes
+from .reading import SUFFIXES, WeightsFile, form_of, read_file, tensors_in
+from .tensors import FLOATS, Place, record_of
 
 
 def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
@@ -40,10 +27,10 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
         ValueError: If the name ends otherwise, or a weight is beyond the range of float16 (65504), infinite or NaN.
     """
     path = pathlib.Path(path)
-    form = _form(path)
+    form = form_of(path)
     if form is None:
         raise ValueError(
-            f"`path` must end in {safetensors_file.SUFFIX} or must end in {hdf5_file.SUFFIX}. "
+            f"`path` {' or '.join(f'must end in {suffix}' for suffix in reversed(SUFFIXES))}. "
             f"Received: path={str(path)!r}"
         )
     layout, values = layout_of(model)
@@ -76,56 +63,9 @@ def load_weights(
     other = next((key for key, place in layout.places.items() if place.dtype not in FLOATS), None)
     if other or not all(isinstance(variable, keras.Variable) for variable in variables.values()):
         raise ValueError(f"`model` must have weights of floats, of no quantization or LoRA. Received: {model.name!r}")
-    try:
-        tensors = read(_look_up(file, layout), layout)
-    except Unfit as error:
-        raise ValueError(f"`weights` {error}. Received: weights={str(file.path)!r}") from error
+    tensors = tensors_in(file, layout)
     for key, variable in variables.items():
         variable.assign(tensors[key])
-
-
-def shape_in(file: WeightsFile, name: str) -> tuple[int, ...] | None:
-    """Returns the shape of a tensor in a weights file, `None` where it has none of this name.
-
-    Raises:
-        ValueError: If the file is damaged or of another form.
-    """
-    layout = Layout("", {name: Place((), "float32", "")}, ())
-    try:
-        tensor = _look_up(file, layout).tensors.get(name)
-    except Unfit as error:
-        raise ValueError(f"`weights` {error}. Received: weights={str(file.path)!r}") from error
-    return None if tensor is None or tensor.problem else tensor.shape
-
-
-def read_file(path: str | os.PathLike) -> WeightsFile:
-    """Returns a weights file with its content.
-
-    Raises:
-        ValueError: If it cannot be read, or has more than a gibibyte.
-    """
-    path = pathlib.Path(path)
-    try:
-        with path.open("rb") as file:
-            content = file.read(size) if (size := os.fstat(file.fileno()).st_size) <= LARGEST else None
-    except OSError as error:
-        raise ValueError(
-            f"`weights` must be a file that can be read ({error.strerror}). Received: weights={str(path)!r}"
-        ) from error
-    if content is None:
-        raise ValueError(f"`weights` must have at most {LARGEST} bytes. Received: {size} bytes in {str(path)!r}")
-    return WeightsFile(path, content)
-
-
-def _form(path: pathlib.Path):
-    return next((form for form in FORMS if path.name.endswith(form.SUFFIX)), None)
-
-
-def _look_up(file: WeightsFile, layout: Layout) -> Contents:
-    form = _form(file.path)
-    if form is None:
-        raise Unfit(f"must end in {' or '.join(SUFFIXES)}")
-    return form.look_up(file.content, layout)
 
 
 def _to_half(value, name: str) -> np.ndarray:

@@ -136,7 +136,9 @@ def test_arrays_of_text_are_an_error(saved):
     with h5py.File(saved, "a") as file:
         del file[KERNEL]
         file[KERNEL] = np.full((64, 10), b"a")
-    with pytest.raises(ValueError, match=rf"exactly the weights of 'small': {KERNEL} \(classifier\) holds text.*Received: weights="):
+    with pytest.raises(
+        ValueError, match=rf"exactly the weights of 'small': {KERNEL} \(classifier\) holds text.*Received: weights="
+    ):
         load_weights(small(), saved)
 
 
