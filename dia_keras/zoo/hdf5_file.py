@@ -43,6 +43,7 @@ _WEIGHTLESS = (
     "zero_padding2d",
 )
 _TEXT = 1 << 16  # bytes
+_HEADER = 16  # bytes that the shortest header of a group or tensor has
 _FLOATS = (
     (h5t.IEEE_F16LE, "<f2"),
     (h5t.IEEE_F32LE, "<f4"),
@@ -98,9 +99,11 @@ class _LookUp:
         self.content = content
         self.tensors: dict[str, Tensor] = {}
         self.surplus: list[str] = []
-        self.spans: list[tuple[int, int, str]] = []  # begin, end and name of the tensors found
+        self.spans: list[tuple[int, int, str]] = []  # begin, end and name of what must not lie in one place
 
     def contents(self, file: h5py.File, layout: Layout) -> Contents:
+        if file.userblock_size:
+            raise ValueError("it has a user block")
         root = h5g.open(file.id, b"/")
         self.group(root, "", _tree(layout))
         for (_, end, first), (begin, _, second) in itertools.pairwise(sorted(self.spans)):
@@ -116,6 +119,9 @@ class _LookUp:
             if member is None:
                 continue
             others -= 1
+            info = h5o.get_info(member)
+            size = info.hdr.space.total if info.hdr.nchunks == 1 else _HEADER
+            self.spans.append((info.addr, info.addr + size, f"the header of {inner}"))
             if members is None:
                 self.tensors[inner] = self.tensor(member, inner)
             elif isinstance(member, h5g.GroupID):

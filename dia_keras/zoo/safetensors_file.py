@@ -37,10 +37,10 @@ def look_up(content: bytes, layout: Layout) -> Contents:
 
 def write(path: pathlib.Path, tensors: Mapping[str, np.ndarray], layers: Mapping[str, str], record: str) -> None:
     """Writes tensors by name, in C order, and the record."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     # One entry alone: of several, the library does not keep the order.
-    save_file(dict(tensors), path, {RECORD: record})
+    path.write_bytes(save(dict(tensors), {RECORD: record}))
 
 
 def _tensor(header: Mapping) -> Tensor:
