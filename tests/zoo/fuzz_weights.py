@@ -20,7 +20,7 @@ import click
 import numpy as np
 
 #: What may become of a damaged file. Keras' own have no checksums: of them, a changed number loads as it is, and a
-#: changed address may load what lies there, if it is neither another tensor nor a header.
+#: changed address may load what lies there, if it is no other tensor.
 GOOD = ("exact", "refused")
 GOOD_OF_KERAS = (*GOOD, "a changed number", "a changed address")
 SECONDS = 20  # for one file
