@@ -9,6 +9,7 @@ one that is neither a load nor a refusal. `test_fuzz.py` runs a short one.
 
 import collections
 import json
+import os
 import pathlib
 import resource
 import subprocess
@@ -19,6 +20,7 @@ import time
 import click
 import numpy as np
 
+ROOT = pathlib.Path(__file__).parents[2]
 #: What may become of a damaged file. Keras' own have no checksums: of them, a changed number loads as it is, and a
 #: changed address may load what lies there, if it is no other tensor.
 GOOD = ("exact", "refused")
@@ -55,12 +57,14 @@ def fuzz(folder: pathlib.Path, mutations: int, seed: int) -> list[dict]:
             "--child",
             *map(str, (folder, len(outcomes), mutations * len(paths), seed)),
         ]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
         outcomes += [json.loads(line) for line in done.stdout.splitlines()]
         if done.returncode:  # -11: a segmentation fault; -14: `SECONDS` are over
             number = len(outcomes)
             row = {"number": number, "file": paths[number % len(paths)].name, "outcome": f"exit {done.returncode}"}
             outcomes.append({**row, "detail": done.stderr[-500:]})
+            if done.returncode > 0:  # the fault is not in a file
+                break
     return outcomes
 
 
