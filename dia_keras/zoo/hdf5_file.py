@@ -201,8 +201,9 @@ def _is_empty(group: h5g.GroupID) -> bool:
 
 
 def _next_names(expected: dict) -> list[str]:
-    """Returns the names that Keras would give to one more member each of the kinds that are expected."""
+    """Returns the names that Keras would give to one more member each of the kinds that are expected, or a classifier."""
     kinds = collections.Counter("" if name.isdecimal() else re.sub(r"_\d+$", "", name) for name in expected)
+    kinds["dense"] += 0
     return [next(_series(kind, count)) for kind, count in kinds.items()]
 
 

@@ -167,7 +167,7 @@ def test_a_classifier_of_false_size_is_refused_before_it_is_built(small_zoo, tmp
         del file["layers/dense/vars/1"]
         file.create_dataset("layers/dense/vars/1", (1 << 40,), "float32")
     for options in ({}, {"include_top": False}):
-        with pytest.raises(ValueError, match=r"layers/dense/vars/1 .*false.weights.h5'"):
+        with pytest.raises(ValueError, match=r"layers/dense/vars/. .*false.weights.h5'"):
             zoo.load("tiny_cifar10", weights=tmp_path / "false.weights.h5", **options)
 
 
