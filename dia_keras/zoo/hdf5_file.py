@@ -127,10 +127,10 @@ class _LookUp:
                 self.surplus.append(f"{inner} has no place in the network")
         if not path and _member(group, _OPTIMIZER):
             others -= 1
-        if others and path:
-            others -= sum(1 for name in _weightless(group) if name not in expected)
+        empty = set(_weightless(group)) - expected.keys() if others and path else set()
+        others -= len(empty)
         for name in _next_names(expected) if others else ():
-            if others and (member := _member(group, name)):
+            if name not in empty and (member := _member(group, name)):
                 others -= 1
                 self.surplus.append(f"{_first_tensor(member, f'{path}/{name}')} has no place in the network")
         if others > 0:
@@ -201,7 +201,7 @@ def _is_empty(group: h5g.GroupID) -> bool:
 
 
 def _next_names(expected: dict) -> list[str]:
-    """Returns the names that Keras would give to one more member each of the kinds that are expected, or a classifier."""
+    """Returns the names that Keras would give to one more member of each expected kind, or to a classifier."""
     kinds = collections.Counter("" if name.isdecimal() else re.sub(r"_\d+$", "", name) for name in expected)
     kinds["dense"] += 0
     return [next(_series(kind, count)) for kind, count in kinds.items()]
