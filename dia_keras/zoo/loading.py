@@ -13,8 +13,10 @@ from ..backbones.layers import channel_axis
 from ..backbones.network import check_classes
 from ..units.initializers import without_initial_values
 from .cards import Card, Dataset, card, list_models
-from .lookup import find_weights
-from .weights_file import SUFFIX, load_weights, shapes
+from .lookup import read_weights
+from .reading import SUFFIXES, WeightsFile, read_file, shape_in
+from .tensors import Place
+from .weights_file import load_weights
 
 BACKBONES = {
     function.__name__: function
@@ -27,7 +29,7 @@ BACKBONES = {
     )
 }
 # The classifier is a network's only dense layer: SE's are inside their own layer.
-_CLASSIFIER_BIAS = "layers/dense/vars/1"
+_CLASSIFIER_KERNEL, _CLASSIFIER_BIAS = "layers/dense/vars/0", "layers/dense/vars/1"
 
 _logger = logging.getLogger("dia_keras")
 
@@ -49,8 +51,9 @@ def load(
 
     Args:
         name: Name of the entry, one of `list_models()`.
-        weights: `"pretrained"`; `None` for initial values; or the path of a `.weights.h5` file that fits the
-            entry, whose classifier has `num_classes` classes or the entry's own number.
+        weights: `"pretrained"`; `None` for initial values; or the path of a `.safetensors` or
+            `.weights.h5` file that fits the entry, whose classifier has `num_classes` classes or the entry's own
+            number. Weights are floats, finite, and all there; they are loaded exactly, or there is an error.
         num_classes: Number of classes; the entry's by default.
         include_top: Whether to end in pooling and the classifier, or in the features of the last stage.
         input_shape: Shape of an image, without the batch; height and width may be `None`. The default is that
@@ -82,22 +85,16 @@ def load(
     def network(num_classes, include_top=True):
         return _build(entry, input_shape, num_classes, include_top, classifier_activation)
 
-    path = _weights_path(entry, weights)
-    if path is None:
+    file = _weights_file(entry, weights)
+    if file is None:
         return network(num_classes, include_top)
-    classes_in_file = _classes(path)
-    if classes_in_file is None or (include_top and classes_in_file != own_classes):
-        # A file without the entry's own classifier must fit the network that is asked for.
-        with without_initial_values():
-            model = network(num_classes, include_top)
-        load_weights(model, path)
-        return model
+    classes = _classes(file)
+    # A file without the entry's own classifier must fit the network that is asked for.
+    has_own = include_top and classes == own_classes
     with without_initial_values():
-        model = network(classes_in_file)
-    load_weights(model, path)
-    if not include_top:
-        return keras.Model(model.input, model.get_layer("pool").input, name=name)
-    if num_classes == own_classes:
+        model = network(own_classes if has_own else num_classes, include_top)
+    load_weights(model, file, {} if include_top or classes is None else _classifier(model, classes))
+    if not has_own or num_classes == own_classes:
         return model
     _logger.warning(
         "%s: loaded all weights but the classifier's, which is new and has %d classes instead of %d.",
@@ -152,17 +149,18 @@ def _input_shape(dataset: Dataset) -> tuple[int, ...]:
     return (*dataset.image_size, 3) if channel_axis() == -1 else (3, *dataset.image_size)
 
 
-def _weights_path(entry: Card, weights: str | os.PathLike | None) -> pathlib.Path | None:
+def _weights_file(entry: Card, weights: str | os.PathLike | None) -> WeightsFile | None:
     if weights is None:
         return None
     if weights != "pretrained":
         path = pathlib.Path(weights if isinstance(weights, (str, os.PathLike)) else "").expanduser()
-        if not path.name.endswith(SUFFIX) or not path.is_file():
+        if not path.name.endswith(SUFFIXES) or not path.is_file():
             raise ValueError(
-                f"`weights` must be 'pretrained', None, or the path of an existing {SUFFIX} file. "
+                "`weights` must be 'pretrained', None, or the path of "
+                f"{' or '.join(f'an existing {suffix} file' for suffix in reversed(SUFFIXES))}. "
                 f"Received: weights={weights!r}"
             )
-        return path
+        return read_file(path)
     if entry.weights is None:
         available = list_models(f"*_{entry.dataset.name}", pretrained=True)
         raise ValueError(
@@ -170,10 +168,19 @@ def _weights_path(entry: Card, weights: str | os.PathLike | None) -> pathlib.Pat
             f"`{entry.training_command}`; `weights=None` builds the network without. "
             f"Trained for {entry.dataset.title}: {', '.join(available) or 'none yet'}. Received: weights='pretrained'"
         )
-    return find_weights(entry, entry.weights)
+    return read_weights(entry, entry.weights)
 
 
-def _classes(path: pathlib.Path) -> int | None:
+def _classes(file: WeightsFile) -> int | None:
     """Returns the number of classes of the classifier in a weights file, `None` where it has none."""
-    bias = shapes(path).get(_CLASSIFIER_BIAS)
+    bias = shape_in(file, _CLASSIFIER_BIAS)
     return bias[0] if bias else None
+
+
+def _classifier(model: keras.Model, classes: int) -> dict[str, Place]:
+    """Returns what a file holds beside the weights of a network without the top."""
+    features = model.output.shape[channel_axis()]
+    return {
+        _CLASSIFIER_KERNEL: Place((features, classes), "float32", "classifier"),
+        _CLASSIFIER_BIAS: Place((classes,), "float32", "classifier"),
+    }

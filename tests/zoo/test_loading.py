@@ -1,12 +1,15 @@
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 
+import h5py
 import keras
 import numpy as np
 import pytest
+import safetensors.numpy
 from conftest import randomize
 
 from dia_keras import zoo
@@ -139,6 +142,40 @@ def test_a_file_of_ones_own_loads_into_the_network_that_it_was_saved_from(small_
     again = zoo.load("tiny_cifar10", weights=str(path), **options)
     assert structure(again) == structure(model)
     np.testing.assert_array_equal(predict(again, images), predict(model, images))
+
+
+@pytest.mark.parametrize("options", [{}, {"num_classes": 2}, {"include_top": False}], ids=str)
+def test_safetensors_load_as_weights_h5_do(small_zoo, images, tmp_path, options):
+    zoo.save_weights(small_zoo.model, tmp_path / "mine.safetensors")
+    model, expected = (
+        zoo.load("tiny_cifar10", weights=path, **options) for path in (tmp_path / "mine.safetensors", small_zoo.file)
+    )
+    for one, other in zip(model.weights[:-2], expected.weights[:-2], strict=True):
+        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (one, other)))
+    assert structure(model) == structure(expected)
+
+
+def test_a_classifier_of_false_size_is_refused_before_it_is_built(small_zoo, tmp_path):
+    tensors = {
+        "layers/dense/vars/1": np.ones(200_000, "float16"),
+        "layers/dense/vars/0": np.ones((1, 200_000), "float16"),
+    }
+    safetensors.numpy.save_file(tensors, tmp_path / "false.safetensors")
+    with pytest.raises(ValueError, match=r"is missing; .*false.safetensors'"):
+        zoo.load("tiny_cifar10", weights=tmp_path / "false.safetensors", include_top=False)
+    with h5py.File(shutil.copy(small_zoo.file, tmp_path / "false.weights.h5"), "a") as file:
+        del file["layers/dense/vars/1"]
+        file.create_dataset("layers/dense/vars/1", (1 << 40,), "float32")
+    for options in ({}, {"include_top": False}):
+        with pytest.raises(ValueError, match=r"layers/dense/vars/. .*false.weights.h5'"):
+            zoo.load("tiny_cifar10", weights=tmp_path / "false.weights.h5", **options)
+
+
+def test_features_load_from_what_keras_writes_of_a_whole_network(small_zoo, images, tmp_path):
+    small_zoo.model.save_weights(tmp_path / "keras.weights.h5")
+    features = zoo.load("tiny_cifar10", weights=tmp_path / "keras.weights.h5", include_top=False)
+    expected = zoo.load("tiny_cifar10", include_top=False)
+    np.testing.assert_array_equal(predict(features, images), predict(expected, images))
 
 
 def test_a_file_of_ones_own_with_the_card_s_head_serves_another_number_of_classes(small_zoo, caplog):

@@ -1,7 +1,9 @@
 import contextlib
 import http.server
+import os
 import shutil
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -14,10 +16,10 @@ from dia_keras.zoo import loading, lookup
 def corrupt(small_zoo, monkeypatch):
     """A weights file to corrupt, which must not be opened."""
 
-    def shapes(path):
-        raise AssertionError(f"{path} was parsed before it was verified")
+    def shape_in(file, name):
+        raise AssertionError(f"{file.path} was parsed before it was verified")
 
-    monkeypatch.setattr(loading, "shapes", shapes)
+    monkeypatch.setattr(loading, "shape_in", shape_in)
     return small_zoo.file
 
 
@@ -76,9 +78,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
     content: bytes
     sent: int | None
     requests: int
+    slow_start: bytes | None = None  # of an answer that goes on byte by byte, for two seconds
+    pause: float = 0
 
     def do_GET(self):
         type(self).requests += 1
+        if self.slow_start:
+            with contextlib.suppress(OSError):
+                self.wfile.write(self.slow_start)
+                for _ in range(100):
+                    self.wfile.write(b"a")
+                    time.sleep(0.02)
+            return
         if self.path != "/nets/tiny_cifar10.weights.h5":
             self.send_error(404)
             return
@@ -86,7 +97,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(self.content)))
         self.end_headers()
         with contextlib.suppress(ConnectionError):
-            self.wfile.write(self.content[: self.sent])
+            self.wfile.write(self.content[:5000])
+            time.sleep(self.pause)
+            self.wfile.write(self.content[5000 : self.sent])
 
     def log_message(self, *args):
         pass
@@ -148,3 +161,50 @@ def test_a_file_missing_on_the_server_is_an_error_with_its_address(small_zoo, se
     with pytest.raises(ConnectionError, match=r"nets/other/tiny_cifar10.weights.h5 failed: .*404"):
         zoo.load("tiny_cifar10")
     assert list(small_zoo.cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.0 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"HTTP/1.0 200 OK\r\nA: "])
+def test_a_download_byte_by_byte_ends_in_an_error(small_zoo, server, monkeypatch, start):
+    monkeypatch.setattr(lookup, "_SECONDS", 0.3)
+    server.slow_start = start
+    with pytest.raises(
+        ConnectionError, match=r"http://127.*tiny_cifar10.weights.h5 failed: it brought \d+ bytes in 0.3"
+    ):
+        zoo.load("tiny_cifar10")
+    assert list(small_zoo.cache.iterdir()) == []
+
+
+def test_a_slow_download_that_goes_on_is_not_ended(small_zoo, server, monkeypatch):
+    monkeypatch.setattr(lookup, "_SECONDS", 0.5)
+    monkeypatch.setattr(lookup, "_LEAST", 1000)
+    server.pause = 0.3
+    zoo.load("tiny_cifar10")
+
+
+def test_what_killed_downloads_left_is_removed(small_zoo, server):
+    names = (".download-old", ".download-new", ".other.weights.h5.abc")
+    for folder in (small_zoo.cache / name for name in names):
+        folder.mkdir(parents=True)
+        (folder / "tiny_cifar10.weights.h5").write_text("half")
+    (small_zoo.cache / names[2] / "other.weights.h5.lock").write_text("")  # whose process is gone
+    two_days_ago = time.time() - 2 * 24 * 60 * 60
+    os.utime(small_zoo.cache / names[0], (two_days_ago, two_days_ago))
+    zoo.load("tiny_cifar10")
+    assert sorted(path.name for path in small_zoo.cache.iterdir()) == [".download-new", "tiny_cifar10.weights.h5"]
+
+
+def test_what_was_verified_is_what_is_loaded(small_zoo, monkeypatch):
+    """Another process puts another file, a sound one, in the place of the verified one."""
+    other = zoo.load("tiny_cifar10", weights=None)
+    zoo.save_weights(other, small_zoo.cache.parent / "other.weights.h5")
+    verify = lookup._verify
+
+    def verify_and_swap(*arguments):
+        verify(*arguments)
+        shutil.move(small_zoo.cache.parent / "other.weights.h5", small_zoo.file)
+
+    monkeypatch.setattr(lookup, "_verify", verify_and_swap)
+    model = zoo.load("tiny_cifar10")
+    assert not (small_zoo.cache.parent / "other.weights.h5").exists()
+    for new, old in zip(model.get_weights(), small_zoo.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(new, old)
