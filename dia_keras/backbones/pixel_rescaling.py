@@ -92,13 +92,14 @@ def _given_to_keras(layer) -> Any | None:
 
     Keras traces the model within the call of its method, whose arguments are up the stack.
     """
-    frame = sys._getframe()
-    while frame := frame.f_back:
+    frame = sys._getframe().f_back
+    while frame:
         if frame.f_code.co_name in TAKING_IMAGES:
             model, images = frame.f_locals.get("self"), frame.f_locals.get("x")
             if isinstance(model, keras.Model):
                 is_batch = hasattr(images, "dtype") and len(getattr(images, "shape", ())) == 4
                 return images if is_batch and _feeds(model, layer) else None
+        frame = frame.f_back
     return None
 
 

@@ -192,7 +192,7 @@ def test_report_tells_what_is_in_the_file_and_how_right_it_is(tmp_path):
 
 
 def test_model_is_exported_as_trained_if_asked(tmp_path):
-    model = backbones.resnet(20, attention="dia_lstm")
+    model = backbones.resnet(20, attention="dia_lstm", preprocessing=normalization())
     for format, (to_format, name) in FORMATS.items():
         ops = [sum(to_format(model, tmp_path / name, optimize=optimize).ops.values()) for optimize in (True, False)]
         assert ops[0] < ops[1], format
@@ -257,7 +257,7 @@ def test_onnx_in_int8_is_smaller_and_answers_nearly_the_same(tmp_path):
 def test_grouped_convolutions_stay_grouped_in_onnx(tmp_path):
     import onnx
 
-    path = export.to_onnx(backbones.resnext(11, 8, 4), tmp_path / "model.onnx").path
+    path = export.to_onnx(backbones.resnext(11, 8, 4), tmp_path / "model.onnx", input_dtype="uint8").path
     convs = [node for node in onnx.load(path).graph.node if node.op_type == "Conv"]
     groups = [a.i for node in convs for a in node.attribute if a.name == "group"]
     assert groups.count(8) == 3 and groups.count(1) == len(convs) - 3
@@ -268,7 +268,7 @@ def test_grouped_convolutions_stay_grouped_in_tflite_and_are_split_in_a_saved_mo
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
-    model = backbones.resnext(11, 8, 4)
+    model = backbones.resnext(11, 8, 4, preprocessing=normalization())
     path = export.to_tflite(model, tmp_path / "model.tflite").path
     operators = [op["op_name"] for op in Interpreter(str(path))._get_ops_details()]
     convs = sum(isinstance(layer, keras.layers.Conv2D) for layer in model.layers)
@@ -752,7 +752,7 @@ def test_file_with_a_fixed_batch_is_not_taken_for_a_free_one(tmp_path, monkeypat
     monkeypatch.setattr(module, "freeze", lambda model, **options: freeze(model, len(load_samples()[0]), **options))
     model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
     with pytest.raises(Exception, match=r"(?i)shape|dimension"):
-        export.to_onnx(model, tmp_path / "model.onnx")
+        export.to_onnx(model, tmp_path / "model.onnx", load_samples()[0])
     assert not list(tmp_path.iterdir())
 
 
@@ -811,7 +811,7 @@ import keras
 from dia_keras import export
 assert keras.backend.backend() == "jax"
 model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
-assert export.to_onnx(model, "model.onnx").max_difference < 1e-4
+assert export.to_onnx(model, "model.onnx", input_dtype="uint8").max_difference < 1e-4
 """
 
 
