@@ -49,8 +49,8 @@ class PixelRescaling(keras.layers.Rescaling):
             return
         else:
             images, self._has_looked = inputs, True
-        # A few pixels answer for most batches.
-        if images is None or not looks_scaled(_numpy(images[:8, ::4, ::4])) or not looks_scaled(_numpy(images)):
+        # A few pixels answer for most batches; an array that `fit` is given may be larger than the memory.
+        if images is None or not all(looks_scaled(_numpy(part)) for part in (images[:8, ::4, ::4], images[:32])):
             return
         self._has_warned = True
         warnings.warn(
@@ -68,8 +68,11 @@ def _is_concrete(x) -> bool:
     if backend == "torch":
         import torch
 
-        # Not one of its subclasses, of which some have no values.
-        return not torch.compiler.is_compiling() and type(x) is torch.Tensor and x.device.type != "meta"
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return False
+        # Subclasses may have no values, nor has what `torch.func.vmap` maps over.
+        is_plain = type(x) is torch.Tensor and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+        return is_plain and x.device.type != "meta"
     if backend == "jax":
         import jax
 
