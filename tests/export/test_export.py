@@ -233,10 +233,14 @@ def test_report_says_how_often_a_quantized_file_has_the_same_best_class(exporter
 def test_model_quantized_by_keras_is_exported_where_the_format_can_hold_it(attention, tmp_path):
     model, images = randomized(small(attention=attention)), load_samples()[0]
     model.quantize("int8")
+    expected = model.predict(images, verbose=0)
+    model.save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(model.predict(images, verbose=0), expected, atol=1e-6)
     for format in ("saved_model", "onnx"):
         to_format, name = FORMATS[format]
         path = to_format(model, tmp_path / name).path
-        np.testing.assert_allclose(ask(path, images), model.predict(images, verbose=0), atol=1e-4)
+        np.testing.assert_allclose(ask(path, images), expected, atol=1e-4)
     with pytest.raises(ValueError, match="`model` must be in float for tflite: use the argument `quantize`"):
         export.to_tflite(model, tmp_path / "model.tflite")
     assert not (tmp_path / "model.tflite").exists()

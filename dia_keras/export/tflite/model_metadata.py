@@ -40,7 +40,7 @@ class Offset(int):
     """Where a part lies in a flatbuffer."""
 
 
-def model_metadata(metadata: Mapping[str, Any], takes_pixels: bool) -> bytes:
+def flatbuffer_of(metadata: Mapping[str, Any], takes_pixels: bool) -> bytes:
     """Returns the metadata of a file with one input and one output.
 
     A float32 file of pixel values is to be fed with (x - 0) / 1 for pixels x, since it normalizes them itself. Where

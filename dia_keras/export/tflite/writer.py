@@ -17,7 +17,7 @@ from .batches import batches_of
 from .delegate import with_casts_of_images_first
 from .int8 import to_int8
 from .int16 import to_int16x8
-from .model_metadata import LABELS, model_metadata, with_model_metadata
+from .model_metadata import LABELS, flatbuffer_of, with_model_metadata
 
 
 def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:
@@ -42,7 +42,7 @@ def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> 
             f"The converter says: {str(error).strip().splitlines()[0]}"
         ) from error
     takes_pixels = request.of_pixels or normalizes_pixels(model)
-    request.path.write_bytes(with_model_metadata(content, model_metadata(metadata, takes_pixels)))
+    request.path.write_bytes(with_model_metadata(content, flatbuffer_of(metadata, takes_pixels)))
     # As TFLite Model Metadata has it, the file is also a zip archive.
     with zipfile.ZipFile(request.path, "a") as archive:
         archive.writestr("metadata.json", json.dumps(metadata, indent=1))
