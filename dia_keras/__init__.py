@@ -3,6 +3,7 @@
 import importlib
 
 from . import startup
+from .pixel_range import PixelRangeWarning as PixelRangeWarning
 from .version import __version__ as __version__
 
 if not startup.IS_COMMAND_LINE:

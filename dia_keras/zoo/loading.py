@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 import keras
+import numpy as np
 
 from .. import backbones
 from ..backbones.layers import channel_axis
 from ..backbones.network import check_classes
+from ..backbones.pixel_rescaling import PixelRescaling
 from ..units.initializers import without_initial_values
 from .cards import Card, Dataset, card, list_models
 from .lookup import read_weights
@@ -44,7 +46,9 @@ def load(
 ) -> keras.Model:
     """Builds a network of the zoo and loads its weights.
 
-    The network takes raw RGB images, of values 0 to 255, uint8 or float; preprocessing is its first layer.
+    The network takes raw RGB images, of values 0 to 255, uint8 or float; preprocessing is its first layer. Images that
+    look like 0..1 or -1..1 give a `dia_keras.PixelRangeWarning`, once for a network; what is looked at, says
+    `dia_keras.backbones.pixel_rescaling`.
 
     With another number of classes all weights but the classifier's are loaded, and a line in the log of
     `dia_keras` says so. Whatever else in a weights file does not fit the network is an error.
@@ -108,13 +112,15 @@ def load(
 
 
 def preprocessing(dataset: Dataset) -> keras.layers.Layer:
-    """Returns the layer that normalizes raw RGB images, of values 0 to 255, for the networks of a data set."""
-    return keras.layers.Normalization(
-        axis=channel_axis(),
-        mean=[255 * mean for mean in dataset.mean],
-        variance=[(255 * std) ** 2 for std in dataset.std],
-        dtype="float32",
-        name="preprocessing",
+    """Returns the layer that normalizes raw RGB images, of values 0 to 255, for the networks of a data set.
+
+    It is a rescaling, since Keras' own exporters make inputs of the constants of a `Normalization`.
+    """
+    scale = np.array([1 / (255 * std) for std in dataset.std])
+    offset = np.array([-mean / std for mean, std in zip(dataset.mean, dataset.std, strict=True)])
+    shape = (-1,) if channel_axis() == -1 else (-1, 1, 1)
+    return PixelRescaling(
+        scale.reshape(shape).tolist(), offset.reshape(shape).tolist(), dtype="float32", name="preprocessing"
     )
 
 

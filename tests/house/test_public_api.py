@@ -6,7 +6,7 @@ import types
 import pytest
 
 API = {
-    "dia_keras": set(),
+    "dia_keras": {"PixelRangeWarning"},
     "dia_keras.units": {
         "AttentionModule",
         "CBAM",

@@ -12,8 +12,10 @@ import pytest
 import safetensors.numpy
 from conftest import randomize
 
+import dia_keras
 from dia_keras import zoo
 from dia_keras.backbones import resnet, stage_outputs
+from dia_keras.samples import load_samples
 from dia_keras.zoo import entries
 
 
@@ -39,6 +41,42 @@ def test_networks_normalize_raw_images(small_zoo, images):
     bare.set_weights(model.get_weights())
     normalized = (images / 255 - (0.4914, 0.4822, 0.4465)) / (0.2023, 0.1994, 0.2010)
     np.testing.assert_allclose(predict(model, images), predict(bare, normalized), rtol=1e-4, atol=1e-5)
+
+
+def normalization_of_before():
+    """Returns the first layer that networks had before, with the constants of CIFAR-10's card."""
+    mean, std = np.array([0.4914, 0.4822, 0.4465]), np.array([0.2023, 0.1994, 0.2010])
+    constants = {"mean": (255 * mean).tolist(), "variance": ((255 * std) ** 2).tolist()}
+    return keras.layers.Normalization(**constants, dtype="float32", name="preprocessing")
+
+
+def test_models_and_weights_saved_with_the_normalization_of_before_answer_as_they_did(small_zoo, images, tmp_path):
+    before = resnet(14, "basic", attention="dia_lstm", preprocessing=normalization_of_before(), name="tiny_cifar10")
+    before.set_weights(small_zoo.model.get_weights())
+    before.save(tmp_path / "before.keras")
+    before.save_weights(tmp_path / "before.weights.h5")
+    expected = predict(before, images)
+    again = keras.models.load_model(tmp_path / "before.keras")
+    np.testing.assert_array_equal(predict(again, images), expected)
+    now = zoo.load("tiny_cifar10", weights=tmp_path / "before.weights.h5")
+    np.testing.assert_allclose(predict(now, images), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in zoo.list_models(pretrained=True) if "164" not in name])
+def test_shipped_networks_answer_as_with_the_normalization_of_before_up_to_rounding(name):
+    """By 1e-5 of a probability at most. A cut network is rescaled and normalized without being built again."""
+    model, dataset = zoo.load(name), zoo.card(name).dataset
+    images = load_samples(dataset.name)[0]
+    mean, std = (255 * np.array(values) for values in (dataset.mean, dataset.std))
+    normalized = ((images.astype("float32") - mean.astype("float32")) / std.astype("float32")).astype("float32")
+    rest = keras.Model(model.get_layer("preprocessing").output, model.output)
+    np.testing.assert_allclose(predict(model, images), predict(rest, normalized), rtol=0, atol=1e-5)
+    assert predict(model, images).max() > 0.5
+
+
+def test_networks_say_where_images_are_not_pixel_values(small_zoo, images):
+    with pytest.warns(dia_keras.PixelRangeWarning, match="pass the images as they are, without `/ 255`"):
+        zoo.load("tiny_cifar10").predict(images / 255, verbose=0)
 
 
 def test_uint8_and_float_images_give_the_same_answers(small_zoo, images):
