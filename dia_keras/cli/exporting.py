@@ -9,12 +9,13 @@ from .shared import complete_entry, console, data_options, examples, resize_opti
 
 
 @click.command(
+    short_help="Write a .tflite or .onnx file, or a SavedModel.",
     epilog=examples(
         "dia-keras export dia_resnet20_cifar100 model.tflite",
         "dia-keras export dia_resnet20_cifar100 model.tflite --quantize int8 --data-dir ~/tensorflow_datasets",
         "dia-keras export dia_resnet20_cifar100 model.onnx --test",
         "dia-keras export dia_resnet20_cifar100 saved_model_folder",
-    )
+    ),
 )
 @click.argument("name", shell_complete=complete_entry)
 @click.argument("path", type=click.Path(path_type=pathlib.Path))

@@ -1,6 +1,7 @@
 """`dia-keras train`: a training by a recipe."""
 
 import ast
+import contextlib
 import pathlib
 import tempfile
 from typing import Any, Literal
@@ -11,18 +12,19 @@ from .shared import complete_entry, console, data_options, examples, resize_opti
 
 
 @click.command(
+    short_help="Train an entry by a recipe.",
     epilog=examples(
         "dia-keras train zoo/recipes/one_cycle_cpu.py --entry dia_resnet20_cifar10",
         "dia-keras train zoo/recipes/one_cycle_gpu.py --minutes 28 --fit",
         "dia-keras train zoo/recipes/paper_resnet.py --set epochs=10 --set milestones='(5, 8)' --smoke",
-    )
+    ),
 )
 @click.argument("recipe", type=click.Path(dir_okay=False, path_type=pathlib.Path))
 @click.option("--entry", shell_complete=complete_entry, help="Zoo entry to train, in place of the recipe's own.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=pathlib.Path),
-    help="Folder of the run; default: runs/<entry>, and a temporary one for --smoke.",
+    help="Folder of the run; default: runs/<entry>; for --smoke, one that is removed.",
 )
 @click.option("--minutes", type=float, help="Stop, with a checkpoint, before this wall-clock budget is spent.")
 @click.option("--fit", "fit_to_minutes", is_flag=True, help="Lower the number of epochs to what --minutes allows.")
@@ -51,18 +53,22 @@ def train(
     if entry:
         values["entry"] = entry
     loaded = load_recipe(recipe, **values)
-    directory = out or (pathlib.Path(tempfile.mkdtemp()) if smoke else pathlib.Path("runs", loaded.entry))
-    weights = train_entry(
-        loaded,
-        directory,
-        source=source,
-        data_dir=data_dir,
-        resize=resize,
-        minutes=minutes,
-        fit_to_minutes=fit_to_minutes,
-        is_smoke=smoke,
-    )
-    if weights:
+    is_temporary = smoke and not out
+    with tempfile.TemporaryDirectory() if is_temporary else contextlib.nullcontext() as folder:
+        directory = pathlib.Path(folder) if folder else out or pathlib.Path("runs", loaded.entry)
+        weights = train_entry(
+            loaded,
+            directory,
+            source=source,
+            data_dir=data_dir,
+            resize=resize,
+            minutes=minutes,
+            fit_to_minutes=fit_to_minutes,
+            is_smoke=smoke,
+        )
+    if weights and is_temporary:
+        console.print("The recipe runs, from the data to the weights. What the two steps wrote is removed.")
+    elif weights:
         console.print(f"Training is complete: {weights}; curves in {directory / 'curves.png'}")
     else:
         console.print("The budget is spent. Run the same command again to go on.")
