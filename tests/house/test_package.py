@@ -58,3 +58,10 @@ def test_an_install_without_a_backend_says_so_in_one_sentence(tmp_path):
     command = "from dia_keras.cli import main; main(prog_name='dia-keras')"
     image = str(next((PACKAGE / "samples").glob("*.png")))
     assert error("tensorflow,torch", command, "dia-keras", "predict", image, **environment) == (f"Error: {torch}", 1)
+
+
+def test_the_readme_tells_trained_parameters_from_all():
+    readme = " ".join((PACKAGE.parent / "README.md").read_text().split())
+    model = dia_keras.zoo.load("dia_resnet20_cifar100", weights=None)
+    assert f"moving statistics of batch norms: {model.count_params():,} in `dia_resnet20_cifar100`" in readme
+    assert f"| `dia_resnet20_cifar100` | {dia_keras.zoo.card('dia_resnet20_cifar100').parameters:,} |" in readme

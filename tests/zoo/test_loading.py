@@ -299,14 +299,12 @@ def test_two_loads_of_an_entry_fit_in_one_model(small_zoo, images):
     inputs = keras.Input((32, 32, 3))
     members = [zoo.load("tiny_cifar10", name=name) for name in ("left", "right")]
     ensemble = keras.Model(inputs, keras.layers.average([member(inputs) for member in members]))
-    expected = small_zoo.model.predict(images, verbose=0)
-    np.testing.assert_allclose(ensemble.predict(images, verbose=0), expected, atol=1e-3)
+    np.testing.assert_allclose(predict(ensemble, images), predict(small_zoo.model, images), atol=1e-5)
     assert [layer.name for layer in ensemble.layers[1:3]] == ["left", "right"]
 
 
-@pytest.mark.parametrize("options", [{"weights": None}, {"include_top": False}, {"num_classes": 3}, {}])
-def test_the_name_of_a_model_is_the_entrys_or_ones_own(small_zoo, options, caplog):
-    assert zoo.load("tiny_cifar10", **options).name == "tiny_cifar10"
+@pytest.mark.parametrize("options", [{"include_top": False}, {"num_classes": 3}])
+def test_changed_networks_have_the_name_given(small_zoo, options, caplog):
     assert zoo.load("tiny_cifar10", **options, name="other").name == "other"
 
 
