@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .shared import complete_entry, console, data_options, examples, resize_option, without_traceback
+from .shared import complete_entry, console, data_options, examples, make_table, resize_option, without_traceback
 
 
 @click.command(
@@ -73,7 +73,11 @@ def export(
             options["test"] = (dataset.test.images, dataset.test.labels)
     report = export_model(format, zoo.load(name, weights=weights), path, labels=card.labels, **options)
     report.save(f"{path}.report.json")
-    console.print(table([report], title=f"{name}: {path}"))
+    # A row for each column: one report has more of them than 80 columns hold.
+    shown = make_table("", "", show_header=False, title=f"{name}: {path}")
+    for column in table([report]).columns:
+        shown.add_row(str(column.header), *map(str, column.cells))
+    console.print(shown)
 
 
 def _some_of(images):

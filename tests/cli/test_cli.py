@@ -456,6 +456,7 @@ def test_export_measures_the_file_on_the_test_set(weights, npz, tmp_path):
     output = run("export", "dia_resnet20_cifar10", path, "--weights", weights, "--test", "--data", npz)
     report = json.loads((tmp_path / "model.onnx.report.json").read_text())
     assert report["top1"] == report["model_top1"] and "top-1" in output
+    assert all(f" {100 * report[key]:.2f} " in output for key in ("top1", "model_top1"))
 
 
 def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):

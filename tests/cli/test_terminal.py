@@ -10,8 +10,13 @@ import keras
 import numpy as np
 
 import dia_keras
+from dia_keras.benchmark import Measurement
+from dia_keras.benchmark.show import table as measurements_table
+from dia_keras.cli import console
 from dia_keras.data import Split
+from dia_keras.export import ExportReport
 from dia_keras.export.comparison import top1
+from dia_keras.export.report import table as report_table
 from dia_keras.progress import shown, track
 from dia_keras.training import evaluate
 
@@ -81,6 +86,31 @@ def imported(folder, code):
     (folder / "tensorflow.py").write_text(code)
     path = os.pathsep.join([str(folder), str(PACKAGE.parent)])
     return subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, env={"PYTHONPATH": path})
+
+
+def test_tables_of_reports_are_whole_in_40_columns(monkeypatch):
+    report = ExportReport(
+        pathlib.Path("a.tflite"), "tflite", "int16x8", 10**6, 1.0, 1.0, 1e-3, 8, {"MUL": 1}, 1, 1.0, 0.5, 0.5
+    )
+    measured = Measurement("dia_resnet164_cifar100", "resnet164_cifar100", "tflite-dynamic", 32, 2, 123.45, 1.234, 100)
+    monkeypatch.setattr(console, "width", 40)
+    for table in (report_table([report]), measurements_table([measured])):
+        with console.capture() as capture:
+            console.print(table)
+        assert "…" not in capture.get() and all(len(line) <= 40 for line in capture.get().splitlines())
+
+
+def test_what_litert_says_before_its_first_answer_is_not_shown(tmp_path):
+    (tmp_path / "ai_edge_litert").mkdir()
+    (tmp_path / "ai_edge_litert" / "__init__.py").touch()
+    code = "import os\nclass Interpreter:\n    def allocate_tensors(self):\n        os.write(2, b'INFO: XNNPACK')\n"
+    code += "class SignatureRunner:\n    def __call__(self, *, images):\n        os.write(2, b'INFO: XNNPACK')\n"
+    (tmp_path / "ai_edge_litert" / "interpreter.py").write_text(code + "        return 1 / images\n")
+    use = "from ai_edge_litert.interpreter import Interpreter, SignatureRunner\nInterpreter().allocate_tensors()\n"
+    use += "number = SignatureRunner()(images=1)"
+    done = imported(tmp_path, use)
+    assert (done.stdout, done.stderr) == ("1.0\n", "")
+    assert "INFO: XNNPACK" in imported(tmp_path, use.replace("=1)", "=0)")).stderr
 
 
 def test_what_tensorflow_says_as_it_is_imported_is_not_shown(tmp_path):
