@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import keras
 import numpy as np
-from rich.progress import track
 
 from .. import zoo
+from ..progress import track
 from .candidates import Candidate, candidates, plain_twin
 from .peers import MODES, find_peers, load_peer
 from .runtimes import RUNTIMES, Call
@@ -156,7 +156,7 @@ def _exported(timed: dict[str, Candidate], runtime: str, batch_size: int, folder
     exporter, suffix, *_ = RUNTIMES[runtime]
     folder.mkdir()
     files = {}
-    for number, (name, candidate) in enumerate(track(timed.items(), f"Exporting for {runtime}")):
+    for number, (name, candidate) in enumerate(track(list(timed.items()), f"Exporting for {runtime}")):
         files[name] = folder / f"{number}{suffix}"
         model = without_zeros(candidate.build())
         # Random weights may give probabilities of 0 and 1, which rounding turns over.

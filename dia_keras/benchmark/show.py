@@ -14,8 +14,8 @@ from .measure import Measurement
 
 def table(measurements: Sequence[Measurement]) -> Table:
     """Returns measurements as a table for the terminal."""
-    network = Column("network", overflow="fold")  # names differ at their ends
-    shown = Table(network, "runtime", "batch", "threads", "ms", "images/s", "ratio")
+    columns = ("network", "runtime", "batch", "threads", "ms", "images/s", "ratio")
+    shown = Table(*(Column(column, overflow="fold") for column in columns))
     for each in measurements:
         shown.add_row(
             each.network,

@@ -2,6 +2,8 @@
 
 import click
 
+from .. import startup
+from . import quiet
 from .benchmarking import benchmark as benchmark
 from .cards import card as card
 from .entries import list_command as list_command
@@ -13,6 +15,9 @@ from .shared import console as console
 from .shared import data_options as data_options
 from .shared import without_traceback as without_traceback
 from .training import train as train
+
+if startup.IS_COMMAND_LINE:
+    quiet.install()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

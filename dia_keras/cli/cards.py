@@ -8,7 +8,10 @@ import click
 from .shared import complete_entry, console, examples, json_option, make_table, print_json, without_traceback
 
 
-@click.command(epilog=examples("dia-keras card dia_resnet20_cifar100", "dia-keras card dia_resnet20_cifar100 --json"))
+@click.command(
+    short_help="Show all that is known of an entry.",
+    epilog=examples("dia-keras card dia_resnet20_cifar100", "dia-keras card dia_resnet20_cifar100 --json"),
+)
 @click.argument("name", shell_complete=complete_entry)
 @json_option
 @without_traceback

@@ -5,16 +5,17 @@ from typing import Any
 
 import click
 
-from .shared import complete_entry, console, data_options, examples, resize_option, without_traceback
+from .shared import complete_entry, console, data_options, examples, make_table, resize_option, without_traceback
 
 
 @click.command(
+    short_help="Write a .tflite or .onnx file, or a SavedModel.",
     epilog=examples(
         "dia-keras export dia_resnet20_cifar100 model.tflite",
         "dia-keras export dia_resnet20_cifar100 model.tflite --quantize int8 --data-dir ~/tensorflow_datasets",
         "dia-keras export dia_resnet20_cifar100 model.onnx --test",
         "dia-keras export dia_resnet20_cifar100 saved_model_folder",
-    )
+    ),
 )
 @click.argument("name", shell_complete=complete_entry)
 @click.argument("path", type=click.Path(path_type=pathlib.Path))
@@ -72,7 +73,11 @@ def export(
             options["test"] = (dataset.test.images, dataset.test.labels)
     report = export_model(format, zoo.load(name, weights=weights), path, labels=card.labels, **options)
     report.save(f"{path}.report.json")
-    console.print(table([report], title=f"{name}: {path}"))
+    # A row for each column: one report has more of them than 80 columns hold.
+    shown = make_table("", "", show_header=False, title=f"{name}: {path}")
+    for column in table([report]).columns:
+        shown.add_row(str(column.header), *map(str, column.cells))
+    console.print(shown)
 
 
 def _some_of(images):

@@ -10,6 +10,9 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from .. import progress, startup
+from .words import in_options
+
 # Paths and names are shown as they are: rich's markup, [old] or :cat:, is for nobody here.
 console = Console(markup=False, emoji=False)
 
@@ -18,18 +21,24 @@ RESIZE = ("crop", "stretch", "pad")
 
 
 def without_traceback(command):
-    """Shows the errors that bad input causes, and warnings, as one line."""
+    """Shows the errors that bad input causes, and warnings, as one line, and bars of progress on a terminal."""
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), progress.shown():
                 warnings.showwarning = lambda message, *_: click.echo(f"Warning: {message}", err=True)
                 return command(*args, **kwargs)
         except (ValueError, OSError, ImportError, RuntimeError) as error:
-            raise click.ClickException(str(error)) from error
+            problem = startup.backend_problem() if isinstance(error, ImportError) else None
+            raise click.ClickException(problem or in_options(str(error), _command())) from error
 
     return wrapped
+
+
+def _command() -> click.Command:
+    """Returns the command that is running."""
+    return click.get_current_context().command
 
 
 def data_options(command):

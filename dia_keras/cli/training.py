@@ -1,6 +1,7 @@
 """`dia-keras train`: a training by a recipe."""
 
 import ast
+import contextlib
 import pathlib
 import sys
 import tempfile
@@ -15,18 +16,19 @@ BUDGET_SPENT = 3
 
 
 @click.command(
+    short_help="Train an entry by a recipe.",
     epilog=examples(
         "dia-keras train zoo/recipes/one_cycle_cpu.py --entry dia_resnet20_cifar10",
         "dia-keras train zoo/recipes/one_cycle_gpu.py --minutes 28 --fit",
         "dia-keras train zoo/recipes/paper_resnet.py --set epochs=10 --set milestones='(5, 8)' --smoke",
-    )
+    ),
 )
 @click.argument("recipe", type=click.Path(dir_okay=False, path_type=pathlib.Path))
 @click.option("--entry", shell_complete=complete_entry, help="Zoo entry to train, in place of the recipe's own.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=pathlib.Path),
-    help="Folder of the run; default: runs/<entry>, and a temporary one for --smoke.",
+    help="Folder of the run; default: runs/<entry>; for --smoke, one that is removed.",
 )
 @click.option("--minutes", type=float, help="Stop, with a checkpoint, before so many minutes are over.")
 @click.option("--fit", "fit_to_minutes", is_flag=True, help="Lower the number of epochs to what --minutes allows.")
@@ -61,25 +63,30 @@ def train(
     if entry:
         values["entry"] = entry
     loaded = load_recipe(recipe, **values)
-    directory = out or (pathlib.Path(tempfile.mkdtemp()) if smoke else pathlib.Path("runs", loaded.entry))
-    try:
-        weights = train_entry(
-            loaded,
-            directory,
-            source=source,
-            data_dir=data_dir,
-            resize=resize,
-            minutes=minutes,
-            fit_to_minutes=fit_to_minutes,
-            is_smoke=smoke,
-        )
-    except Interrupted as stop:
-        console.print(str(stop))
-        sys.exit(stop.code)
-    if weights is None:
-        console.print(f"The budget is spent. {how_to_go_on(directory)}")
-        sys.exit(BUDGET_SPENT)
-    console.print(f"Training is complete: {weights}; curves in {directory / 'curves.png'}")
+    is_temporary = smoke and not out
+    with tempfile.TemporaryDirectory() if is_temporary else contextlib.nullcontext() as folder:
+        directory = pathlib.Path(folder) if folder else out or pathlib.Path("runs", loaded.entry)
+        try:
+            weights = train_entry(
+                loaded,
+                directory,
+                source=source,
+                data_dir=data_dir,
+                resize=resize,
+                minutes=minutes,
+                fit_to_minutes=fit_to_minutes,
+                is_smoke=smoke,
+            )
+        except Interrupted as stop:
+            console.print(str(stop))
+            sys.exit(stop.code)
+        if weights is None:
+            console.print(f"The budget is spent. {how_to_go_on(directory)}")
+            sys.exit(BUDGET_SPENT)
+    if is_temporary:
+        console.print("The recipe runs, from the data to the weights. What the two steps wrote is removed.")
+    else:
+        console.print(f"Training is complete: {weights}; curves in {directory / 'curves.png'}")
 
 
 def _parse_change(change: str) -> tuple[str, Any]:

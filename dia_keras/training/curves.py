@@ -17,6 +17,7 @@ def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
     """
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ImportError:
         print(f"{picture.name} is not drawn: matplotlib is not installed")
         return
@@ -35,6 +36,7 @@ def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
             if rows[0].get(prefix + key, "NA") != "NA":
                 axes.plot(epochs, [scale * float(row[prefix + key]) for row in rows], label=name, marker=".")
         axes.set(xlabel="epoch", ylabel=label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
     with staged(picture) as new:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from ..data import Split
+from ..progress import track
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,8 @@ def evaluate(model: keras.Model, split: Split, class_names: tuple[str, ...], bat
         class_names: Names of the classes, in the order of their labels.
         batch_size: Images a batch.
     """
-    scores = model.predict(split.images, batch_size=batch_size, verbose=0)
+    starts = track(range(0, len(split.images), batch_size), "Evaluating")
+    scores = np.concatenate([model.predict_on_batch(split.images[i : i + batch_size]) for i in starts])
     if scores.shape[-1] != len(class_names):
         raise ValueError(
             f"`model` must have as many outputs as `class_names` has names, {len(class_names)}. "

@@ -238,11 +238,23 @@ def describe(path: pathlib.Path) -> Weights:
     return Weights(path.name, path.stat().st_size, sha256)
 
 
-def _fields(name: str) -> dict[str, Any]:
-    """Returns what the entry's file holds, or its row of the table where it has no file."""
+def check_name(name: str, argument: str = "name") -> None:
+    """Raises a `ValueError` where there is no such entry; it has the names that come close.
+
+    Args:
+        name: Name of an entry.
+        argument: The argument that it is, for the message.
+    """
     if name not in list_models():
         near = difflib.get_close_matches(str(name), list_models(), n=3)
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-        raise ValueError(f"`name` must be one of `dia_keras.zoo.list_models()`. {hint}Received: name={name!r}")
+        raise ValueError(
+            f"`{argument}` must be one of `dia_keras.zoo.list_models()`. {hint}Received: {argument}={name!r}"
+        )
+
+
+def _fields(name: str) -> dict[str, Any]:
+    """Returns what the entry's file holds, or its row of the table where it has no file."""
+    check_name(name)
     path = CARDS / f"{name}.json"
     return json.loads(path.read_text()) if path.is_file() else entries.row(name)

@@ -14,7 +14,7 @@ from ..backbones.layers import channel_axis
 from ..backbones.network import check_classes
 from ..backbones.pixel_rescaling import PixelRescaling
 from ..units.initializers import without_initial_values
-from .cards import Card, Dataset, card, list_models
+from .cards import Card, Dataset, card, check_name, list_models
 from .lookup import read_weights
 from .reading import SUFFIXES, WeightsFile, read_file, shape_in
 from .tensors import Place
@@ -37,12 +37,13 @@ _logger = logging.getLogger("dia_keras")
 
 
 def load(
-    name: str,
+    entry: str,
     weights: Literal["pretrained"] | str | os.PathLike | None = "pretrained",
     num_classes: int | None = None,
     include_top: bool = True,
     input_shape: Sequence[int | None] | None = None,
     classifier_activation: str | None = "softmax",
+    name: str | None = None,
 ) -> keras.Model:
     """Builds a network of the zoo and loads its weights.
 
@@ -54,7 +55,7 @@ def load(
     `dia_keras` says so. Whatever else in a weights file does not fit the network is an error.
 
     Args:
-        name: Name of the entry, one of `list_models()`.
+        entry: Name of the entry, one of `list_models()`.
         weights: `"pretrained"`; `None` for initial values; or the path of a `.safetensors` or
             `.weights.h5` file that fits the entry, whose classifier has `num_classes` classes or the entry's own
             number. Weights are floats, finite, and all there; they are loaded exactly, or there is an error.
@@ -63,6 +64,7 @@ def load(
         input_shape: Shape of an image, without the batch; height and width may be `None`. The default is that
             of the entry's data set.
         classifier_activation: Activation of the classifier; `None` for logits.
+        name: Name of the model, by default the entry's. Two models in one must have different names.
 
     Returns:
         A functional `keras.Model` from images, `(batch, height, width, 3)`, to `(batch, num_classes)`.
@@ -78,18 +80,23 @@ def load(
     >>> model = load("dia_resnet20_cifar100")
     >>> decode_predictions(model.predict(images), "dia_resnet20_cifar100")
     >>> model = load("dia_resnet20_cifar100", num_classes=2, input_shape=(64, 64, 3))
+    >>> images = keras.Input((32, 32, 3))
+    >>> members = [load("dia_resnet20_cifar100", weights=path, name=f"member{i}") for i, path in enumerate(paths)]
+    >>> ensemble = keras.Model(images, keras.layers.average([member(images) for member in members]))
     """
-    entry = card(name)
-    own_classes = len(entry.labels)
+    check_name(entry, "entry")
+    found = card(entry)
+    own_classes = len(found.labels)
+    name = found.name if name is None else name
     if num_classes is None:
         num_classes = own_classes
     num_classes = check_classes(num_classes, classifier_activation if include_top else None)
-    input_shape = _input_shape(entry.dataset) if input_shape is None else input_shape
+    input_shape = _input_shape(found.dataset) if input_shape is None else input_shape
 
     def network(num_classes, include_top=True):
-        return _build(entry, input_shape, num_classes, include_top, classifier_activation)
+        return _build(found, input_shape, num_classes, include_top, classifier_activation, name=name)
 
-    file = _weights_file(entry, weights)
+    file = _weights_file(found, weights)
     if file is None:
         return network(num_classes, include_top)
     classes = _classes(file)
@@ -102,7 +109,7 @@ def load(
         return model
     _logger.warning(
         "%s: loaded all weights but the classifier's, which is new and has %d classes instead of %d.",
-        name,
+        entry,
         num_classes,
         own_classes,
     )
@@ -133,10 +140,10 @@ def build(name: str, input_shape: Sequence[int | None], **changes) -> keras.Mode
         **changes: Arguments of the backbone, e.g. `depth=83`.
     """
     entry = card(name)
-    return _build(entry, input_shape, len(entry.labels), True, None, **changes)
+    return _build(entry, input_shape, len(entry.labels), True, None, name=name, **changes)
 
 
-def _build(entry: Card, input_shape, num_classes, include_top, classifier_activation, **changes) -> keras.Model:
+def _build(entry: Card, input_shape, num_classes, include_top, classifier_activation, name, **changes) -> keras.Model:
     channels = -1 if channel_axis() == -1 else 0  # of a shape without the batch
     if isinstance(input_shape, (tuple, list)) and len(input_shape) == 3 and input_shape[channels] != 3:
         raise ValueError(f"`input_shape` must have 3 channels, for RGB images. Received: input_shape={input_shape!r}")
@@ -147,7 +154,7 @@ def _build(entry: Card, input_shape, num_classes, include_top, classifier_activa
         include_top=include_top,
         classifier_activation=classifier_activation,
         preprocessing=preprocessing(entry.dataset),
-        name=entry.name,
+        name=name,
     )
 
 
@@ -171,7 +178,7 @@ def _weights_file(entry: Card, weights: str | os.PathLike | None) -> WeightsFile
         available = list_models(f"*_{entry.dataset.name}", pretrained=True)
         raise ValueError(
             f"{entry.name!r} has no pretrained weights yet. The recipe {entry.recipe!r} trains them: "
-            f"`{entry.training_command}`; `weights=None` builds the network without. "
+            f"`{entry.training_command}`. In Python, `weights=None` builds the network without. "
             f"Trained for {entry.dataset.title}: {', '.join(available) or 'none yet'}. Received: weights='pretrained'"
         )
     return read_weights(entry, entry.weights)

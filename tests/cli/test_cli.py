@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import typing
 import zipfile
 
@@ -410,6 +411,22 @@ def test_train_on_data_with_other_classes_is_an_error(npz, tmp_path):
     assert "must have the 100 classes" in output and not list(tmp_path.iterdir())
 
 
+def test_a_smoke_run_without_a_folder_leaves_none(npz, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen = []
+
+    def training(recipe, directory, **options):
+        assert options["is_smoke"] and directory.is_dir()
+        seen.append(directory)
+        (directory / "final.weights.h5").touch()
+        return directory / "final.weights.h5"
+
+    monkeypatch.setattr(dia_keras.training, "train", training)
+    output = run("train", RECIPES / "one_cycle_cpu.py", "--smoke", "--data", npz)
+    assert "The recipe runs" in output and str(seen[0]) not in output
+    assert len(seen) == 1 and not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("change", ["epochs", "speed=3", "warmup=high"])
 def test_wrong_change_of_a_recipe_is_an_error(change):
     run("train", RECIPES / "one_cycle_cpu.py", "--set", change, fails=True)
@@ -445,6 +462,7 @@ def test_export_measures_the_file_on_the_test_set(weights, npz, tmp_path):
     output = run("export", "dia_resnet20_cifar10", path, "--weights", weights, "--test", "--data", npz)
     report = json.loads((tmp_path / "model.onnx.report.json").read_text())
     assert report["top1"] == report["model_top1"] and "top-1" in output
+    assert all(f" {100 * report[key]:.2f} " in output for key in ("top1", "model_top1"))
 
 
 def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
@@ -455,6 +473,11 @@ def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
 @pytest.mark.parametrize("command", ["list", "card", "predict", "evaluate", "train", "export", "benchmark"])
 def test_help_has_examples(command):
     assert f"Examples:\n    dia-keras {command}" in run(command, "--help")
+
+
+def test_the_list_of_commands_is_whole_in_80_columns():
+    result = CliRunner().invoke(main, ["--help"], terminal_width=80)
+    assert "..." not in result.output and result.output.count("\n") > 10
 
 
 def test_benchmark_as_json_has_what_the_file_has(tmp_path, monkeypatch):

@@ -368,3 +368,21 @@ def test_bad_arguments_are_errors_with_their_names(small_zoo, options, message, 
 def test_the_number_of_classes_may_be_numpys(small_zoo):
     labels = np.array([0, 2, 1])
     assert zoo.load("tiny_cifar10", num_classes=labels.max() + 1).output_shape == (None, 3)
+
+
+def test_two_loads_of_an_entry_fit_in_one_model(small_zoo, images):
+    inputs = keras.Input((32, 32, 3))
+    members = [zoo.load("tiny_cifar10", name=name) for name in ("left", "right")]
+    ensemble = keras.Model(inputs, keras.layers.average([member(inputs) for member in members]))
+    np.testing.assert_allclose(predict(ensemble, images), predict(small_zoo.model, images), atol=1e-5)
+    assert [layer.name for layer in ensemble.layers[1:3]] == ["left", "right"]
+
+
+@pytest.mark.parametrize("options", [{"include_top": False}, {"num_classes": 3}])
+def test_changed_networks_have_the_name_given(small_zoo, options, caplog):
+    assert zoo.load("tiny_cifar10", **options, name="other").name == "other"
+
+
+def test_an_unknown_entry_is_an_error_of_its_argument(small_zoo):
+    with pytest.raises(ValueError, match=r"`entry` must be one of .*Did you mean .*Received: entry='tiny_cifar'"):
+        zoo.load("tiny_cifar", name="other")
