@@ -53,15 +53,17 @@ def convert(
     if show:
         _list(as_json)
         return
-    if (file is None) == (name is None) or (name and source):
-        raise click.UsageError("Give a FILE, or --fetch with a name and no more.")
     from .. import interop
 
+    if name and (file or source):
+        raise click.UsageError("Give a FILE, or --fetch with a name and no more.")
     if name:
         found = interop.find_source(name)
         entry, source = found.entry, found.name
         file = interop.fetch(name)
         out = out or pathlib.Path(f"{entry}.weights.h5" if entry else f"{source.rpartition('/')[2]}.keras")
+    if file is None:
+        raise click.UsageError("Give a FILE, or --fetch with a name.")
     if out is None:
         raise click.UsageError("Give a file to write, -o OUT.weights.h5 or -o OUT.keras.")
     if not entry and out.suffix != ".keras":

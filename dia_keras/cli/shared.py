@@ -14,7 +14,7 @@ from rich.table import Column, Table
 console = Console(markup=False, emoji=False)
 
 # The rules of `dia_keras.data.picture`, which imports NumPy: help comes without.
-RESIZE = ("crop", "stretch", "pad")
+RESIZE = ("crop", "stretch", "pad", "center")
 
 
 def without_traceback(command):
@@ -45,8 +45,8 @@ def resize_option(command):
     return click.option(
         "--resize",
         type=click.Choice(RESIZE),
-        help="How images of other sizes get the entry's: their center, all of them out of shape, or all of them with "
-        "black borders; default: what its card says.",
+        help="How images of other sizes get the entry's: their center, all of them out of shape, all of them with "
+        "black borders, or seven eighths of their center; default: what its card says.",
     )(command)
 
 

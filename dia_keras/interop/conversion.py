@@ -57,12 +57,12 @@ def convert_torch(
     source = _full(source, weights, target)
     origin = published(source)
     if isinstance(target, str):
-        dataset = zoo.card(target).dataset
-        if (dataset.mean, dataset.std) != (origin.mean, origin.std):
+        theirs, ours = origin.dataset, zoo.card(target).dataset
+        if (theirs.mean, theirs.std) != (ours.mean, ours.std):
             raise ValueError(
-                f"`target` must normalize images as {source} does, with mean {origin.mean} and std {origin.std}; "
-                f"with `target=None` the source's own network is built. Received: target={target!r}, with mean "
-                f"{dataset.mean} and std {dataset.std}"
+                f"`target` must normalize images as {source} does, with mean {theirs.mean} and std {theirs.std}; with "
+                f"`target=None` the source's own network is built. Received: target={target!r}, with mean {ours.mean} "
+                f"and std {ours.std}"
             )
     state = read_state(weights)
     with without_initial_values():

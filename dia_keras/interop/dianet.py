@@ -3,7 +3,8 @@
 import re
 
 from .. import backbones
-from .published import Published, of_cifar
+from ..zoo.cards import dataset
+from .published import Published
 from .rules import Rules
 
 _BLOCK = "stage{stage}_block{block}"
@@ -68,9 +69,9 @@ def published(name: str) -> Published | str:
     """Returns the network of a model, or why it cannot be converted."""
     for pattern, backbone, arguments, rules in MODELS:
         if match := re.fullmatch(f"dia_{pattern}_(cifar10|cifar100)", name):
-            *numbers, dataset = match.groups()
+            *numbers, name_of_data = match.groups()
             given = dict(zip(arguments, map(int, numbers), strict=True))
-            return of_cifar(backbone, {**given, "attention": "dia_lstm"}, (*rules, *LSTM), dataset)
+            return Published(backbone, {**given, "attention": "dia_lstm"}, (*rules, *LSTM), dataset(name_of_data))
     return (
         "the authors' code has dia_resnet, dia_preresnet, dia_wrn with widening factor 4 and dia_resnext with groups "
         "of 32, each with its depth and _cifar10 or _cifar100, such as dia_resnet164_cifar100"

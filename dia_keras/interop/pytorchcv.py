@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 from .. import backbones
-from .published import Published, imagenet_resnet, of_cifar
+from ..zoo.cards import dataset
+from .published import Published, imagenet_resnet
 from .rules import Rules
 
 _BLOCK = "stage{stage}_block{block}"
@@ -67,23 +68,23 @@ def _for_small_images(name: str) -> Published | None:
     match = re.fullmatch(r"(\w+)_(cifar10|cifar100|svhn)", name)
     if not match:
         return None
-    model, dataset = match.groups()
+    model, data = match[1], dataset("svhn_cropped" if match[2] == "svhn" else match[2])  # all normalized alike
     if match := re.fullmatch(r"(se|dia)?resnet(\w+)", model):
         attention, rules = ATTENTIONS[match[1] or ""]
         if size := _depth_and_block(match[2]):
-            return of_cifar(backbones.resnet, {**size, "attention": attention}, (*POST_ACTIVATION, *rules), dataset)
+            return Published(backbones.resnet, {**size, "attention": attention}, (*POST_ACTIVATION, *rules), data)
     if match := re.fullmatch(r"(dia)?preresnet(\w+)", model):
         attention, rules = ATTENTIONS[match[1] or ""]
         # The projection reads activated features, and there is no norm before the attention.
         form = {"attention": attention, "projection": "activated", "norm_before_cells": False}
         if size := _depth_and_block(match[2]):
-            return of_cifar(backbones.preresnet, {**size, **form}, (*PRE_ACTIVATION, *rules), dataset)
+            return Published(backbones.preresnet, {**size, **form}, (*PRE_ACTIVATION, *rules), data)
     if match := re.fullmatch(r"wrn(\d+)_(\d+)", model):
         arguments = {"depth": int(match[1]), "widen": int(match[2]), "dropout": 0.0}
-        return of_cifar(backbones.wrn, arguments, PRE_ACTIVATION, dataset)
+        return Published(backbones.wrn, arguments, PRE_ACTIVATION, data)
     if match := re.fullmatch(r"resnext(\d+)_(\d+)x(\d+)d", model):
         numbers = dict(zip(("depth", "cardinality", "group_width"), map(int, match.groups()), strict=True))
-        return of_cifar(backbones.resnext, {**numbers, "filters": 256, "stem_filters": 64}, POST_ACTIVATION, dataset)
+        return Published(backbones.resnext, {**numbers, "filters": 256, "stem_filters": 64}, POST_ACTIVATION, data)
     return None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .structure import Layer
 
-#: Pairs of a module of PyTorch and our layer, such as `("layer{stage}.{block-1}.bn1", "stage{stage}_block{block}_bn1")`.
+#: Pairs of a module of PyTorch and our layer, `("layer{stage}.{block-1}.conv1", "stage{stage}_block{block}_conv1")`.
 #: A name in braces stands for a number; with `-1`, for one that PyTorch counts from 0 and we from 1. Modules that
 #: become the same layer are copies of one.
 Rules = Sequence[tuple[str, str]]

@@ -27,8 +27,7 @@ _IGNORED = {
     "seed",
     "trainable",
 }
-# Layers that a network may have or not: those of images come first, and dropout is for training.
-_OF_IMAGES = ("InputLayer", "Normalization", "Rescaling")
+# What stands for the layers before the stem, which a network may have or not.
 _IMAGES = "the images"
 
 
@@ -50,10 +49,10 @@ def structure(model: keras.Model) -> dict[str, Layer]:
     if "input_layers" not in config:
         raise ValueError(f"`target` must be a functional model, as backbones are. Received: target={model!r}")
     stands_for: dict[str, str] = {}
-    layers = {}
+    layers: dict[str, Layer] = {}
     for layer in config["layers"]:
         inputs = tuple(stands_for.get(name, name) for node in layer["inbound_nodes"] for name in _histories(node))
-        if layer["class_name"] in _OF_IMAGES:
+        if not layers and not layer["name"].startswith("stem"):
             stands_for[layer["name"]] = _IMAGES
         elif layer["class_name"] == "Dropout":
             stands_for[layer["name"]] = inputs[0]

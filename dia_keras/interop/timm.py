@@ -35,4 +35,6 @@ def published(name: str) -> Published | str:
     else:
         return "the models that we have are resnet18, 34, 50 and 101, seresnet50 and 101, ecaresnet50 and 101"
     # The recipes ra4 normalize to -1 to 1.
-    return dataclasses.replace(network, mean=HALF, std=HALF) if tag.startswith("ra4") else network
+    if tag.startswith("ra4"):
+        return dataclasses.replace(network, dataset=dataclasses.replace(network.dataset, mean=HALF, std=HALF))
+    return network
