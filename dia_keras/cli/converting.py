@@ -77,7 +77,7 @@ def _list(as_json: bool) -> None:
     """Shows the published weights that are known."""
     import dataclasses
 
-    from ..interop.sources import sources
+    from ..interop import sources
 
     if as_json:
         print_json([dataclasses.asdict(source) for source in sources()])

@@ -147,8 +147,8 @@ def resized(picture: Image.Image, height: int, width: int, resize: Resize = "cro
         height: Height in pixels.
         width: Width in pixels.
         resize: `"crop"` takes the center, as large as it can be in the new shape; `"stretch"` takes all, in the new
-            shape; `"pad"` takes all in its own shape, in the center of black; `"center"` takes the center, seven eighths
-            of what `"crop"` does, as is usual for ImageNet.
+            shape; `"pad"` takes all in its own shape, in the center of black; `"center"` takes seven eighths of what
+            `"crop"` does, as is usual for ImageNet.
 
     Raises:
         ValueError: On another `resize`.

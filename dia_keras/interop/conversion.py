@@ -12,9 +12,9 @@ from ..files import staged
 from ..units.initializers import without_initial_values
 from ..zoo.loading import load
 from . import dianet, pytorchcv, timm, torchvision
-from .published import Published
+from .catalog import source_of_entry, source_of_file
+from .network import Published
 from .rules import translated, weights_by_name
-from .sources import source_of_entry, source_of_file
 from .state import read_state
 from .structure import difference, structure
 
@@ -66,7 +66,10 @@ def convert_torch(
             )
     state = read_state(weights)
     with without_initial_values():
-        model = load(target, weights=None) if isinstance(target, str) else target or origin.build()
+        if isinstance(target, str):
+            model = load(target, weights=None)
+        else:
+            model = origin.build() if target is None else target
         layers = structure(model)
         if target is not None:
             _check(model, layers, source, origin)

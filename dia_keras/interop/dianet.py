@@ -4,7 +4,7 @@ import re
 
 from .. import backbones
 from ..zoo.cards import dataset
-from .published import Published
+from .network import Published
 from .rules import Rules
 
 _BLOCK = "stage{stage}_block{block}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import backbones
 from ..zoo.cards import dataset
-from .published import Published, imagenet_resnet
+from .network import Published, imagenet_resnet
 from .rules import Rules
 
 _BLOCK = "stage{stage}_block{block}"

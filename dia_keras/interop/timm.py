@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 from ..units import ECA
-from .published import Published, imagenet_resnet
+from .network import Published, imagenet_resnet
 from .rules import Rules
 from .torchvision import RESNET
 

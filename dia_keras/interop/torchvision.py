@@ -2,7 +2,7 @@
 
 import re
 
-from .published import Published, imagenet_resnet
+from .network import Published, imagenet_resnet
 from .rules import Rules
 
 RESNET: Rules = (

@@ -87,7 +87,7 @@ def test_the_bias_of_a_convolution_goes_into_the_norm_that_follows(trained, targ
         (
             lambda: preresnet(20, "basic", input_shape=(8, 8, 3)),
             "pytorchcv/preresnet20_cifar10",
-            r"projection='activated'.*shortcut_conv must take the output of stage2_block1_relu1, and takes that of stage1",
+            "projection='activated'.*shortcut_conv must take the output of stage2_block1_relu1, and takes that of",
         ),
         (
             lambda: preresnet(20, "basic", attention="dia_lstm", projection="activated", input_shape=(8, 8, 3)),
