@@ -54,6 +54,7 @@ def convert(
         _list(as_json)
         return
     from .. import interop
+    from ..interop.conversion import check_path
 
     if name and (file or source):
         raise click.UsageError("Give a FILE, or --fetch with a name and no more.")
@@ -68,6 +69,7 @@ def convert(
         raise click.UsageError("Give a file to write, -o OUT.weights.h5 or -o OUT.keras.")
     if not entry and out.suffix != ".keras":
         raise ValueError(f"`--out` must end in .keras for a network that is no entry of the zoo. Received: {out}")
+    check_path(out)
     check_output("--out", out)
     interop.save(interop.convert_torch(file, entry, source), out)
     console.print(f"Wrote {out}")

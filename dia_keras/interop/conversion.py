@@ -66,10 +66,9 @@ def convert_torch(
             )
     state = read_state(weights)
     with without_initial_values():
-        if isinstance(target, str):
-            model = load(target, weights=None)
-        else:
-            model = origin.build() if target is None else target
+        model = origin.build() if target is None else target
+        if isinstance(model, str):
+            model = load(model, weights=None)
         layers = structure(model)
         if target is not None:
             _check(model, layers, source, origin)
@@ -103,14 +102,20 @@ def save(model: keras.Model, path: str | os.PathLike) -> None:
     Raises:
         ValueError: Where the name ends otherwise, or the folder does not exist.
     """
-    path = pathlib.Path(path)
-    if not path.name.endswith((".weights.h5", ".keras")):
-        raise ValueError(f"`path` must end in .weights.h5 or .keras. Received: path={str(path)!r}")
+    path = check_path(path)
     with staged(path) as new:
         if path.suffix == ".keras":
             model.save(new)
         else:
             model.save_weights(new)
+
+
+def check_path(path: str | os.PathLike) -> pathlib.Path:
+    """Returns the path of a file that `save` can write, or raises a `ValueError`."""
+    path = pathlib.Path(path)
+    if not path.name.endswith((".weights.h5", ".keras")):
+        raise ValueError(f"`path` must end in .weights.h5 or .keras. Received: path={str(path)!r}")
+    return path
 
 
 def _full(source: str | None, weights, target) -> str:

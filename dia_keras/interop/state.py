@@ -6,6 +6,7 @@ import math
 import os
 import pathlib
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -76,7 +77,9 @@ def _read_torch(path: pathlib.Path) -> Any:
     except ImportError as error:
         raise ImportError(f"{path} is read by PyTorch: `pip install dia-keras[torch]`.") from error
     try:
-        return torch.load(_unpacked(path), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a pickle is made of; it is read or refused
+            return torch.load(_unpacked(path), map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file ends in errors of many kinds
         text = str(error)
         if "eights only load failed" in text or "Unsupported operand" in text or "Unsupported global" in text:

@@ -19,7 +19,7 @@ import torch_networks as originals
 from click.testing import CliRunner
 
 from dia_keras import zoo
-from dia_keras.cli import main
+from dia_keras.cli import console, main
 from dia_keras.interop import convert_torch, fetch, find_source, save, sources
 from dia_keras.interop.state import read_state
 
@@ -138,6 +138,7 @@ def published_file(tmp_path_factory):
 
 
 def run(*arguments, fails=False):
+    console.width = 200
     result = CliRunner().invoke(main, ["convert", *map(str, arguments)])
     assert (result.exit_code != 0) == fails, result.output
     assert "Traceback" not in result.output

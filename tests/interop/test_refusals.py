@@ -19,7 +19,7 @@ def trained():
     return originals.randomized(originals.dia_resnet()).state_dict()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def target():
     return resnet(20, attention="dia_lstm", input_shape=(8, 8, 3))
 
@@ -107,7 +107,8 @@ def test_the_bias_of_a_convolution_goes_into_the_norm_that_follows(trained, targ
         (lambda: wrn(16, 4, include_top=False, input_shape=(8, 8, 3)), "pytorchcv/wrn16_4_cifar10", "its classifier"),
     ],
 )
-def test_another_network_is_refused_though_names_and_shapes_may_agree(build, source, message):
+def test_another_network_is_refused_though_names_and_shapes_may_agree(build, source, message, monkeypatch):
+    monkeypatch.setitem(importlib.import_module("dia_keras.backbones.imagenet_resnet").BLOCKS, 50, (1, 1, 1, 1))
     with pytest.raises(ValueError, match=message):
         convert_torch({"none": np.zeros(1)}, build(), source)
 
