@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 test: environment check  ## Linters, types, and the tests on three backends.
 	$(RUN) $(PYTEST)
 	KERAS_BACKEND=jax $(PYTEST) -m "not counts and not tensorflow"
-	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" tests/units tests/training
+	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" tests/units tests/training tests/interop
 
 check: environment
 	$(BIN)/ruff check .

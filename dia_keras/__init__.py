@@ -14,6 +14,7 @@ if not startup.IS_COMMAND_LINE:
     from . import data as data
     from . import export as export
     from . import inference as inference
+    from . import interop as interop
     from . import samples as samples
     from . import training as training
     from . import units as units
@@ -21,6 +22,6 @@ if not startup.IS_COMMAND_LINE:
 
 
 def __getattr__(name: str):
-    if name in ("backbones", "data", "export", "inference", "samples", "training", "units", "zoo"):
+    if name in ("backbones", "data", "export", "inference", "interop", "samples", "training", "units", "zoo"):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

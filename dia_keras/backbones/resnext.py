@@ -12,14 +12,23 @@ from .network import ZERO_BIAS, ZERO_BIAS_CELLS, NetworkOptions, Stage, blocks_p
 
 
 def resnext(
-    depth: int = 101, cardinality: int = 8, group_width: int = 32, **options: Unpack[NetworkOptions]
+    depth: int = 101,
+    cardinality: int = 8,
+    group_width: int = 32,
+    *,
+    filters: int = 128,
+    stem_filters: int = 32,
+    **options: Unpack[NetworkOptions],
 ) -> keras.Model:
     """ResNeXt (Xie et al., https://arxiv.org/abs/1611.05431): the paper's is ResNeXt101,8x32.
 
     Args:
         depth: 9 n + 2: 29, 38, 56, 101, ...
         cardinality: Number of groups of the 3x3 convolutions.
-        group_width: Filters a group in the first stage. Stages have 128, 256 and 512 output channels.
+        group_width: Filters a group in the first stage.
+        filters: Output channels of the first stage; the others have two and four times as many. ResNeXts published
+            for CIFAR have 256, those of the paper 128.
+        stem_filters: Filters of the stem; of published ones 64, of the paper's 32.
         **options: Attention, input and head: see `dia_keras.backbones.network.network`.
 
     Returns:
@@ -30,11 +39,12 @@ def resnext(
     """
     cardinality = positive_integer("cardinality", cardinality)
     group_width = positive_integer("group_width", group_width)
+    filters = positive_integer("filters", filters)
     n = blocks_per_stage(depth, 9, 2)
-    branch = partial(bottleneck_branch, width=cardinality * group_width / 128, groups=cardinality)
+    branch = partial(bottleneck_branch, width=cardinality * group_width / filters, groups=cardinality)
     return network(
-        stem=small_stem(32),
-        stages=[Stage(128, 1, n), Stage(256, 2, n), Stage(512, 2, n)],
+        stem=small_stem(positive_integer("stem_filters", stem_filters)),
+        stages=[Stage(filters, 1, n), Stage(2 * filters, 2, n), Stage(4 * filters, 2, n)],
         block=partial(post_activation_block, branch=branch),
         settings={
             **ZERO_BIAS_CELLS,

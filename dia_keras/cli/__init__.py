@@ -6,6 +6,7 @@ from .. import startup
 from . import quiet
 from .benchmarking import benchmark as benchmark
 from .cards import card as card
+from .converting import convert as convert
 from .entries import list_command as list_command
 from .evaluation import evaluate as evaluate
 from .evaluation import show_evaluation as show_evaluation
@@ -26,5 +27,5 @@ def main() -> None:
     """DIA networks for Keras: pretrained models, training, export."""
 
 
-for command in (list_command, card, predict, evaluate, train, export, benchmark):
+for command in (list_command, card, predict, evaluate, train, export, convert, benchmark):
     main.add_command(command)

@@ -35,7 +35,7 @@ def evaluate(
     per_class: bool,
     source: str | None,
     data_dir: str | None,
-    resize: Literal["crop", "stretch", "pad"] | None,
+    resize: Literal["crop", "stretch", "pad", "center"] | None,
     as_json: bool,
 ) -> None:
     """Measure the entry NAME on its whole test set."""

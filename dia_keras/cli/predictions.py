@@ -48,7 +48,7 @@ def predict(
     name: str,
     top: int,
     picture: pathlib.Path | None,
-    resize: Literal["crop", "stretch", "pad"] | None,
+    resize: Literal["crop", "stretch", "pad", "center"] | None,
     as_json: bool,
 ) -> None:
     """Classify IMAGES, of any size and format that Pillow reads.

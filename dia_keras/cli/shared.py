@@ -17,7 +17,7 @@ from .words import in_options
 console = Console(markup=False, emoji=False)
 
 # The rules of `dia_keras.data.picture`, which imports NumPy: help comes without.
-RESIZE = ("crop", "stretch", "pad")
+RESIZE = ("crop", "stretch", "pad", "center")
 
 
 def without_traceback(command):
@@ -54,8 +54,8 @@ def resize_option(command):
     return click.option(
         "--resize",
         type=click.Choice(RESIZE),
-        help="How images of other sizes get the entry's: their center, all of them out of shape, or all of them with "
-        "black borders; default: what its card says.",
+        help="How images of other sizes get the entry's: their center, all of them out of shape, all of them with "
+        "black borders, or seven eighths of their center; default: what its card says.",
     )(command)
 
 

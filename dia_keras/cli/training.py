@@ -47,7 +47,7 @@ def train(
     changes: tuple[str, ...],
     source: str | None,
     data_dir: str | None,
-    resize: Literal["crop", "stretch", "pad"] | None,
+    resize: Literal["crop", "stretch", "pad", "center"] | None,
 ) -> None:
     """Train a zoo entry by the file RECIPE; called again, go on where the run stopped.
 

@@ -58,7 +58,8 @@ def load(
         image_size: `(height, width)` that images of other sizes are resized to; required for folders, and for data
             sets of several sizes.
         resize: How: `"crop"` takes the center, as large as it can be in the new shape, `"stretch"` takes all, in the
-            new shape, `"pad"` takes all in its own shape, in the center of black. None of them aliases.
+            new shape, `"pad"` takes all in its own shape, in the center of black, `"center"` takes seven eighths of
+            what `"crop"` does. None of them aliases.
         channels: 3 makes gray images RGB, which networks of the zoo take, and 1 makes others gray. Default: what the
             data have, and for folders 3.
         download: Whether TFDS may download what is missing.

@@ -112,7 +112,7 @@ class Card:
     paper: str
     weights: Weights | None = None
     metrics: Metrics | None = None
-    resize: Literal["crop", "stretch", "pad"] = "crop"
+    resize: Literal["crop", "stretch", "pad", "center"] = "crop"
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ FLOORS = [
     {"units"},
     {"backbones", "data"},
     {"inference", "zoo", "samples"},
-    {"training"},
+    {"training", "interop"},
     {"export"},
     {"benchmark"},
     {"cli"},

@@ -41,6 +41,16 @@ API = {
     "dia_keras.zoo": {"Card", "card", "decode_predictions", "list_models", "load", "save_weights"},
     "dia_keras.benchmark": {"Measurement", "measure"},
     "dia_keras.inference": {"optimize"},
+    "dia_keras.interop": {
+        "Published",
+        "Source",
+        "convert_torch",
+        "fetch",
+        "find_source",
+        "published",
+        "save",
+        "sources",
+    },
     "dia_keras.export": {"ExportMismatchError", "ExportReport", "optimize", "to_onnx", "to_saved_model", "to_tflite"},
 }
 

@@ -10,6 +10,13 @@ from dia_keras import zoo
 from dia_keras.zoo import cards, entries, lookup
 
 RECIPES = pathlib.Path(__file__).parents[2] / "zoo" / "recipes"
+# Of the ImageNet ResNets with 1000 classes, plain and with DIA-LSTM.
+IMAGENET = {
+    18: (11_689_512, 12_568_072),
+    34: (21_797_672, 22_676_232),
+    50: (25_557_032, 28_358_052),
+    101: (44_549_160, 47_350_180),
+}
 ATTENTIONS = {"": None, "dia_": "dia_lstm", "dia_light_": "dia_lstm_light", "se_": "se"}
 MODULES = ["se", "eca", "cbam", "srm", "spa", "sem", "spem"]
 BACKBONES = ["resnet20", "resnet56", "resnet110", "resnet164", "wrn52_4", "resnext101_8x32d"]
@@ -52,7 +59,8 @@ def test_there_is_an_entry_for_every_attention_backbone_and_data_set():
     stems += ["preresnet164", "dia_preresnet164"]
     main = [backbone for backbone in BACKBONES if backbone not in ("resnet56", "resnet110")]
     stems += [f"{dia}{module}_{backbone}" for dia in ("", "dia_") for module in MODULES for backbone in main]
-    assert set(zoo.list_models()) == {f"{stem}_cifar{classes}" for stem in stems for classes in (10, 100)}
+    names = {f"{stem}_cifar{classes}" for stem in stems for classes in (10, 100)}
+    assert set(zoo.list_models()) == names | {f"{dia}resnet{d}_imagenet" for dia in ("", "dia_") for d in IMAGENET}
 
 
 @pytest.mark.parametrize("name", zoo.list_models())
@@ -64,7 +72,7 @@ def test_the_name_says_what_the_card_holds(name):
     prefix = {attention: prefix for prefix, attention in ATTENTIONS.items()}.get(attention, f"{attention}_")
     prefix = "dia_" * shared + prefix
     numbers = [value for value in arguments.values() if isinstance(value, int) and value is not shared]
-    parts = {"resnext": "resnext{}_{}x{}d", "wrn": "wrn{}_{}"}
+    parts = {"imagenet_resnet": "resnet{}", "resnext": "resnext{}_{}x{}d", "wrn": "wrn{}_{}"}
     expected = parts.get(card.architecture.backbone, card.architecture.backbone + "{}").format(*numbers)
     assert stem == prefix + expected
     assert card.dataset.name == dataset
@@ -85,13 +93,22 @@ def test_cards_have_the_parameter_counts_of_the_paper(stem):
     assert tuple(zoo.card(f"{stem}_cifar{classes}").parameters for classes in (10, 100)) == PARAMETERS[stem]
 
 
-@pytest.mark.parametrize("name", zoo.list_models("*resnet20_*"))
+@pytest.mark.parametrize("depth", IMAGENET)
+def test_cards_for_imagenet_have_the_counts_of_the_paper_s_networks_with_more_classes(depth):
+    cards = zoo.card(f"resnet{depth}_imagenet"), zoo.card(f"dia_resnet{depth}_imagenet")
+    assert tuple(card.parameters for card in cards) == IMAGENET[depth]
+    assert all(
+        (len(set(card.labels)), card.dataset.image_size, card.resize) == (1000, (224, 224), "center") for card in cards
+    )
+
+
+@pytest.mark.parametrize("name", [*zoo.list_models("*resnet20_*"), *zoo.list_models("*resnet18_imagenet")])
 def test_networks_have_the_parameters_that_their_cards_say(name):
     model = zoo.load(name, weights=None)
     card = zoo.card(name)
     assert trainable(model) == card.parameters
     assert model.name == name
-    assert model.input_shape == (None, 32, 32, 3)
+    assert model.input_shape == (None, *card.dataset.image_size, 3)
     assert model.output_shape == (None, len(card.labels))
 
 
