@@ -7,8 +7,7 @@ from .pixel_range import PixelRangeWarning as PixelRangeWarning
 from .version import __version__ as __version__
 
 if not startup.IS_COMMAND_LINE:
-    if problem := startup.backend_problem():
-        raise ImportError(problem)
+    startup.check_backend()
     # The import registers our layers with Keras, so that saved models load.
     from . import backbones as backbones
     from . import data as data

@@ -35,6 +35,12 @@ def backend_problem() -> str | None:
     )
 
 
+def check_backend() -> None:
+    """Raises an `ImportError` with that sentence where Keras has no backend."""
+    if problem := backend_problem():
+        raise ImportError(problem)
+
+
 def _backend() -> str:
     """Returns the name of the backend that Keras takes: by the environment, its file of settings, or its default."""
     if name := os.environ.get("KERAS_BACKEND"):
