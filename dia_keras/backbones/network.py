@@ -59,7 +59,7 @@ def check_classes(num_classes, activation) -> int:
     return num_classes
 
 
-def network(
+def build_network(
     *,
     stem: Callable,
     stages: list[Stage],

@@ -8,8 +8,8 @@ from typing import Any
 from rich.table import Column, Table
 
 from ..files import staged, write_json
-from ..training.host import describe_run
-from .measure import Measurement
+from ..training.runs.host import describe_run
+from .turns import Measurement
 
 
 def table(measurements: Sequence[Measurement]) -> Table:

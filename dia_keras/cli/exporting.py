@@ -51,9 +51,9 @@ def export(
     """
     from .. import zoo
     from ..export.exporter import export_model
-    from ..export.formats import FORMATS, format_of
+    from ..export.registry import FORMATS, format_of
     from ..export.report import table
-    from ..training.run import load_data
+    from ..training.runs.run import load_data
 
     format = format_of(path)
     if quantize not in format.quantizations:

@@ -56,8 +56,8 @@ def train(
     """
     from ..training import load_recipe
     from ..training import train as train_entry
-    from ..training.interruption import Interrupted
-    from ..training.run import how_to_go_on
+    from ..training.runs.interruption import Interrupted
+    from ..training.runs.run import how_to_go_on
 
     values = dict(_parse_change(change) for change in changes)
     if entry:

@@ -1,37 +1,13 @@
 """One function for all sources."""
 
-import dataclasses
 import os
 import pathlib
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
+from .data_set import DataSet, Split
 from .picture import Resize, check_resize
-
-
-class Split(NamedTuple):
-    """Images, uint8 `(n, height, width, channels)`, and labels, int64 `(n,)`."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class DataSet:
-    """A data set in memory.
-
-    Attributes:
-        train: What to train on, without the held-out images.
-        held_out: Images taken from the training set, to make choices on. May be empty.
-        test: The test set, to be read once, at the end.
-        class_names: Names of the classes, in the order of their labels.
-    """
-
-    train: Split
-    held_out: Split
-    test: Split
-    class_names: tuple[str, ...]
 
 
 def load(

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .data_set import Split
 from .picture import Resize, read_pictures
-from .sources import Split
 
 
 def load_tfds(

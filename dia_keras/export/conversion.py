@@ -17,8 +17,8 @@ import numpy as np
 from ..messages import first_sentence, last_line
 from .comparison import compare, has_classes, top1
 from .errors import ExportError, ExportMismatchError
-from .formats import FORMATS
 from .metadata import describe
+from .registry import FORMATS
 from .request import Request
 
 

@@ -12,7 +12,7 @@ import zipfile
 from typing import Any
 
 from ..files import staged
-from ..zoo.lookup import cache
+from ..zoo.downloads import cache
 
 SOURCES = pathlib.Path(__file__).with_name("sources.toml")
 #: Environment variable with the address of a folder that has the files instead.

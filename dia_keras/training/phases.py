@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 
 from ..data import Split
-from .checkpoint import resume, save
-from .checkpoint_files import checkpoints, epochs_done, name_of
 from .growing import grow
 from .recipe import Phase, Recipe
+from .runs.checkpoint import resume, save
+from .runs.checkpoint_files import checkpoints, epochs_done, name_of
 
 Build = Callable[[Phase], keras.Model]
 

@@ -15,7 +15,7 @@ from ..backbones.network import check_classes
 from ..backbones.pixel_rescaling import PixelRescaling
 from ..units.initializers import without_initial_values
 from .cards import Card, Dataset, card, check_name, list_models
-from .lookup import read_weights
+from .downloads import read_weights
 from .reading import SUFFIXES, WeightsFile, read_file, shape_in
 from .tensors import Place
 from .weights_file import load_weights

@@ -532,7 +532,7 @@ def test_the_shell_completes_names_of_entries_at_once():
         assert output.split() == [f"plain,{name}" for name in zoo.list_models("dia_resnet1*")]
 
 
-def test_rooms_of_the_package_are_there_for_the_command_line_too():
+def test_folders_of_the_package_are_there_for_the_command_line_too():
     script = "import sys; sys.argv[0] = 'dia-keras'; import dia_keras; print(dia_keras.units, dia_keras.zoo.load)"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "module 'dia_keras.units'" in shown.stdout and "function load" in shown.stdout, shown.stderr

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from dia_keras import training
 from dia_keras.cli import main
-from dia_keras.training.interruption import Interrupted
+from dia_keras.training.runs.interruption import Interrupted
 
 RECIPE = str(pathlib.Path(__file__).parents[2] / "zoo" / "recipes" / "one_cycle_cpu.py")
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from dia_keras import cli, export
 from dia_keras.export.exporter import export_model
 from dia_keras.export.format import Format, Quantization
-from dia_keras.export.formats import FORMATS, format_of
+from dia_keras.export.registry import FORMATS, format_of
 from dia_keras.export.request import Request
 
 

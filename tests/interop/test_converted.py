@@ -18,7 +18,7 @@ def shallow(monkeypatch):
     """Nets of eight and eleven layers are published, too, and ResNets for ImageNet have one block a stage."""
     monkeypatch.setattr(pytorchcv, "BASIC", ("8", "14"))
     monkeypatch.setattr(pytorchcv, "BOTTLENECK", ("11bn", "20bn"))
-    blocks = importlib.import_module("dia_keras.backbones.imagenet_resnet").BLOCKS
+    blocks = importlib.import_module("dia_keras.backbones.imagenet_resnets").BLOCKS
     for depth in (18, 50):
         monkeypatch.setitem(blocks, depth, (1, 1, 1, 1))
 

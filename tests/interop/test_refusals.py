@@ -108,7 +108,7 @@ def test_the_bias_of_a_convolution_goes_into_the_norm_that_follows(trained, targ
     ],
 )
 def test_another_network_is_refused_though_names_and_shapes_may_agree(build, source, message, monkeypatch):
-    monkeypatch.setitem(importlib.import_module("dia_keras.backbones.imagenet_resnet").BLOCKS, 50, (1, 1, 1, 1))
+    monkeypatch.setitem(importlib.import_module("dia_keras.backbones.imagenet_resnets").BLOCKS, 50, (1, 1, 1, 1))
     with pytest.raises(ValueError, match=message):
         convert_torch({"none": np.zeros(1)}, build(), source)
 

@@ -1,6 +1,6 @@
 """Trainings that are cut, in tests."""
 
-from dia_keras.training.budget import WallClockBudget
+from dia_keras.training.runs.budget import WallClockBudget
 
 
 class CutAt(WallClockBudget):

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from dia_keras.training.checkpoint_files import checkpoints, keep_whole, name_of, put_in_place
+from dia_keras.training.runs.checkpoint_files import checkpoints, keep_whole, name_of, put_in_place
 
 
 def put(folder, *names):

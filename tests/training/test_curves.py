@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from dia_keras.training.curves import plot_curves
+from dia_keras.training.runs.curves import plot_curves
 
 LOG = "epoch,loss,accuracy\n0,2.5,0.1\n1,2.0,0.2\n2,1.5,0.3\n"
 

@@ -15,11 +15,11 @@ from cuts import CutAt
 from dia_keras.data import Split
 from dia_keras.training import Recipe
 from dia_keras.training import fit as fit_by_steps
-from dia_keras.training.budget import WallClockBudget
-from dia_keras.training.checkpoint import save
-from dia_keras.training.checkpoint_files import checkpoints
-from dia_keras.training.divergence import Diverged
-from dia_keras.training.interruption import stopped_by_signals
+from dia_keras.training.runs.budget import WallClockBudget
+from dia_keras.training.runs.checkpoint import save
+from dia_keras.training.runs.checkpoint_files import checkpoints
+from dia_keras.training.runs.divergence import Diverged
+from dia_keras.training.runs.interruption import stopped_by_signals
 from dia_keras.units import RecurrentAttention, stacked_dia_lstm
 
 pytestmark = pytest.mark.usefixtures("programs_compiled_once")

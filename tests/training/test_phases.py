@@ -8,8 +8,8 @@ from cuts import CutAt
 from dia_keras import zoo
 from dia_keras.data import Split
 from dia_keras.training import Phase, Recipe, averaging, fit
-from dia_keras.training.checkpoint_files import checkpoints
 from dia_keras.training.phases import parts, scaled_down, scaled_padding
+from dia_keras.training.runs.checkpoint_files import checkpoints
 from dia_keras.units import DIALSTMCell, RecurrentAttention
 
 pytestmark = pytest.mark.usefixtures("programs_compiled_once")

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from dia_keras import zoo
-from dia_keras.training import Recipe, load_recipe, run, train
-from dia_keras.training.curves import plot_curves
-from dia_keras.training.interruption import Interrupted
-from dia_keras.training.run import smoke
-from dia_keras.training.run_folder import run_folder
+from dia_keras.training import Recipe, load_recipe, train
+from dia_keras.training.runs import run
+from dia_keras.training.runs.curves import plot_curves
+from dia_keras.training.runs.interruption import Interrupted
+from dia_keras.training.runs.run import smoke
+from dia_keras.training.runs.run_folder import run_folder
 
 RECIPES = sorted((pathlib.Path(__file__).parents[2] / "zoo" / "recipes").glob("*.py"))
 

@@ -7,7 +7,7 @@ import pytest
 
 from dia_keras.data import Split
 from dia_keras.training import Recipe
-from dia_keras.training.run_folder import check_same_data, check_same_recipe, run_folder
+from dia_keras.training.runs.run_folder import check_same_data, check_same_recipe, run_folder
 
 RNG = np.random.default_rng(0)
 TRAIN = Split(RNG.integers(0, 256, (8, 4, 4, 3), np.uint8), np.arange(8) % 2)

@@ -7,7 +7,7 @@ import conftest
 import pytest
 
 from dia_keras import zoo
-from dia_keras.zoo import cards, entries, lookup
+from dia_keras.zoo import cards, downloads, entries
 
 RECIPES = pathlib.Path(__file__).parents[2] / "zoo" / "recipes"
 # Of the ImageNet ResNets with 1000 classes, plain and with DIA-LSTM.
@@ -166,7 +166,7 @@ def test_pretrained_entries_have_metrics_and_weights_that_load():
     for name in zoo.list_models(pretrained=True):
         card = zoo.card(name)
         assert 0 < card.metrics.top1 <= card.metrics.top5 <= 100
-        assert lookup.find_weights(card, card.weights).name == card.weights.file
+        assert downloads.find_weights(card, card.weights).name == card.weights.file
         assert trainable(zoo.load(name)) == card.parameters
 
 

@@ -5,7 +5,7 @@ import pathlib
 
 import keras
 
-from ..files import staged
+from ...files import staged
 
 
 class EpochLog(keras.callbacks.Callback):

@@ -11,16 +11,16 @@ import keras
 from ..data import Split
 from .augment import batches
 from .averaging import AveragedWeights, first_images, measure_statistics
-from .budget import WallClockBudget
-from .checkpoint import Checkpoint, Stopped, resume
-from .checkpoint_files import epochs_done, keep_whole
-from .divergence import FiniteLoss
-from .fused_norm import fused_batch_norms
-from .log import EpochLog, keep_epochs
 from .phases import Build, enter, parts_to_go, scaled_down, scaled_padding
 from .recipe import Recipe
+from .runs.budget import WallClockBudget
+from .runs.checkpoint import Checkpoint, Stopped, resume
+from .runs.checkpoint_files import epochs_done, keep_whole
+from .runs.divergence import FiniteLoss
+from .runs.log import EpochLog, keep_epochs
+from .steps.fused_norm import fused_batch_norms
+from .steps.torch_step import compiled_step
 from .teachers import taught
-from .torch_step import compiled_step
 
 
 def fit(

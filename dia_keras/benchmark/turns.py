@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import zoo
 from ..progress import track
-from .candidates import Candidate, candidates, plain_twin
+from .contenders import Candidate, candidates, plain_twin
 from .peers import MODES, find_peers, load_peer
 from .runtimes import RUNTIMES, Call
 

@@ -7,7 +7,7 @@ import keras
 
 from ..arguments import positive_integer
 from .blocks import pre_activation_block, pre_basic_branch
-from .network import ZERO_BIAS, ZERO_BIAS_CELLS, NetworkOptions, Stage, blocks_per_stage, network, small_stem
+from .network import ZERO_BIAS, ZERO_BIAS_CELLS, NetworkOptions, Stage, blocks_per_stage, build_network, small_stem
 
 
 def wrn(depth: int = 52, widen: int = 4, *, dropout: float = 0.3, **options: Unpack[NetworkOptions]) -> keras.Model:
@@ -31,7 +31,7 @@ def wrn(depth: int = 52, widen: int = 4, *, dropout: float = 0.3, **options: Unp
     if not 0 <= dropout < 1:
         raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout!r}")
     n = blocks_per_stage(depth, 6, 4)
-    return network(
+    return build_network(
         stem=small_stem(16, pre_activation=True),
         stages=[Stage(16 * widen, 1, n), Stage(32 * widen, 2, n), Stage(64 * widen, 2, n)],
         block=partial(pre_activation_block, branch=partial(pre_basic_branch, dropout=dropout)),

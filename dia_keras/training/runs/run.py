@@ -11,23 +11,23 @@ from typing import NamedTuple
 
 import keras
 
-from .. import data as data_module
-from .. import zoo
-from ..data.picture import Resize
-from ..files import write_json
-from ..zoo.loading import build as build_network
+from ... import data as data_module
+from ... import zoo
+from ...data.picture import Resize
+from ...files import write_json
+from ...zoo.loading import build as build_network
+from ..fitting import fit
+from ..phases import Build
+from ..recipe import Phase, Recipe
+from ..steps.xla_cache import keep_compiled_programs
+from ..teachers import check_same_teachers, load_teachers
 from .budget import WallClockBudget
 from .checkpoint_files import checkpoints
 from .curves import plot_curves
 from .epochs_that_fit import Speed, fitted, measure_speed
-from .fit import fit
 from .host import describe_run
 from .interruption import Interrupted, stopped_by_signals
-from .phases import Build
-from .recipe import Phase, Recipe
 from .run_folder import check_same_data, check_same_recipe, recorded_recipe, run_folder
-from .teachers import check_same_teachers, load_teachers
-from .xla_cache import keep_compiled_programs
 
 
 def load_recipe(path: str | os.PathLike, **changes) -> Recipe:

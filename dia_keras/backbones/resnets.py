@@ -15,7 +15,7 @@ from .blocks import (
     pre_basic_branch,
     pre_bottleneck_branch,
 )
-from .network import NetworkOptions, Stage, blocks_per_stage, network, small_stem
+from .network import NetworkOptions, Stage, blocks_per_stage, build_network, small_stem
 
 BlockName = Literal["bottleneck", "basic"]
 
@@ -51,7 +51,7 @@ def resnet(
     """
     stages, widths = _stages(depth, block)
     branch = partial(bottleneck_branch if block == "bottleneck" else basic_branch, normalize=normalize)
-    return network(
+    return build_network(
         stem=small_stem(widths),
         stages=stages,
         block=partial(post_activation_block, branch=branch, skip=skip),
@@ -94,7 +94,7 @@ def preresnet(
         raise ValueError(f"`projection` must be 'raw' or 'activated'. Received: projection={projection!r}")
     stages, widths = _stages(depth, block)
     branch = pre_bottleneck_branch if block == "bottleneck" else pre_basic_branch
-    return network(
+    return build_network(
         stem=small_stem(widths, pre_activation=True),
         stages=stages,
         block=partial(pre_activation_block, branch=branch, skip=skip, projection=projection),

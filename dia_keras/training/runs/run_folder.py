@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..data import Split
-from ..files import write_json
+from ...data import Split
+from ...files import write_json
+from ..recipe import Recipe
 from .checkpoint_files import RECORD, checkpoints
-from .recipe import Recipe
 
 try:
     import fcntl

@@ -3,7 +3,7 @@
 import csv
 import pathlib
 
-from ..files import staged
+from ...files import staged
 
 
 def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:

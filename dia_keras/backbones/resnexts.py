@@ -8,7 +8,7 @@ import keras
 from ..arguments import positive_integer
 from ..units.initializers import he_linear_kernel
 from .blocks import bottleneck_branch, post_activation_block
-from .network import ZERO_BIAS, ZERO_BIAS_CELLS, NetworkOptions, Stage, blocks_per_stage, network, small_stem
+from .network import ZERO_BIAS, ZERO_BIAS_CELLS, NetworkOptions, Stage, blocks_per_stage, build_network, small_stem
 
 
 def resnext(
@@ -42,7 +42,7 @@ def resnext(
     filters = positive_integer("filters", filters)
     n = blocks_per_stage(depth, 9, 2)
     branch = partial(bottleneck_branch, width=cardinality * group_width / filters, groups=cardinality)
-    return network(
+    return build_network(
         stem=small_stem(positive_integer("stem_filters", stem_filters)),
         stages=[Stage(filters, 1, n), Stage(2 * filters, 2, n), Stage(4 * filters, 2, n)],
         block=partial(post_activation_block, branch=branch),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dia_keras import zoo
-from dia_keras.zoo import loading, lookup
+from dia_keras.zoo import downloads, loading
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def corrupt(small_zoo, monkeypatch):
 
 def test_weights_are_looked_for_in_package_directory_checkout_and_cache(small_zoo, monkeypatch):
     monkeypatch.setenv("DIA_KERAS_WEIGHTS", "~/nets")
-    package, directory, checkout, cache = lookup.places()
+    package, directory, checkout, cache = downloads.places()
     assert package.parts[-3:] == ("dia_keras", "zoo", "weights")
     assert directory.name == "nets" and directory.is_absolute()
     assert checkout == package.parents[2] / "zoo" / "weights"
@@ -37,9 +37,9 @@ def test_the_directory_goes_before_the_cache(small_zoo):
     small_zoo.cache.mkdir()
     cached = small_zoo.cache / small_zoo.file.name
     shutil.copy(small_zoo.file, cached)
-    assert lookup.find_weights(card, card.weights) == small_zoo.file
+    assert downloads.find_weights(card, card.weights) == small_zoo.file
     small_zoo.file.unlink()
-    assert lookup.find_weights(card, card.weights) == cached
+    assert downloads.find_weights(card, card.weights) == cached
 
 
 def test_every_load_verifies_and_one_changed_byte_is_an_error(corrupt):
@@ -68,7 +68,7 @@ def test_weights_that_are_nowhere_are_an_error_that_says_where_they_were_looked_
     small_zoo.file.unlink()
     with pytest.raises(FileNotFoundError) as error:
         zoo.load("tiny_cifar10")
-    assert all(str(place) in str(error.value) for place in lookup.places())
+    assert all(str(place) in str(error.value) for place in downloads.places())
     assert "DIA_KERAS_URL" in str(error.value)
 
 
@@ -142,7 +142,7 @@ def test_a_download_stopped_by_the_user_leaves_nothing(small_zoo, server, monkey
         def update(self, received):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(lookup.keras.utils, "Progbar", Stop)
+    monkeypatch.setattr(downloads.keras.utils, "Progbar", Stop)
     with pytest.raises(KeyboardInterrupt):
         zoo.load("tiny_cifar10")
     assert list(small_zoo.cache.iterdir()) == []
@@ -157,7 +157,7 @@ def test_a_download_that_is_not_what_the_card_says_leaves_nothing(small_zoo, ser
 
 
 def test_a_file_missing_on_the_server_is_an_error_with_its_address(small_zoo, server, monkeypatch):
-    monkeypatch.setenv("DIA_KERAS_URL", lookup.os.environ["DIA_KERAS_URL"] + "other")
+    monkeypatch.setenv("DIA_KERAS_URL", downloads.os.environ["DIA_KERAS_URL"] + "other")
     with pytest.raises(ConnectionError, match=r"nets/other/tiny_cifar10.weights.h5 failed: .*404"):
         zoo.load("tiny_cifar10")
     assert list(small_zoo.cache.iterdir()) == []
@@ -165,7 +165,7 @@ def test_a_file_missing_on_the_server_is_an_error_with_its_address(small_zoo, se
 
 @pytest.mark.parametrize("start", [b"HTTP/1.0 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"HTTP/1.0 200 OK\r\nA: "])
 def test_a_download_byte_by_byte_ends_in_an_error(small_zoo, server, monkeypatch, start):
-    monkeypatch.setattr(lookup, "_SECONDS", 0.3)
+    monkeypatch.setattr(downloads, "_SECONDS", 0.3)
     server.slow_start = start
     with pytest.raises(
         ConnectionError, match=r"http://127.*tiny_cifar10.weights.h5 failed: it brought \d+ bytes in 0.3"
@@ -175,8 +175,8 @@ def test_a_download_byte_by_byte_ends_in_an_error(small_zoo, server, monkeypatch
 
 
 def test_a_slow_download_that_goes_on_is_not_ended(small_zoo, server, monkeypatch):
-    monkeypatch.setattr(lookup, "_SECONDS", 0.5)
-    monkeypatch.setattr(lookup, "_LEAST", 1000)
+    monkeypatch.setattr(downloads, "_SECONDS", 0.5)
+    monkeypatch.setattr(downloads, "_LEAST", 1000)
     server.pause = 0.3
     zoo.load("tiny_cifar10")
 
@@ -197,13 +197,13 @@ def test_what_was_verified_is_what_is_loaded(small_zoo, monkeypatch):
     """Another process puts another file, a sound one, in the place of the verified one."""
     other = zoo.load("tiny_cifar10", weights=None)
     zoo.save_weights(other, small_zoo.cache.parent / "other.weights.h5")
-    verify = lookup._verify
+    verify = downloads._verify
 
     def verify_and_swap(*arguments):
         verify(*arguments)
         shutil.move(small_zoo.cache.parent / "other.weights.h5", small_zoo.file)
 
-    monkeypatch.setattr(lookup, "_verify", verify_and_swap)
+    monkeypatch.setattr(downloads, "_verify", verify_and_swap)
     model = zoo.load("tiny_cifar10")
     assert not (small_zoo.cache.parent / "other.weights.h5").exists()
     for new, old in zip(model.get_weights(), small_zoo.model.get_weights(), strict=True):

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import keras
 
-from ..data import Split
-from .augment import batches
+from ...data import Split
+from ..augment import batches
+from ..fitting import compile_for, on_held_out
+from ..recipe import Recipe
+from ..steps.fused_norm import fused_batch_norms
+from ..teachers import taught
 from .checkpoint import Checkpoint
-from .fit import compile_for, on_held_out
-from .fused_norm import fused_batch_norms
-from .recipe import Recipe
-from .teachers import taught
 
 PROBE_STEPS = 50
 

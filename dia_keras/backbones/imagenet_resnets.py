@@ -7,7 +7,7 @@ import keras
 
 from ..arguments import boolean
 from .blocks import basic_branch, bottleneck_branch, post_activation_block
-from .network import NetworkOptions, Stage, large_stem, network
+from .network import NetworkOptions, Stage, build_network, large_stem
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
@@ -43,7 +43,7 @@ def imagenet_resnet(
     branch = partial(bottleneck_branch, stride_in_1x1=stride_in_1x1) if bottleneck else basic_branch
     expansion = 4 if bottleneck else 1
     options.setdefault("input_shape", (224, 224, 3))
-    return network(
+    return build_network(
         stem=large_stem,
         stages=[
             Stage(filters * expansion, stride, blocks)
