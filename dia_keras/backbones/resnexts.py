@@ -29,7 +29,7 @@ def resnext(
         filters: Output channels of the first stage; the others have two and four times as many. ResNeXts published
             for CIFAR have 256, those of the paper 128.
         stem_filters: Filters of the stem; of published ones 64, of the paper's 32.
-        **options: Attention, input and head: see `dia_keras.backbones.network.network`.
+        **options: Attention, input and head: see `dia_keras.backbones.network.build_network`.
 
     Returns:
         A functional `keras.Model` from images, `(batch, height, width, channels)`, to `(batch, num_classes)`.

@@ -19,7 +19,7 @@ def wrn(depth: int = 52, widen: int = 4, *, dropout: float = 0.3, **options: Unp
         depth: 6 n + 4: 16, 22, 28, 40, 52, ...
         widen: Factor k of the stages' widths 16 k, 32 k, 64 k.
         dropout: Rate of dropout between a block's two convolutions, in training.
-        **options: Attention, input and head: see `dia_keras.backbones.network.network`.
+        **options: Attention, input and head: see `dia_keras.backbones.network.build_network`.
 
     Returns:
         A functional `keras.Model` from images, `(batch, height, width, channels)`, to `(batch, num_classes)`.
