@@ -44,7 +44,8 @@ class PixelRescaling(keras.layers.Rescaling):
 
     def _look_at(self, inputs, training) -> None:
         if not _is_concrete(inputs):
-            images = _given_to_keras(self)
+            # PyTorch's compiler cannot look up the stack.
+            images = None if keras.backend.backend() == "torch" else _given_to_keras(self)
         elif self._has_looked and (training or not _is_on_cpu(inputs)):
             return
         else:
