@@ -575,6 +575,8 @@ def test_kernels_of_resnext_start_as_the_authors():
             lambda: imagenet_resnet(18, input_shape=(31, 64, 3)),
             r"at least 32 pixels.*Received: input_shape=\(31, 64, 3\)",
         ),
+        (lambda: imagenet_resnet(18, stride_in_1x1=True), "is for bottlenecks, which depth 18 does not have"),
+        (lambda: resnext(11, filters=0), "`filters` must be a positive integer.*Received: filters=0"),
         (lambda: basic(input_shape=(32, 32)), r"`input_shape` must have three.*Received: input_shape=\(32, 32\)"),
         (lambda: basic(input_shape=(32, 32, None)), "`input_shape` must have three entries.*None"),
         (lambda: basic(num_classes=0), "`num_classes` must be a positive integer.*Received: num_classes=0"),
