@@ -11,10 +11,14 @@ demo: environment  ## Classify the sample images with embedded weights, export t
 # Two processes, since building networks keeps one core busy; a file's tests stay together and share what they set up.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
+# What depends on the backend: the other folders are about files, pictures, commands and pages.
+ON_TORCH := $(addprefix tests/, analysis interop training units)
+ON_JAX := $(ON_TORCH) $(addprefix tests/, backbones benchmark export zoo)
+
 test: environment check  ## Linters, types, and the tests on three backends.
 	$(RUN) $(PYTEST)
-	KERAS_BACKEND=jax $(PYTEST) -m "not counts and not tensorflow"
-	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" tests/units tests/training tests/interop
+	KERAS_BACKEND=jax $(PYTEST) -m "not counts and not tensorflow" $(ON_JAX)
+	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" $(ON_TORCH)
 
 check: environment
 	$(BIN)/ruff check .
