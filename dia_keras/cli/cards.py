@@ -16,7 +16,7 @@ from .shared import complete_entry, console, examples, json_option, make_table, 
 @json_option
 @without_traceback
 def card(name: str, as_json: bool) -> None:
-    """Show the card of the entry NAME: architecture, data, recipe, figures, licence."""
+    """Show the card of the entry NAME: architecture, data, recipe, figures, license."""
     from .. import zoo
 
     entry = zoo.card(name)

@@ -84,8 +84,8 @@ def _list(as_json: bool) -> None:
     if as_json:
         print_json([dataclasses.asdict(source) for source in sources()])
         return
-    table = make_table("source", "entry", "top-1 %", "top-5 %", "licence")
+    table = make_table("source", "entry", "top-1 %", "top-5 %", "license")
     for each in sources():
         accuracies = ("" if value is None else f"{value:.2f}" for value in (each.top1, each.top5))
-        table.add_row(each.name, each.entry or "", *accuracies, each.licence)
+        table.add_row(each.name, each.entry or "", *accuracies, each.license)
     console.print(table)

@@ -32,7 +32,7 @@ class Source:
         url: Address of the file.
         digest: The hash of the weights or its beginning, as published. Where `url` is a zip file, of the file in it.
         algorithm: Of the hash: `"sha1"` or `"sha256"`.
-        licence: Terms of the weights.
+        license: Terms of the weights.
         entry: The zoo's entry of this network, if there is one.
         megabytes: Size in units of 2^20 bytes, where it is published.
         top1, top5: Accuracies in percent, where they are published.
@@ -43,7 +43,7 @@ class Source:
     url: str
     digest: str
     algorithm: str
-    licence: str
+    license: str
     entry: str | None = None
     megabytes: float | None = None
     top1: float | None = None
@@ -83,7 +83,7 @@ def find_source(name: str) -> Source:
     if len(found) == 1:
         return found[0]
     if found:
-        choice = ", ".join(f"{each.name} ({each.licence}{_accuracy(each)})" for each in found)
+        choice = ", ".join(f"{each.name} ({each.license}{_accuracy(each)})" for each in found)
         raise ValueError(f"`name` must be one of {choice}. Received: name={name!r}, which has several")
     raise ValueError(
         "`name` must be a zoo entry or a model with published weights, as `dia_keras.interop.sources()` lists them. "

@@ -68,7 +68,7 @@ class Recipe:
         ema: Momentum a step of the exponential moving average of the weights, or `None`.
         pad: Zero-padding in pixels before the random crop.
         flip: Whether images are flipped left to right at random.
-        erase: Probability of random erasing: a box of 2 to 33% of the image becomes the data's mean colour.
+        erase: Probability of random erasing: a box of 2 to 33% of the image becomes the data's mean color.
         mixup: Parameter of MixUp's beta distribution; 0 is off.
         cutmix: Parameter of CutMix's beta distribution; 0 is off.
         teachers: Networks that take part in the targets: names of entries with weights, or paths of weights files of

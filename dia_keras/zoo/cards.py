@@ -31,7 +31,7 @@ class Dataset:
         mean, std: Mean and standard deviation of red, green and blue, for pixels from 0 to 1.
         image_size: Height and width.
         source: Where the data come from.
-        licence: Terms of the data.
+        license: Terms of the data.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Dataset:
     std: tuple[float, ...]
     image_size: tuple[int, int]
     source: str
-    licence: str
+    license: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Card:
         parameters: Number of trainable parameters.
         dataset: The data set it is for, which decides preprocessing and labels.
         recipe: Name of the recipe that trains it, a file in `zoo/recipes`.
-        licence: Licence of the weights.
+        license: License of the weights.
         paper: Title and address of the paper.
         weights: The weights file, or `None` before the training.
         metrics: What the weights reach, or `None` before the training.
@@ -108,7 +108,7 @@ class Card:
     parameters: int
     dataset: Dataset
     recipe: str
-    licence: str
+    license: str
     paper: str
     weights: Weights | None = None
     metrics: Metrics | None = None

@@ -49,7 +49,7 @@ def _rows(table: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                             "parameters": parameters,
                             "dataset": dataset,
                             "recipe": backbone["recipe"],
-                            "licence": table["licence"],
+                            "license": table["license"],
                             "paper": table["papers"][attention.get("paper", backbone["paper"])],
                             **rule,
                         },

@@ -283,7 +283,7 @@ def test_attention_stages():
 
 
 @pytest.mark.parametrize("build", [lambda **o: preresnet(11, **o), lambda **o: wrn(10, 2, **o)])
-def test_recurrent_attention_of_pre_activation_nets_is_normalised_first(build):
+def test_recurrent_attention_of_pre_activation_nets_is_normalized_first(build):
     def extra_norms(**options):
         return [layer.name for layer in build(**options).layers if layer.name.endswith("_attention_bn")]
 

@@ -28,7 +28,7 @@ def test_pictures_are_turned_upright(tmp_path):
     np.testing.assert_array_equal(read_picture(tmp_path / "turned.png", 8, 6)[..., 0], upright)
 
 
-def test_the_centre_is_taken(tmp_path):
+def test_the_center_is_taken(tmp_path):
     Image.fromarray(GREY).save(tmp_path / "wide.png")
     np.testing.assert_array_equal(read_picture(tmp_path / "wide.png", 6, 6)[..., 0], GREY[:, 1:7])
 

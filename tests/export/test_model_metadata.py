@@ -21,7 +21,7 @@ def network(channels=3, rescaling=None):
     """Returns a classifier by the brightest channel."""
     inputs = keras.Input((16, 16, channels))
     x = keras.layers.GlobalAveragePooling2D()((rescaling or PixelRescaling(1 / 127.5, -1.0))(inputs))
-    model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(x), name="colours")
+    model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(x), name="colors")
     model.layers[-1].set_weights([9 * np.eye(channels, 3), np.zeros(3)])
     return model
 
@@ -95,7 +95,7 @@ FORMS = {
 def test_metadata_say_how_a_file_is_fed_and_what_its_classes_are_called(form, tmp_path):
     path = export.to_tflite(network(), tmp_path / "model.tflite", IMAGES, labels=LABELS, **FORMS[form]).path
     root, images, predictions = metadata_of(path)
-    assert (root.text(0), root.text(7)) == ("colours", "1.0.0")
+    assert (root.text(0), root.text(7)) == ("colors", "1.0.0")
     assert (images.text(0), predictions.text(0)) == ("images", "predictions")
     assert images.one(3).kind(0) == 2 and images.one(3).one(1).kind(0) == 1, "image properties: RGB"
     units = images.many(4)

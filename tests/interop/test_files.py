@@ -235,7 +235,7 @@ def test_wrong_calls_are_said_in_words(arguments, message, tmp_path, monkeypatch
 def test_the_list_has_addresses_accuracies_and_terms():
     rows = {row["name"]: row for row in json.loads(CliRunner().invoke(main, ["convert", "--list", "--json"]).output)}
     row = rows["pytorchcv/diaresnet164bn_cifar100"]
-    assert (row["top1"], row["licence"], row["entry"]) == (80.47, "MIT", "dia_resnet164_cifar100")
+    assert (row["top1"], row["license"], row["entry"]) == (80.47, "MIT", "dia_resnet164_cifar100")
     assert row["url"].endswith("/v0.0.342/diaresnet164bn_cifar100-1953-b1c474d2.pth.zip")
     assert rows["torchvision/resnet50.v2"]["url"].endswith("models/resnet50-11ad3fa6.pth")
     assert rows["timm/resnet50.a1_in1k"]["url"].endswith("resnet50_a1_0-14fe96d1.pth")

@@ -12,7 +12,7 @@ from dia_keras import zoo
 from dia_keras.zoo import cards, downloads, entries
 
 ENTRIES = """
-licence = "Apache-2.0"
+license = "Apache-2.0"
 papers = { none = "None" }
 [backbones.tiny]
 function = "resnet"

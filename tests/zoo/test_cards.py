@@ -76,7 +76,7 @@ def test_the_name_says_what_the_card_holds(name):
     expected = parts.get(card.architecture.backbone, card.architecture.backbone + "{}").format(*numbers)
     assert stem == prefix + expected
     assert card.dataset.name == dataset
-    assert card.licence == "Apache-2.0"
+    assert card.license == "Apache-2.0"
     assert "https://" in card.paper
 
 
@@ -147,7 +147,7 @@ def test_a_row_of_the_table_is_a_whole_card():
         parameters=32_310_276,
         dataset=cards.dataset("cifar100"),
         recipe="one_cycle_gpu",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         paper="Huang et al., Layer-wise Shared Attention Network on Dynamical System Perspective, "
         "https://arxiv.org/abs/2210.16101",
     )
