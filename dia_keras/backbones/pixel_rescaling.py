@@ -50,8 +50,11 @@ class PixelRescaling(keras.layers.Rescaling):
             return
         else:
             images, self._has_looked = inputs, True
+        if images is None:
+            return
+        images = _numpy(images)  # first: a slice of a tensor, taken while TensorFlow compiles, has no values
         # A few pixels answer for most batches; an array that `fit` is given may be larger than the memory.
-        if images is None or not all(looks_scaled(_numpy(part)) for part in (images[:8, ::4, ::4], images[:32])):
+        if not all(looks_scaled(part) for part in (images[:8, ::4, ::4], images[:32])):
             return
         self._has_warned = True
         warnings.warn(
@@ -88,7 +91,7 @@ def _is_on_cpu(x) -> bool:
 
 
 def _numpy(x) -> np.ndarray:
-    return keras.ops.convert_to_numpy(x) if keras.ops.is_tensor(x) else np.asarray(x)
+    return keras.ops.convert_to_numpy(x) if keras.backend.backend() == "torch" else np.asarray(x)
 
 
 def _given_to_keras(layer) -> Any | None:

@@ -17,7 +17,7 @@ from dia_keras.training.runs import run
 from dia_keras.training.runs.curves import plot_curves
 from dia_keras.training.runs.interruption import Interrupted
 from dia_keras.training.runs.run import smoke
-from dia_keras.training.runs.run_folder import run_folder
+from dia_keras.training.runs.run_folder import locked_folder
 
 RECIPES = sorted((pathlib.Path(__file__).parents[2] / "zoo" / "recipes").glob("*.py"))
 
@@ -48,7 +48,7 @@ def test_a_smoke_run_leaves_log_record_curves_and_weights(source, tmp_path):
     np.savez(tmp_path / "other.npz", **other)
     with pytest.raises(ValueError, match="`source` must hold the training data with which the run began"):
         train(recipe, tmp_path, source=tmp_path / "other.npz", is_smoke=True)
-    with run_folder(tmp_path), pytest.raises(ValueError, match="another process trains there"):
+    with locked_folder(tmp_path), pytest.raises(ValueError, match="another process trains there"):
         train(recipe, tmp_path, source=source, is_smoke=True)
 
 

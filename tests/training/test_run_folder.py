@@ -7,7 +7,7 @@ import pytest
 
 from dia_keras.data import Split
 from dia_keras.training import Recipe
-from dia_keras.training.runs.run_folder import check_same_data, check_same_recipe, run_folder
+from dia_keras.training.runs.run_folder import check_same_data, check_same_recipe, locked_folder
 
 RNG = np.random.default_rng(0)
 TRAIN = Split(RNG.integers(0, 256, (8, 4, 4, 3), np.uint8), np.arange(8) % 2)
@@ -16,18 +16,18 @@ TRAIN = Split(RNG.integers(0, 256, (8, 4, 4, 3), np.uint8), np.arange(8) % 2)
 def test_a_second_trainer_is_refused_and_a_third_after_the_first_is_not(tmp_path):
     pytest.importorskip("fcntl")
     with (
-        run_folder(tmp_path / "run"),
+        locked_folder(tmp_path / "run"),
         pytest.raises(ValueError, match=r"another process trains there.*run"),
-        run_folder(tmp_path / "run"),
+        locked_folder(tmp_path / "run"),
     ):
         pass
-    with run_folder(tmp_path / "run"):
+    with locked_folder(tmp_path / "run"):
         pass
 
 
 def test_an_error_before_the_first_checkpoint_leaves_the_folder_as_it_was(tmp_path):
     def fail(folder):
-        with pytest.raises(RuntimeError), run_folder(folder):
+        with pytest.raises(RuntimeError), locked_folder(folder):
             check_same_recipe(Recipe("x", 1), folder / "recipe.json")
             check_same_data(TRAIN, folder / "data.json")
             raise RuntimeError
@@ -43,7 +43,7 @@ def test_an_error_before_the_first_checkpoint_leaves_the_folder_as_it_was(tmp_pa
 
 
 def test_an_interrupted_start_keeps_its_recipe(tmp_path):
-    with pytest.raises(KeyboardInterrupt), run_folder(tmp_path):
+    with pytest.raises(KeyboardInterrupt), locked_folder(tmp_path):
         check_same_recipe(Recipe("x", 1), tmp_path / "recipe.json")
         raise KeyboardInterrupt
     assert (tmp_path / "recipe.json").exists()

@@ -28,7 +28,7 @@ from .curves import plot_curves
 from .epochs_that_fit import Speed, fitted, measure_speed
 from .host import describe_run
 from .interruption import Interrupted, stopped_by_signals
-from .run_folder import check_same_data, check_same_recipe, recorded_recipe, run_folder
+from .run_folder import check_same_data, check_same_recipe, locked_folder, recorded_recipe
 
 
 def load_recipe(path: str | os.PathLike, **changes) -> Recipe:
@@ -127,7 +127,7 @@ def train(
     build, training, held_out, num_classes = prepare(recipe, source, data_dir, resize)
     teachers = load_teachers(recipe)
     weights = directory / "final.weights.h5"
-    with run_folder(directory), stopped_by_signals(budget) as signals:
+    with locked_folder(directory), stopped_by_signals(budget) as signals:
         record = directory / "recipe.json"
         if fit_to_minutes and record.exists():
             earlier = recorded_recipe(record)

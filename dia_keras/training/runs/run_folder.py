@@ -25,7 +25,7 @@ OF_A_START = ("recipe.json", "data.json", "teachers.json", "log.csv", "partial.w
 
 
 @contextlib.contextmanager
-def run_folder(directory: pathlib.Path) -> Iterator[None]:
+def locked_folder(directory: pathlib.Path) -> Iterator[None]:
     """Makes and locks a run's folder. An error before the first checkpoint leaves it as it was.
 
     Raises:
