@@ -3,12 +3,10 @@
 import math
 import pathlib
 
-import numpy as np
 import pytest
 
 from dia_keras.backbones import resnet
 from dia_keras.reproduction import Scale, read_table, reproduce, table_names
-from dia_keras.reproduction.data_sets import Sources
 from dia_keras.reproduction.networks import RECIPES, attention, backbone, recipe
 from dia_keras.reproduction.scale import training_of
 from dia_keras.reproduction.table import parse
@@ -26,15 +24,6 @@ for _name in CAN_RUN:
     for _row in TABLES[_name].rows:
         _settings = {**attention(_row.attention), **_row.changes}
         SETTINGS.setdefault(repr(_settings), _settings)
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory):
-    """Images of noise, 8x8, of the two classes of the X-rays."""
-    path = tmp_path_factory.mktemp("data") / "noise.npz"
-    x, y = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), np.uint8), np.arange(10) % 2
-    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y, class_names=np.array(["NORMAL", "PNEUMONIA"]))
-    return Sources({"": str(path)})
 
 
 def test_tables_and_figures_are_in_the_papers_order():
@@ -160,5 +149,3 @@ def test_wrong_tables():
     ):
         with pytest.raises(ValueError, match=error):
             parse("x", {"label": "X", "title": "x", "groups": [{**group, "rows": rows}]})
-
-

@@ -91,8 +91,9 @@ def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
         "",
         f"Scale: {scale}; {scale.seeds} seeds a row (the paper: {SEEDS}). Measured on {'; '.join(devices)}.",
         "Figures are of the last epoch on the test images, mean and standard deviation over the seeds, in percent.",
-        f"p is of Student's two-sample t-test of {table.columns[0]} against the reference row. Holm's correction is for",
-        "all comparisons of a group. It decides the verdict, at the level 0.05. What is not significant need not be equal.",
+        f"p is of Student's two-sample t-test of {table.columns[0]} against the reference. Holm's correction is for",
+        "all comparisons of a group, and decides the verdict at the level 0.05. What is not significant may be a",
+        "difference all the same.",
         "",
     ]
     lines += [f"- {note}" for note in table.notes] + [""] * bool(table.notes)
@@ -118,10 +119,8 @@ def _group(table: Table, rows: list[Summary]) -> list[str]:
     measured = [title for name in table.columns for title in (name, "paper")[: 1 + (name in printed)]]
     tested = ["against", "difference", "95% interval", "p", "p (Holm)", "verdict"]
     head = ["row", "seeds", "parameters", *["paper"] * counted, *measured, *tested, *["paper"] * bool(table.paper_p)]
-    lines = [
-        _line(head),
-        _line(["---", *["--:"] * (head.index("against") - 1), *["---"] * (len(head) - head.index("against"))]),
-    ]
+    numbers = head.index("against") - 1
+    lines = [_line(head), _line(["---", *["--:"] * numbers, *["---"] * (len(head) - 1 - numbers)])]
     for each in rows:
         row, count = each.row, _parameters(each)
         cells = [row.name, str(len(each.results)), f"{count / 1e6:.2f}M" if count else ""]
