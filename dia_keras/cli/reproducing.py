@@ -11,15 +11,21 @@ from .training import BUDGET_SPENT, parse_change
 RUNS = pathlib.Path("runs", "reproduce")
 
 
-def _pairs(option: str, values: tuple[str, ...], may_be_alone: bool = False) -> dict[str, str]:
-    """Returns what `A=B` says, repeated; a value alone is for all others, under an empty name."""
-    found = {}
+def _replacements(values: tuple[str, ...]) -> dict[str, str]:
+    """Returns the networks that `OLD=NEW`, repeated, puts in place of others."""
     for value in values:
-        name, separator, text = value.partition("=")
-        if not separator and not may_be_alone:
-            raise ValueError(f"`{option}` takes OLD=NEW. Received: {value!r}")
-        found[name if separator else ""] = text if separator else value
-    return found
+        if "=" not in value:
+            raise ValueError(f"`--network` takes OLD=NEW. Received: {value!r}")
+    return dict(value.split("=", 1) for value in values)
+
+
+def _paths(values: tuple[str, ...]) -> dict[str, str]:
+    """Returns the paths that `NAME=PATH` gives data sets; a path alone is for all others, under an empty name."""
+    from ..reproduction.data_sets import DATA_SETS
+
+    named = {name: path for name, _, path in (value.partition("=") for value in values) if name in DATA_SETS}
+    alone = [value for value in values if value.partition("=")[0] not in DATA_SETS]
+    return {**named, **{"": path for path in alone}}
 
 
 @click.command(
@@ -96,7 +102,7 @@ def reproduce(
     from ..reproduction.report.statistics import check_scipy
     from ..training.runs.interruption import Interrupted
 
-    sources = Sources(_pairs("--data", source, may_be_alone=True), data_dir)
+    sources = Sources(_paths(source), data_dir)
     if show_list:
         _show_list(sources)
         return
@@ -105,7 +111,7 @@ def reproduce(
     found = reproduction.read_table(table)
     scale = reproduction.Scale(
         epochs=epochs,
-        networks=_pairs("--network", network),
+        networks=_replacements(network),
         image_size=image_size,
         recipe=dict(parse_change(change) for change in changes),
         is_smoke=smoke,
