@@ -25,7 +25,7 @@ def _paths(values: tuple[str, ...]) -> dict[str, str]:
 
     named = {name: path for name, _, path in (value.partition("=") for value in values) if name in DATA_SETS}
     alone = [value for value in values if value.partition("=")[0] not in DATA_SETS]
-    return {**named, **{"": path for path in alone}}
+    return {**named, **({"": alone[-1]} if alone else {})}
 
 
 @click.command(
