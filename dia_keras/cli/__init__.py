@@ -12,6 +12,7 @@ from .evaluation import evaluate as evaluate
 from .evaluation import show_evaluation as show_evaluation
 from .exporting import export as export
 from .predictions import predict as predict
+from .reproducing import reproduce as reproduce
 from .shared import console as console
 from .shared import data_options as data_options
 from .shared import without_traceback as without_traceback
@@ -27,5 +28,5 @@ def main() -> None:
     """DIA networks for Keras: pretrained models, training, export."""
 
 
-for command in (list_command, card, predict, evaluate, train, export, convert, benchmark):
+for command in (list_command, card, predict, evaluate, train, reproduce, export, convert, benchmark):
     main.add_command(command)

@@ -59,7 +59,7 @@ def train(
     from ..training.runs.interruption import Interrupted
     from ..training.runs.run import how_to_go_on
 
-    values = dict(_parse_change(change) for change in changes)
+    values = dict(parse_change(change) for change in changes)
     if entry:
         values["entry"] = entry
     loaded = load_recipe(recipe, **values)
@@ -89,7 +89,7 @@ def train(
         console.print(f"Training is complete: {weights}; curves in {directory / 'curves.png'}")
 
 
-def _parse_change(change: str) -> tuple[str, Any]:
+def parse_change(change: str) -> tuple[str, Any]:
     """Returns field and value of `FIELD=VALUE`; the value is a Python literal, or else a text."""
     field, separator, text = change.partition("=")
     if not separator:

@@ -15,7 +15,7 @@ FLOORS = [
     {"backbones", "data"},
     {"inference", "zoo", "samples"},
     {"training", "interop"},
-    {"export"},
+    {"export", "reproduction"},
     {"benchmark"},
     {"cli"},
 ]

@@ -41,6 +41,16 @@ API = {
     "dia_keras.zoo": {"Card", "card", "decode_predictions", "list_models", "load", "save_weights"},
     "dia_keras.benchmark": {"Measurement", "measure"},
     "dia_keras.inference": {"optimize"},
+    "dia_keras.reproduction": {
+        "Row",
+        "Scale",
+        "Table",
+        "estimate",
+        "read_table",
+        "reproduce",
+        "table_names",
+        "write_report",
+    },
     "dia_keras.interop": {
         "Published",
         "Source",

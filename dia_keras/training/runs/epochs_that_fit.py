@@ -97,11 +97,12 @@ def measure_speed(
     training: Split,
     held_out: Split,
     num_classes: int,
+    probe_steps: int = PROBE_STEPS,
 ) -> Speed:
-    """Returns how fast a recipe trains, after two short epochs. The arguments are those of `fitted`."""
+    """Returns how fast a recipe trains, after two epochs of `probe_steps`. Other arguments are those of `fitted`."""
     steps = len(training.labels) // recipe.batch_size
     compile_for(model, recipe, steps)
-    clock, probe = EpochClock(), min(PROBE_STEPS, steps)
+    clock, probe = EpochClock(), min(probe_steps, steps)
     # The first epoch compiles, the second is measured; the real run, of another schedule, compiles once more.
     data = batches(training.images, training.labels, num_classes, recipe)
     with tempfile.TemporaryDirectory() as folder, fused_batch_norms(model, *teachers):

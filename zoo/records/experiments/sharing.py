@@ -21,11 +21,11 @@ import time
 import click
 import keras
 from matplotlib.figure import Figure
-from scipy.stats import ttest_ind
 
 from dia_keras import backbones, zoo
 from dia_keras.cli import data_options, without_traceback
 from dia_keras.files import staged, write_json, write_text
+from dia_keras.reproduction.report.statistics import LEVEL, compare, verdict
 from dia_keras.training import Recipe, evaluate, fit
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.host import describe_run
@@ -67,7 +67,6 @@ COMPARED = {
     "srm, shared with its batch norm": "srm, shared",
     "dia_lstm": "org",
 }
-LEVEL = 0.05
 
 
 def file_of(net: str, seed: int) -> pathlib.Path:
@@ -156,13 +155,11 @@ def results() -> dict[str, list[dict]]:
 def compared(ours: list[dict], theirs: list[dict]) -> list[str]:
     """Returns the difference of two nets' mean accuracies, its 95% interval, Student's p-value, and the verdict."""
     scores = [[100 * run["top1"] for run in runs] for runs in (ours, theirs)]
-    difference = statistics.mean(scores[0]) - statistics.mean(scores[1])
+    found = compare(*scores)
     if min(map(len, scores)) < 2:
-        return [f"{difference:+.2f}", "needs two seeds", "", ""]
-    test = ttest_ind(*scores)
-    low, high = test.confidence_interval()
-    verdict = ("lower" if difference < 0 else "higher") if test.pvalue < LEVEL else "not significant"
-    return [f"{difference:+.2f}", f"{low:+.2f} to {high:+.2f}", f"{test.pvalue:.3f}", verdict]
+        return [f"{found.difference:+.2f}", "needs two seeds", "", ""]
+    interval = f"{found.low:+.2f} to {found.high:+.2f}"
+    return [f"{found.difference:+.2f}", interval, f"{found.p:.3f}", verdict(found.difference, found.p)]
 
 
 def shown(net: str) -> str:

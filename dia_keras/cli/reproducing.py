@@ -1,0 +1,178 @@
+"""`dia-keras reproduce`: a table of the paper, trained here, beside the paper's own figures."""
+
+import pathlib
+import sys
+
+import click
+
+from .shared import console, examples, make_table, without_traceback
+from .training import BUDGET_SPENT, parse_change
+
+RUNS = pathlib.Path("runs", "reproduce")
+
+
+def _replacements(values: tuple[str, ...]) -> dict[str, str]:
+    """Returns the networks that `OLD=NEW`, repeated, puts in place of others."""
+    for value in values:
+        if "=" not in value:
+            raise ValueError(f"`--network` takes OLD=NEW. Received: {value!r}")
+    return dict(value.split("=", 1) for value in values)
+
+
+def _paths(values: tuple[str, ...]) -> dict[str, str]:
+    """Returns the paths that `NAME=PATH` gives data sets; a path alone is for all others, under an empty name."""
+    from ..reproduction.data_sets import DATA_SETS
+
+    named = {name: path for name, _, path in (value.partition("=") for value in values) if name in DATA_SETS}
+    alone = [value for value in values if value.partition("=")[0] not in DATA_SETS]
+    return {**named, **({"": alone[-1]} if alone else {})}
+
+
+@click.command(
+    short_help="Train a table of the paper, and compare.",
+    epilog=examples(
+        "dia-keras reproduce --list",
+        "dia-keras reproduce table4 --dry-run",
+        "dia-keras reproduce table13 --seeds 3 --epochs 20 --network ResNet164=ResNet29",
+        "dia-keras reproduce table4 --data cifar10=cifar10.npz --row '*dia-lstm*' --minutes 60",
+    ),
+)
+@click.argument("table", required=False)
+@click.option("--list", "show_list", is_flag=True, help="Show all tables, and whether they can be run here.")
+@click.option("--dry-run", is_flag=True, help="Show rows, epochs and hours on this machine, measured by a few steps.")
+@click.option("--report", "only_report", is_flag=True, help="Train nothing: write the report of what is complete.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    help=f"Folder of the run, which processes and machines may share; default: {RUNS}/<table>.",
+)
+@click.option("--seeds", type=int, help="Trainings of each row; default: the paper's 15.")
+@click.option("--epochs", type=int, help="Epochs of a training, milestones moved alike; default: the paper's.")
+@click.option("--network", multiple=True, metavar="OLD=NEW", help="Take a smaller network: ResNet164=ResNet20-basic.")
+@click.option("--image-size", type=int, help="Height and width of the images; default: the data set's.")
+@click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of all recipes.")
+@click.option("--smoke", is_flag=True, help="Two steps a training only, to see that it runs.")
+@click.option("--row", "rows", multiple=True, metavar="PATTERN", help="Train these rows only, by patterns like '*se*'.")
+@click.option(
+    "--data",
+    "source",
+    multiple=True,
+    metavar="[NAME=]PATH",
+    help="An .npz file or a folder of images, for the data set NAME or for all; default: TFDS.",
+)
+@click.option("--data-dir", help="Folder of the TFDS data sets.")
+@click.option("--minutes", type=float, help="Stop, with a checkpoint, before so many minutes are over.")
+@click.option(
+    "--stale-after",
+    "stale_hours",
+    type=float,
+    help="Take over trainings of other hosts without a sign of life for so many hours; default: never.",
+)
+@click.option("--keep-weights", is_flag=True, help="Keep the trained weights.")
+@without_traceback
+def reproduce(
+    table: str | None,
+    show_list: bool,
+    dry_run: bool,
+    only_report: bool,
+    out: pathlib.Path | None,
+    seeds: int | None,
+    epochs: int | None,
+    network: tuple[str, ...],
+    image_size: int | None,
+    changes: tuple[str, ...],
+    smoke: bool,
+    rows: tuple[str, ...],
+    source: tuple[str, ...],
+    data_dir: str | None,
+    minutes: float | None,
+    stale_hours: float | None,
+    keep_weights: bool,
+) -> None:
+    """Train TABLE of the paper, at its own scale or a smaller one, and write it beside the paper's figures.
+
+    Called again, it goes on where it stopped. Called several times at once, on one machine or on several that share the
+    folder, it shares out the trainings.
+
+    The exit code is 0 when all trainings are complete, 3 when some are not, and 130 or 143 when Ctrl-C or SIGTERM
+    stopped it. It is 1 after an error.
+    """
+    from .. import reproduction
+    from ..reproduction.data_sets import Sources
+    from ..reproduction.report.statistics import check_scipy
+    from ..training.runs.interruption import Interrupted
+
+    sources = Sources(_paths(source), data_dir)
+    if show_list:
+        _show_list(sources)
+        return
+    if table is None:
+        raise ValueError("`table` must be one that `dia-keras reproduce --list` shows. Received: none")
+    found = reproduction.read_table(table)
+    scale = reproduction.Scale(
+        epochs=epochs,
+        networks=_replacements(network),
+        image_size=image_size,
+        recipe=dict(parse_change(change) for change in changes),
+        is_smoke=smoke,
+        **({} if seeds is None else {"seeds": seeds}),
+    )
+    directory = out or RUNS / table
+    if dry_run:
+        _show_estimate(reproduction.estimate(found, scale=scale, sources=sources, rows=rows, say=console.print))
+        return
+    check_scipy()
+    if only_report:
+        console.print(f"Report: {reproduction.write_report(found, directory, scale)}")
+        return
+    try:
+        progress = reproduction.reproduce(
+            found,
+            directory,
+            scale=scale,
+            sources=sources,
+            rows=rows,
+            minutes=minutes,
+            stale_hours=stale_hours,
+            keep_weights=keep_weights,
+            say=console.print,
+        )
+    except Interrupted as stop:
+        console.print(str(stop))
+        sys.exit(stop.code)
+    console.print(f"{progress.complete} of {progress.all} trainings are complete.")
+    if progress.complete:
+        console.print(f"Report: {reproduction.write_report(found, directory, scale)}")
+    if progress.complete < progress.all:
+        elsewhere = f"Other processes are at {progress.elsewhere} of the others. " if progress.elsewhere else ""
+        console.print(f"{elsewhere}Run the same command again to go on.")
+        sys.exit(BUDGET_SPENT)
+
+
+def _show_list(sources) -> None:
+    from ..reproduction import read_table, table_names
+    from ..reproduction.data_sets import DATA_SETS, missing
+    from ..reproduction.runner import state
+
+    shown = make_table("TABLE", "what it shows", "rows", "state")
+    for name in table_names():
+        table = read_table(name)
+        shown.add_row(name, table.title, str(len(table.rows) or ""), state(table, sources, RUNS / name))
+    console.print(shown)
+    for problem in filter(None, (missing(name, sources) for name in DATA_SETS)):
+        console.print(problem)
+
+
+def _show_estimate(estimates) -> None:
+    from ..training.runs.host import device_name
+
+    shown = make_table("group", "rows", "trainings", "epochs", "measured", "minutes each", "hours")
+    for each in estimates:
+        minutes = f"{each.seconds_per_training / 60:.1f}"
+        counts = [str(len(each.rows)), str(each.trainings), str(each.epochs)]
+        shown.add_row(each.group, *counts, each.measured, minutes, f"{each.hours:.1f}")
+    console.print(shown)
+    for each in estimates:
+        console.print(f"{each.group}: {', '.join(each.rows)}")
+    hours = sum(each.hours for each in estimates)
+    console.print(f"{hours:.1f} hours ({hours / 24:.1f} days) on {device_name()}, one training after the other.")

@@ -1,0 +1,53 @@
+"""What a trained network is measured by, from its outputs on the test images."""
+
+import numpy as np
+
+from ..data import Split
+
+
+def measure(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> dict[str, float]:
+    """Returns the measures of a network, all in percent.
+
+    Args:
+        logits: Outputs, `(n, classes)`.
+        labels: Numbers of the classes, `(n,)`.
+        class_names: Names of the classes.
+
+    Returns:
+        `top1` and `top5`, accuracies; `balanced`, the mean of the classes' accuracies; of two classes also `auc`, the
+        area under the ROC curve, and each one's accuracy by its name. All are NaN where an output is not finite.
+    """
+    best = np.argsort(-logits, axis=-1, kind="stable")[:, :5]
+    right = best == labels[:, None]
+    by_class = {name: right[labels == i, 0].mean() for i, name in enumerate(class_names) if (labels == i).any()}
+    found = {
+        "top1": right[:, 0].mean(),
+        "top5": right.any(-1).mean(),
+        "balanced": np.mean(list(by_class.values())),
+    }
+    if len(class_names) == 2:
+        found |= by_class
+        found["auc"] = area_under_roc(logits[:, 1] - logits[:, 0], labels == 1)
+    is_finite = bool(np.isfinite(logits).all())
+    return {name: 100 * float(value) if is_finite else float("nan") for name, value in found.items()}
+
+
+def area_under_roc(scores: np.ndarray, positive: np.ndarray) -> float:
+    """Returns the probability that a positive has a higher score than a negative; ties count half.
+
+    Args:
+        scores: Scores, `(n,)`.
+        positive: Whether each is a positive, booleans `(n,)`.
+    """
+    positives, negatives = int(positive.sum()), int((~positive).sum())
+    if not positives or not negatives:
+        return float("nan")
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def outputs(model, split: Split, batch_size: int = 250) -> np.ndarray:
+    """Returns a model's outputs on all images of a split, `(n, classes)`."""
+    starts = range(0, len(split.images), batch_size)
+    return np.concatenate([np.asarray(model.predict_on_batch(split.images[i : i + batch_size])) for i in starts])

@@ -1,0 +1,1 @@
+"""The report of a table, from its results to Markdown, CSV and PNG."""

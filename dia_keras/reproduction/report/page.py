@@ -1,0 +1,174 @@
+"""The report of a table: mean, deviation and p-value of each row beside the paper's figures, as CSV and Markdown."""
+
+import csv
+import io
+import itertools
+import math
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from ...files import write_text
+from ..data_sets import DATA_SETS
+from ..scale import SEEDS, Scale
+from ..table import Table
+from .picture import draw
+from .statistics import deviation, mean, verdict
+from .summary import Summary, summarize
+
+
+def write_report(
+    table: Table, directory: str | os.PathLike, scale: Scale | None = None, out: str | os.PathLike | None = None
+) -> pathlib.Path:
+    """Writes the table of what is complete so far: `<table>.csv`, `<table>.md` and `<table>.png`.
+
+    Args:
+        table: The table.
+        directory: The run's folder.
+        scale: The scale; by default the paper's.
+        out: Folder of the files; by default the run's.
+
+    Returns:
+        The path of the Markdown file.
+
+    Raises:
+        ValueError: Where there is no result yet, or one is of other settings than the table has now.
+        ImportError: Where SciPy is not installed.
+    """
+    scale = scale or Scale()
+    folder = pathlib.Path(out or directory)
+    summaries = summarize(table, directory, scale)
+    if not any(each.results for each in summaries):
+        raise ValueError(f"`directory` must have a complete training. Received: directory={str(directory)!r}")
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"{table.name}.md"
+    write_text(folder / f"{table.name}.csv", csv_text(table, summaries))
+    write_text(page, markdown(table, summaries, scale))
+    draw(table, summaries, folder / f"{table.name}.png")
+    return page
+
+
+def csv_text(table: Table, summaries: Sequence[Summary]) -> str:
+    """Returns the table as CSV, accuracies in percent, numbers of parameters whole; what is not known is empty."""
+    text = io.StringIO()
+    measured = [f"{name}_{part}" for name in table.columns for part in ("mean", "std", "paper", "paper_std")]
+    fields = ["network", "data", "row", "seeds", "exploded", "parameters", "paper_parameters", *measured]
+    writer = csv.DictWriter(text, [*fields, "reference", "difference", "low", "high", "p", "p_holm"])
+    writer.writeheader()
+    for each in summaries:
+        row = each.row
+        values: dict[str, Any] = {
+            "network": row.network,
+            "data": row.data,
+            "row": row.name,
+            "seeds": len(each.results),
+            "exploded": each.exploded,
+            "parameters": _parameters(each) or "",
+            "paper_parameters": "" if row.parameters is None else f"{row.parameters}M",
+            "reference": row.reference or "",
+        }
+        for name in table.columns:
+            paper = row.paper.get(name)
+            values |= {
+                f"{name}_mean": _number(mean(each.values(name)), "nan" if each.results else ""),
+                f"{name}_std": _number(deviation(each.values(name))),
+                f"{name}_paper": "" if paper is None else paper.mean,
+                f"{name}_paper_std": "" if paper is None or paper.deviation is None else paper.deviation,
+            }
+        if each.comparison:
+            values |= {name: _number(value) for name, value in each.comparison._asdict().items()}
+            values["p_holm"] = _number(each.p_holm)
+        writer.writerow(values)
+    return text.getvalue()
+
+
+def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
+    """Returns the table as a page in Markdown."""
+    devices = sorted({result["run"]["device"] for each in summaries for result in each.results.values()})
+    lines = [
+        f"# {table.label}: {table.title}",
+        "",
+        f"Scale: {scale}; {scale.seeds} seeds a row (the paper: {SEEDS}). Measured on {'; '.join(devices)}.",
+        "Figures are of the last epoch on the test images, mean and standard deviation over the seeds, in percent.",
+        f"p is of Student's two-sample t-test of {table.columns[0]} against the reference. Holm's correction is for",
+        "all comparisons of a group, and decides the verdict at the level 0.05. What is not significant may be a",
+        "difference all the same.",
+        "",
+    ]
+    lines += [f"- {note}" for note in table.notes] + [""] * bool(table.notes)
+    for group, rows in itertools.groupby(summaries, key=lambda each: each.row.group):
+        lines += [f"## {_title(group)}", "", *_group(table, list(rows)), ""]
+    missing = [
+        f"{each.row.key} ({scale.seeds - len(each.results)})" for each in summaries if len(each.results) < scale.seeds
+    ]
+    if missing:
+        lines += [f"Not complete yet, with the number of trainings to go: {', '.join(missing)}.", ""]
+    return "\n".join([*lines, f"![{table.label}]({table.name}.png)", ""])
+
+
+def _title(group: str) -> str:
+    network, _, data = group.rpartition(", ")
+    return f"{network} on {DATA_SETS[data].title}"
+
+
+def _group(table: Table, rows: list[Summary]) -> list[str]:
+    """Returns the lines of a group's table; the paper has a column where it has figures."""
+    printed = [name for name in table.columns if any(name in each.row.paper for each in rows)]
+    counted = any(each.row.parameters for each in rows)
+    measured = [title for name in table.columns for title in (name, "paper")[: 1 + (name in printed)]]
+    tested = ["against", "difference", "95% interval", "p", "p (Holm)", "verdict"]
+    head = ["row", "seeds", "parameters", *["paper"] * counted, *measured, *tested, *["paper"] * bool(table.paper_p)]
+    numbers = head.index("against") - 1
+    lines = [_line(head), _line(["---", *["--:"] * numbers, *["---"] * (len(head) - 1 - numbers)])]
+    for each in rows:
+        row, count = each.row, _parameters(each)
+        cells = [row.name, str(len(each.results)), f"{count / 1e6:.2f}M" if count else ""]
+        cells += [f"{row.parameters:.2f}M" if row.parameters else ""] * counted
+        for name in table.columns:
+            paper = row.paper.get(name)
+            cells.append(_measure(each, name))
+            cells += [_printed(paper.mean, paper.deviation) if paper else ""] * (name in printed)
+        cells += [row.reference or "", *_tested(each)]
+        lines.append(_line([*cells, *[table.paper_p if row.reference else ""] * bool(table.paper_p)]))
+    return lines
+
+
+def _tested(each: Summary) -> list[str]:
+    """Returns difference, interval, the p-values and what they say."""
+    found = each.comparison
+    if found is None:
+        return [""] * 5
+    if math.isnan(found.low):
+        return [f"{found.difference:+.2f}", "", "", "", "needs two seeds"]
+    interval = f"{found.low:+.2f} to {found.high:+.2f}"
+    says = verdict(found.difference, each.p_holm)
+    return [f"{found.difference:+.2f}", interval, _p(found.p), _p(each.p_holm), says]
+
+
+def _measure(each: Summary, column: str) -> str:
+    if not each.results:
+        return ""
+    values = each.values(column)
+    exploded = f" ({each.exploded} of {len(each.results)} exploded)" if each.exploded and values else ""
+    return _printed(mean(values), deviation(values)) + exploded
+
+
+def _printed(value: float, spread: float | None) -> str:
+    return f"{value:.2f}" + ("" if spread is None or math.isnan(spread) else f" ± {spread:.2f}")
+
+
+def _p(value: float) -> str:
+    return "" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _number(value: float, otherwise: str = "") -> str:
+    return otherwise if math.isnan(value) else f"{value:.6g}"
+
+
+def _parameters(each: Summary) -> int | None:
+    return next((result["parameters"] for result in each.results.values()), None)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

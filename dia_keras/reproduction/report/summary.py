@@ -1,0 +1,75 @@
+"""What the trainings of each row found, and the comparisons of the rows."""
+
+import dataclasses
+import itertools
+import math
+import os
+import pathlib
+from typing import Any
+
+from ..run_directory import Job, RunDirectory
+from ..scale import Scale
+from ..table import Row, Table
+from .statistics import Comparison, compare, holm
+
+
+@dataclasses.dataclass
+class Summary:
+    """What the trainings of a row found.
+
+    Attributes:
+        row: The row.
+        results: Results of its complete trainings, by seed.
+        comparison: The test against its reference, on the table's first column; `None` without a reference, or where
+            one of the two has trainings that exploded or none that are complete.
+        p_holm: The p-value, corrected for the comparisons of the group.
+    """
+
+    row: Row
+    results: dict[int, dict[str, Any]]
+    comparison: Comparison | None = None
+    p_holm: float = math.nan
+
+    @property
+    def exploded(self) -> int:
+        """Number of trainings that exploded."""
+        return sum(bool(result["exploded"]) for result in self.results.values())
+
+    def values(self, column: str) -> list[float]:
+        """Returns a measure of all trainings that did not explode."""
+        found = [result["measures"].get(column, math.nan) for result in self.results.values()]
+        return [value for value in found if not math.isnan(value)]
+
+
+def summarize(table: Table, directory: str | os.PathLike, scale: Scale | None = None) -> list[Summary]:
+    """Reads the results of a table, and compares its rows within their groups.
+
+    Args:
+        table: The table.
+        directory: The run's folder.
+        scale: The scale; by default the paper's.
+
+    Raises:
+        ValueError: Where a result is of other settings than the table has now.
+        ImportError: Where SciPy is not installed.
+    """
+    scale, run = scale or Scale(), RunDirectory(pathlib.Path(directory))
+    found: list[Summary] = []
+    for row in table.rows:
+        read = {seed: run.read(Job(row, seed), scale) for seed in range(scale.seeds)}
+        found.append(Summary(row, {seed: result for seed, result in read.items() if result is not None}))
+    for _, group in itertools.groupby(found, key=lambda each: each.row.group):
+        _compare(list(group), table.columns[0])
+    return found
+
+
+def _compare(group: list[Summary], column: str) -> None:
+    by_name = {each.row.name: each for each in group}
+    compared = []
+    for each in group:
+        other = by_name[each.row.reference] if each.row.reference else None
+        if other and each.results and other.results and not each.exploded and not other.exploded:
+            each.comparison = compare(each.values(column), other.values(column))
+            compared.append((each, each.comparison.p))
+    for (each, _), corrected in zip(compared, holm([p for _, p in compared]), strict=True):
+        each.p_holm = corrected

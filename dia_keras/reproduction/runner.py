@@ -1,0 +1,190 @@
+"""The one runner of all tables."""
+
+import os
+import pathlib
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import keras
+
+from ..data import DataSet
+from ..training.runs.budget import WallClockBudget
+from ..training.runs.interruption import Interrupted, stopped_by_signals
+from ..training.steps.xla_cache import keep_compiled_programs
+from . import claims
+from .data_sets import Sources, load, missing
+from .row_training import train_row
+from .run_directory import Job, RunDirectory, jobs
+from .scale import Scale, training_of
+from .table import Row, Table
+
+
+class Progress(NamedTuple):
+    """How far a table is: trainings in all, those that are complete, and those that other processes are at."""
+
+    all: int
+    complete: int
+    elsewhere: int
+
+
+def reproduce(
+    table: Table,
+    directory: str | os.PathLike,
+    *,
+    scale: Scale | None = None,
+    sources: Sources | None = None,
+    rows: Sequence[str] = (),
+    minutes: float | None = None,
+    stale_hours: float | None = None,
+    keep_weights: bool = False,
+    say: Callable[[str], None] = print,
+) -> Progress:
+    """Trains what is missing of a table, and leaves a result for each row and seed.
+
+    Any number of processes may do this at the same time, on any number of machines that share the folder: each takes
+    the next training that nobody has. One that is stopped goes on from its last checkpoint when it is taken up again.
+
+    Args:
+        table: The table.
+        directory: The run's folder; made if missing.
+        scale: The scale; by default the paper's.
+        sources: Where the data are; by default in TFDS' folder.
+        rows: Patterns, like `"*dia-lstm*"`, of the keys of rows to train; by default all.
+        minutes: Wall-clock budget; a training that does not fit stops with a checkpoint.
+        stale_hours: Hours without a sign of life after which a training of another host is taken over. Default: never.
+        keep_weights: Whether the trained weights are kept, in the folder `weights`.
+        say: Takes a line on each training.
+
+    Returns:
+        How far the table is.
+
+    Raises:
+        ValueError: Where the table cannot be run, no row has such a key, or the folder is of another table or scale.
+        FileNotFoundError: Where data are missing; the message says how to get them.
+        Interrupted: After Ctrl-C or SIGTERM, with a checkpoint.
+    """
+    started = time.monotonic()
+    scale, sources = scale or Scale(), sources or Sources()
+    chosen = check(table, scale, sources, rows)
+    WallClockBudget(minutes, started)  # refuses what is no time
+    keep_compiled_programs()
+    run = RunDirectory(pathlib.Path(directory))
+    run.open_for(table, scale)
+    data = LoadedOnce(sources, scale)
+    for job in jobs(chosen, scale):
+        if run.read(job, scale) is not None:
+            continue
+        claim = claims.take(run.claims, job.name, stale_hours)
+        if claim is None:
+            continue
+        if run.result_file(job).exists():  # it was finished between the two looks
+            claim.finish()
+            continue
+        say(f"{job.row.group}: {job.row.name}, seed {job.seed}")
+        try:
+            is_complete = _train(table, job, run, scale, data, claim, WallClockBudget(minutes, started), keep_weights)
+        except BaseException:
+            claim.release()
+            raise
+        if not is_complete:
+            claim.release()
+            break
+        claim.finish()
+        shutil.rmtree(run.trainings / job.name, ignore_errors=True)
+    return progress(chosen, run, scale, stale_hours)
+
+
+def _train(
+    table: Table,
+    job: Job,
+    run: RunDirectory,
+    scale: Scale,
+    data: "LoadedOnce",
+    claim: claims.Claim,
+    budget: WallClockBudget,
+    keep_weights: bool,
+) -> bool:
+    """Trains a row with a seed, and writes its result. Returns whether it is complete."""
+    training = training_of(job.row, job.seed, scale)
+    weights = run.path / "weights" / f"{job.name}.weights.h5" if keep_weights else None
+    if weights is not None:
+        weights.parent.mkdir(exist_ok=True)
+    with stopped_by_signals(budget) as signals:
+        result = train_row(
+            training,
+            job.row.data,
+            data(job.row.data, training.recipe.held_out),
+            run.trainings / job.name,
+            watch_test=table.curves,
+            budget=budget,
+            callbacks=[claims.Heartbeat(claim)],
+            weights=weights,
+            # Compiling takes longer than a few steps; but without it, JAX compiles every op of its own.
+            run_eagerly=scale.is_smoke and keras.backend.backend() != "jax",
+        )
+    if result is not None:
+        run.write(job, result)
+    if signals:
+        raise Interrupted("Stopped. Run the same command again to go on.", signals[0])
+    return result is not None
+
+
+class LoadedOnce:
+    """The data sets, each loaded once."""
+
+    def __init__(self, sources: Sources, scale: Scale):
+        self.sources, self.scale = sources, scale
+        self._loaded: dict[tuple[str, int], DataSet] = {}
+
+    def __call__(self, name: str, held_out: int) -> DataSet:
+        if (name, held_out) not in self._loaded:
+            self._loaded[name, held_out] = load(name, self.sources, self.scale.image_size, held_out)
+        return self._loaded[name, held_out]
+
+
+def check(table: Table, scale: Scale, sources: Sources, rows: Sequence[str] = ()) -> tuple[Row, ...]:
+    """Returns the rows to train. The arguments and the errors are those of `reproduce`."""
+    if table.unavailable:
+        raise ValueError(f"{table.label} cannot be run: {table.unavailable}.")
+    scale.check(table)
+    chosen = choose(table, rows)
+    problems = [missing(name, sources) for name in dict.fromkeys(row.data for row in chosen)]
+    if any(problems):
+        raise FileNotFoundError(" ".join(filter(None, problems)))
+    return chosen
+
+
+def choose(table: Table, patterns: Sequence[str]) -> tuple[Row, ...]:
+    """Returns the rows whose keys match one of the patterns; all rows for no patterns.
+
+    Raises:
+        ValueError: Where a pattern matches none.
+    """
+    for pattern in patterns:
+        if not any(fnmatchcase(row.key, pattern) for row in table.rows):
+            raise ValueError(
+                f"`rows` must match rows of {table.label}: {', '.join(row.key for row in table.rows)}. "
+                f"Received: rows={pattern!r}"
+            )
+    return tuple(row for row in table.rows if not patterns or any(fnmatchcase(row.key, each) for each in patterns))
+
+
+def progress(rows: tuple[Row, ...], run: RunDirectory, scale: Scale, stale_hours: float | None = None) -> Progress:
+    """Returns how far the trainings of rows are."""
+    all_jobs = jobs(rows, scale)
+    open_jobs = [job for job in all_jobs if not run.result_file(job).exists()]
+    elsewhere = sum(claims.is_held(run.claims, job.name, stale_hours) for job in open_jobs)
+    return Progress(len(all_jobs), len(all_jobs) - len(open_jobs), elsewhere)
+
+
+def state(table: Table, sources: Sources, directory: pathlib.Path) -> str:
+    """Returns in words whether a table can be run here, and how many trainings a folder has of it."""
+    if table.unavailable:
+        return f"cannot be run: {table.unavailable}"
+    absent = [name for name in dict.fromkeys(row.data for row in table.rows) if missing(name, sources)]
+    can_run = f"needs data: {', '.join(absent)}" if absent else "can be run"
+    done = len(list((directory / "results").glob("*.json")))
+    return f"{can_run}; {done} trainings in {directory}" if done else can_run

@@ -1,0 +1,115 @@
+"""The scale of a reproduction: the paper's own, or what a machine and an evening allow."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..arguments import positive_integer
+from ..training import Recipe
+from ..training.runs.run import smoke
+from . import networks
+from .table import Row, Table
+
+#: Trainings of every row in the paper.
+SEEDS = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """What is not as in the paper; by default nothing.
+
+    Attributes:
+        seeds: Number of trainings of every row, of the seeds 0, 1, ...
+        epochs: Epochs of a training; milestones move alike. Default: the paper's.
+        networks: Other networks in place of those of the paper, e.g. `{"ResNet164": "ResNet20"}`; their recipe stays.
+        image_size: Height and width that images are resized to. Default: the data set's.
+        recipe: Fields of `Recipe` that are other than in the paper.
+        is_smoke: Whether every training takes two steps only, on eight images, to see that it runs.
+
+    Raises:
+        ValueError: On an argument out of range.
+    """
+
+    seeds: int = SEEDS
+    epochs: int | None = None
+    networks: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    image_size: int | None = None
+    recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    is_smoke: bool = False
+
+    def __post_init__(self):
+        for name in ("seeds", "epochs", "image_size"):
+            if getattr(self, name) is not None:
+                positive_integer(name, getattr(self, name))
+        taken = {"entry", "epochs", "seed", "phases", "teachers", "distillation"} & set(self.recipe)
+        unknown = set(self.recipe) - {field.name for field in dataclasses.fields(Recipe)} | taken
+        if unknown:
+            raise ValueError(
+                "`changes` must be fields of a recipe other than its epochs, phases and teachers. "
+                f"Received: {', '.join(sorted(unknown))}"
+            )
+        for name in self.networks.values():
+            networks.backbone(name)
+
+    def check(self, table: Table) -> None:
+        """Raises a `ValueError` where it replaces networks that a table does not have, or makes two groups one."""
+        own = {row.network for row in table.rows}
+        if strange := set(self.networks) - own:
+            raise ValueError(
+                f"`network` must replace networks of {table.label}: {', '.join(sorted(own))}. "
+                f"Received: {', '.join(sorted(strange))}"
+            )
+        replaced = [self.networks.get(name, name) for name in own]
+        if len(set(replaced)) != len(replaced):
+            raise ValueError(
+                f"`network` must leave the networks of {table.label} different. Received: "
+                f"{', '.join(f'{old}={new}' for old, new in self.networks.items())}"
+            )
+
+    def record(self) -> dict[str, Any]:
+        """Returns what two trainings of one table must have in common, as JSON has it. More seeds may be added."""
+        fields = dataclasses.asdict(self)
+        del fields["seeds"]
+        return json.loads(json.dumps(fields))
+
+    def __str__(self) -> str:
+        changes = [f"{old} is {new}" for old, new in self.networks.items()]
+        changes += [f"{self.epochs} epochs"] if self.epochs else []
+        changes += [f"images of {self.image_size} pixels"] if self.image_size else []
+        changes += [f"{name} {value}" for name, value in self.recipe.items()]
+        changes += ["two steps only"] if self.is_smoke else []
+        return "; ".join(changes) or "the paper's"
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What one training of a row is: the backbone, its arguments without input and head, and the recipe."""
+
+    backbone: str
+    arguments: Mapping[str, Any]
+    recipe: Recipe
+
+    def record(self) -> dict[str, Any]:
+        """Returns it as JSON has it."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+
+def training_of(row: Row, seed: int, scale: Scale) -> Training:
+    """Returns what the training of a row with a seed is at a scale."""
+    function, arguments = networks.backbone(scale.networks.get(row.network, row.network))
+    recipe = Recipe(entry=row.key, seed=seed, **{**networks.recipe(row.network), **row.recipe})
+    recipe = _with_epochs(recipe, scale.epochs).replace(**scale.recipe)
+    return Training(
+        function,
+        {**arguments, **networks.attention(row.attention), **row.changes},
+        smoke(recipe) if scale.is_smoke else recipe,
+    )
+
+
+def _with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
+    """Returns a recipe with another number of epochs, milestones moved alike."""
+    if epochs is None:
+        return recipe
+    milestones = dict.fromkeys(max(1, round(each * epochs / recipe.epochs)) for each in recipe.milestones)
+    return recipe.replace(epochs=epochs, milestones=tuple(milestones))

@@ -1,0 +1,161 @@
+"""The paper's tables: their files agree with the paper, and each of them runs."""
+
+import inspect
+import math
+import pathlib
+
+import pytest
+
+from dia_keras.backbones import resnet
+from dia_keras.backbones.attention import Attention
+from dia_keras.reproduction import Scale, read_table, reproduce, table_names
+from dia_keras.reproduction import scale as scale_module
+from dia_keras.reproduction.networks import RECIPES, attention, backbone, recipe
+from dia_keras.reproduction.scale import training_of
+from dia_keras.reproduction.table import parse
+from dia_keras.training import load_recipe
+
+TABLES = {name: read_table(name) for name in table_names()}
+CAN_RUN = [name for name, table in TABLES.items() if not table.unavailable]
+SMALL = "ResNet8-basic"
+ROWS = {
+    **{"table3": 84, "table4": 60, "table6": 20, "table7": 24, "table9": 4, "table10": 4, "table11": 8, "table12": 5},
+    **{"table13": 4, "table14": 12, "table15": 6, "figure10": 4, "figure11": 2},
+}
+SETTINGS = {}
+for _name in CAN_RUN:
+    for _row in TABLES[_name].rows:
+        _settings = {**attention(_row.attention), **_row.changes}
+        SETTINGS.setdefault(repr(_settings), _settings)
+
+
+def test_tables_and_figures_are_in_the_papers_order():
+    assert table_names() == [
+        *[f"table{number}" for number in (3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)],
+        *[f"figure{number}" for number in (6, 7, 9, 10, 11)],
+    ]
+    assert {name: len(TABLES[name].rows) for name in CAN_RUN} == ROWS
+    assert all(table.unavailable or table.columns for table in TABLES.values())
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "column", "expected"),
+    [
+        ("table3", "resnet164_cifar100_srm_dia", "top1", (74.69, 0.64)),
+        ("table4", "resnext101_8x32_cifar100_dia-lstm", "top1", (82.60, 0.19)),
+        ("table4", "wrn52-4_cifar10_dia-lstm_light", "top1", (96.09, 0.13)),
+        ("table6", "resnet164_stl10_sem", "top1", (85.09, 0.72)),
+        ("table7", "resnet34_mini_imagenet_dia-lstm", "top1", (79.84, 0.09)),
+        ("table9", "resnet50_chest_xray_dia-lstm", "NORMAL", (71.1, None)),
+        ("table11", "resnet407_cifar100_dia-lstm", "top1", (78.08, None)),
+        ("table15", "resnet164_cifar100_org", "top1", (61.42, None)),
+    ],
+)
+def test_figures_of_the_paper(table, key, column, expected):
+    row = next(row for row in TABLES[table].rows if row.key == key)
+    assert (row.paper[column].mean, row.paper[column].deviation) == expected
+
+
+def test_what_explodes_in_the_paper_is_nan():
+    found = {row.key: row.paper["top1"].mean for row in TABLES["table14"].rows}
+    assert [key for key, value in found.items() if not math.isnan(value)] == [
+        f"resnet{depth}_cifar100_dia-lstm" for depth in (83, 164, 245)
+    ]
+
+
+def test_every_row_but_the_references_is_compared_with_one_of_its_group():
+    for name in CAN_RUN:
+        for group in TABLES[name].groups.values():
+            assert any(row.reference for row in group)
+            assert {row.reference for row in group} - {None} <= {row.name for row in group if row.reference is None}
+
+
+def test_recipes_are_those_of_the_zoo():
+    folder = pathlib.Path(__file__).parents[2] / "zoo" / "recipes"
+    networks = {"paper_resnet": "ResNet164", "paper_wrn": "WRN52-4", "paper_resnext": "ResNeXt101,8x32"}
+    assert len(networks) == len(RECIPES)
+    for file, network in networks.items():
+        theirs = load_recipe(folder / f"{file}.py")
+        assert theirs.replace(**recipe(network)) == theirs
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_a_network_takes_the_settings_of_each_row(settings):
+    own = dict(settings)
+    name, config, shared, stages = (
+        own.pop(key, None) for key in ("attention", "attention_config", "shared", "attention_stages")
+    )
+    assert Attention(name, config, {}, shared, stages, 3).stage(1, 64)("stage1_block1")
+    assert own.keys() <= inspect.signature(resnet).parameters.keys()
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")  # of the state, in stages of one block
+@pytest.mark.parametrize("name", CAN_RUN)
+def test_a_table_runs(name, sources, tmp_path, monkeypatch):
+    """Its last row, with everything that the table changes; other rows differ in the network alone."""
+    steps = {"epochs": 1, "batch_size": 2, "images": 4}
+    monkeypatch.setattr(scale_module, "smoke", lambda recipe: recipe.replace(**steps))
+    row = TABLES[name].rows[-1]
+    scale = Scale(seeds=1, networks={row.network: SMALL}, image_size=8, is_smoke=True)
+    progress = reproduce(TABLES[name], tmp_path, scale=scale, sources=sources, rows=[row.key])
+    assert (progress.all, progress.complete) == (1, 1)
+
+
+def test_the_scale_of_a_training():
+    row = next(row for row in TABLES["table15"].rows if row.name == "DIA-LSTM")
+    full = training_of(row, 3, Scale())
+    assert (full.backbone, full.arguments) == (
+        "resnet",
+        {"depth": 164, "block": "bottleneck", "attention": "dia_lstm"},
+    )
+    assert (full.recipe.epochs, full.recipe.milestones, full.recipe.seed) == (164, (81, 122), 3)
+    assert (full.recipe.pad, full.recipe.flip, full.recipe.weight_decay) == (0, False, 1e-4)
+    scale = Scale(epochs=20, networks={"ResNet164": "ResNet20-basic"}, recipe={"batch_size": 64})
+    small = training_of(row, 3, scale)
+    assert small.arguments == {"depth": 20, "block": "basic", "attention": "dia_lstm"}
+    assert (small.recipe.epochs, small.recipe.milestones, small.recipe.batch_size) == (20, (10, 15), 64)
+    assert str(scale) == "ResNet164 is ResNet20-basic; 20 epochs; batch_size 64" and str(Scale()) == "the paper's"
+
+
+def test_the_first_epochs_of_a_longer_training_keep_its_rate():
+    recipe = training_of(TABLES["figure11"].rows[0], 0, Scale(epochs=10)).recipe
+    assert recipe.epochs == 10 and min(recipe.milestones) > 10
+
+
+def test_names_of_networks():
+    assert backbone("ResNet50") == ("imagenet_resnet", {"depth": 50})
+    assert backbone("ResNeXt101,8x32") == ("resnext", {"depth": 101, "cardinality": 8, "group_width": 32})
+    with pytest.raises(ValueError, match="`network` must have the form"):
+        backbone("VGG16")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"seeds": 0}, "`seeds`"),
+        ({"recipe": {"lr": 1}}, "`changes` must be fields"),
+        ({"recipe": {"seed": 1}}, "`changes` must be fields"),
+        ({"networks": {"ResNet164": "VGG"}}, "`network` must have the form"),
+    ],
+)
+def test_wrong_scales(arguments, error):
+    with pytest.raises(ValueError, match=error):
+        Scale(**arguments)
+
+
+@pytest.mark.parametrize("networks", [{"ResNet50": SMALL}, {"ResNet83": SMALL, "ResNet164": SMALL}])
+def test_a_scale_fits_its_table(networks):
+    with pytest.raises(ValueError, match="`network` must"):
+        Scale(networks=networks).check(TABLES["table3"])
+
+
+def test_wrong_tables():
+    with pytest.raises(ValueError, match=r"Did you mean 'table4'\? Received: table='tabl4'"):
+        read_table("tabl4")
+    group = {"network": "ResNet20", "data": "cifar10"}
+    for rows, error in (
+        ([{"name": "SE"}, {"name": "SE"}], "different names"),
+        ([{"name": "SE", "reference": "Org"}], "`reference` must be a row"),
+    ):
+        with pytest.raises(ValueError, match=error):
+            parse("x", {"label": "X", "title": "x", "groups": [{**group, "rows": rows}]})

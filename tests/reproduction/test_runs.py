@@ -1,0 +1,292 @@
+"""The runner: it trains what is missing, once, goes on where it stopped, and reports what it found."""
+
+import csv
+import json
+import math
+
+import pytest
+from click.testing import CliRunner
+from scipy.stats import ttest_ind
+
+from dia_keras.cli import console, main
+from dia_keras.reproduction import (
+    Scale,
+    claims,
+    estimate,
+    read_table,
+    reproduce,
+    row_training,
+    runner,
+    table_names,
+    time_estimate,
+    write_report,
+)
+from dia_keras.reproduction.data_sets import DATA_SETS, Sources, missing
+from dia_keras.training.runs.budget import WallClockBudget
+from dia_keras.training.runs.divergence import Diverged
+from dia_keras.training.runs.epochs_that_fit import Speed
+from dia_keras.training.runs.interruption import Interrupted
+
+TABLE = read_table("table13")
+SCALE = Scale(seeds=3, networks={"ResNet164": "ResNet8-basic"}, image_size=8, is_smoke=True)
+NAMES = ["no stage", "stage 1", "stage 2", "stage 3"]
+
+
+def top1(name, seed):
+    """The accuracies that the fake training finds: means 70, 71, 72, 73."""
+    return 70 + NAMES.index(name) + [-0.5, 0, 0.5][seed]
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Trainings that take no time. Gives the list of them: key of the row and seed."""
+    done = []
+
+    def train_row(training, data_name, data, directory, **options):
+        name = next(row.name for row in TABLE.rows if row.key == training.recipe.entry)
+        done.append((name, training.recipe.seed))
+        return {
+            "training": training.record(),
+            "parameters": 1_946_132,
+            "data": {},
+            "measures": {"top1": top1(name, training.recipe.seed)},
+            "exploded": None,
+            "log": [{"epoch": 0.0, "loss": 2.0, "val_accuracy": 0.1}, {"epoch": 1.0, "loss": 1.0, "val_accuracy": 0.2}],
+            "run": {"device": "a device"},
+        }
+
+    monkeypatch.setattr(runner, "train_row", train_row)
+    return done
+
+
+def test_each_row_is_trained_once_seed_by_seed_and_more_seeds_can_be_added(trained, sources, tmp_path):
+    two = Scale(seeds=2, networks=SCALE.networks, image_size=8, is_smoke=True)
+    assert reproduce(TABLE, tmp_path, scale=two, sources=sources) == (8, 8, 0)
+    assert trained == [(name, seed) for seed in (0, 1) for name in NAMES]
+    assert reproduce(TABLE, tmp_path, scale=SCALE, sources=sources) == (12, 12, 0)
+    assert trained[8:] == [(name, 2) for name in NAMES]
+    reproduce(TABLE, tmp_path, scale=SCALE, sources=sources)
+    assert len(trained) == 12 and not list((tmp_path / "claims").iterdir())
+
+
+def test_what_another_process_has_is_left_to_it(trained, sources, tmp_path):
+    (tmp_path / "claims").mkdir()
+    theirs = claims.take(tmp_path / "claims", f"{TABLE.rows[1].key}-0")
+    found = reproduce(TABLE, tmp_path, scale=SCALE, sources=sources)
+    assert found == (12, 11, 1) and ("stage 1", 0) not in trained
+    theirs.release()
+    assert reproduce(TABLE, tmp_path, scale=SCALE, sources=sources) == (12, 12, 0)
+
+
+def test_an_error_and_a_spent_budget_give_the_training_back(trained, sources, tmp_path, monkeypatch):
+    def fails(*arguments, **options):
+        raise OSError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "train_row", fails)
+        with pytest.raises(OSError, match="no space"):
+            reproduce(TABLE, tmp_path, scale=SCALE, sources=sources)
+        patch.setattr(runner, "train_row", lambda *arguments, **options: None)
+        assert reproduce(TABLE, tmp_path, scale=SCALE, sources=sources) == (12, 0, 0)
+    assert reproduce(TABLE, tmp_path, scale=SCALE, sources=sources, rows=["*stage_3"]) == (3, 3, 0)
+
+
+def test_a_folder_is_of_one_table_at_one_scale(trained, sources, tmp_path):
+    reproduce(TABLE, tmp_path, scale=SCALE, sources=sources, rows=["*stage_3"])
+    other = Scale(seeds=3, networks=SCALE.networks, image_size=8, is_smoke=True, recipe={"pad": 0})
+    with pytest.raises(ValueError, match="differs in recipe"):
+        reproduce(TABLE, tmp_path, scale=other, sources=sources)
+    with pytest.raises(ValueError, match="differs in table"):
+        reproduce(read_table("table10"), tmp_path, scale=SCALE, sources=sources)
+    path = next((tmp_path / "results").iterdir())
+    result = json.loads(path.read_text())
+    result["training"]["arguments"]["attention_stages"] = [1]
+    path.write_text(json.dumps(result))
+    with pytest.raises(ValueError, match="of other settings"):
+        write_report(TABLE, tmp_path, SCALE)
+
+
+def test_the_report_has_our_figures_the_tests_and_the_papers(trained, sources, tmp_path):
+    reproduce(TABLE, tmp_path, scale=SCALE, sources=sources)
+    page = write_report(TABLE, tmp_path, SCALE)
+    rows = list(csv.DictReader((tmp_path / "table13.csv").read_text().splitlines()))
+    assert [row["row"] for row in rows] == NAMES
+    assert (rows[0]["top1_mean"], rows[0]["top1_std"], rows[0]["top1_paper"], rows[0]["p"]) == (
+        "70",
+        "0.5",
+        "77.09",
+        "",
+    )
+    reference = [top1("no stage", seed) for seed in range(3)]
+    p_values = [ttest_ind([top1(name, seed) for seed in range(3)], reference).pvalue for name in NAMES[1:]]
+    assert [float(row["p"]) for row in rows[1:]] == pytest.approx(p_values, rel=1e-4)
+    assert p_values[0] > p_values[1] > p_values[2]
+    holm = [p_values[0], 2 * p_values[1], 3 * p_values[2]]
+    assert [float(row["p_holm"]) for row in rows[1:]] == pytest.approx([max(holm[i:]) for i in range(3)], rel=1e-4)
+    text = page.read_text()
+    assert "# Table 13: DIA-LSTM removed from one stage of ResNet164\n" in text and "- The paper has no row" in text
+    assert (
+        "| row | seeds | parameters | paper | top1 | paper | against | difference | 95% interval | p | p (Holm) |"
+        in text
+    )
+    assert (
+        "| stage 3 | 3 | 1.95M | 1.78M | 73.00 ± 0.50 | 75.78 | no stage | +3.00 | +1.87 to +4.13 | 0.002 | 0.005 |"
+        in text
+    )
+    assert "Not complete yet" not in text
+    assert (tmp_path / "table13.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_report_of_what_is_complete_so_far(trained, sources, tmp_path):
+    reproduce(TABLE, tmp_path, scale=SCALE, sources=sources, rows=["*no_stage"])
+    text = write_report(TABLE, tmp_path, SCALE).read_text()
+    assert "| stage 1 | 0 |" in text
+    assert "Not complete yet, with the number of trainings to go: resnet164_cifar100_stage_1 (3), " in text
+    with pytest.raises(ValueError, match="must have a complete training"):
+        write_report(TABLE, tmp_path / "none", SCALE)
+
+
+def test_a_figure_has_curves(trained, sources, tmp_path, monkeypatch):
+    figure = read_table("figure11")
+    monkeypatch.setattr(f"{__name__}.TABLE", figure)
+    monkeypatch.setattr(f"{__name__}.NAMES", [row.name for row in figure.rows])
+    reproduce(figure, tmp_path, scale=SCALE, sources=sources)
+    write_report(figure, tmp_path, SCALE)
+    assert (tmp_path / "figure11.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_network_that_explodes_is_a_result(sources, tmp_path, monkeypatch):
+    def explodes(*arguments, **options):
+        raise Diverged("The loss is nan at step 1 of epoch 1: the training stops. It has no checkpoint yet.")
+
+    monkeypatch.setattr(row_training, "fit", explodes)
+    one = Scale(seeds=1, networks={"ResNet83": "ResNet8-basic"}, image_size=8, is_smoke=True)
+    table = read_table("table14")
+    rows = ["resnet83_cifar100_org", "resnet83_cifar100_dia-lstm"]
+    assert reproduce(table, tmp_path, scale=one, sources=sources, rows=rows) == (2, 2, 0)
+    result = json.loads((tmp_path / "results" / f"{rows[0]}-0.json").read_text())
+    assert (result["measures"], result["exploded"]) == ({"top1": None}, "The loss is nan at step 1 of epoch 1")
+    text = write_report(table, tmp_path, one).read_text()
+    assert "| Org | 1 | 0.08M | 0.88M | nan | nan | DIA-LSTM |  |  |  |  |  |" in text
+
+
+def test_weights_are_those_measured_and_kept_on_demand(sources, tmp_path, monkeypatch):
+    scale = Scale(seeds=1, networks={"ResNet50": "ResNet8-basic"}, image_size=8, is_smoke=True)
+    key = "resnet50_chest_xray_org"
+    reproduce(read_table("table9"), tmp_path, scale=scale, sources=sources, rows=[key], keep_weights=True)
+    result = json.loads((tmp_path / "results" / f"{key}-0.json").read_text())
+    assert set(result["measures"]) == {"top1", "top5", "balanced", "NORMAL", "PNEUMONIA", "auc"}
+    assert len(result["log"]) == 2 and math.isfinite(result["log"][1]["loss"])
+    assert (tmp_path / "weights" / f"{key}-0.weights.h5").is_file() and not list((tmp_path / "trainings").iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")  # of the state, in stages of one block
+def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(sources, tmp_path, monkeypatch):
+    class Stop(WallClockBudget):
+        """Stops before the second epoch."""
+
+        def on_epoch_begin(self, epoch, logs=None):
+            super().on_epoch_begin(epoch, logs)
+            self.stopped = epoch == 1
+
+    one, key = Scale(seeds=1, networks=SCALE.networks, image_size=8, is_smoke=True), TABLE.rows[1].key
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "WallClockBudget", Stop)
+        assert reproduce(TABLE, tmp_path, scale=one, sources=sources, rows=[key]) == (1, 0, 0)
+    log = tmp_path / "trainings" / f"{key}-0" / "log.csv"
+    first = row_training.read_log(log)
+    assert reproduce(TABLE, tmp_path, scale=one, sources=sources, rows=[key]) == (1, 1, 0)
+    result = json.loads((tmp_path / "results" / f"{key}-0.json").read_text())
+    assert len(first) == 1 and result["log"][:1] == first and [row["epoch"] for row in result["log"]] == [0, 1]
+
+
+def test_missing_data_say_what_to_do(tmp_path):
+    nowhere = Sources({}, str(tmp_path))
+    assert "`tfds build cifar100` fetches it" in missing("cifar100", nowhere)
+    assert "train and test have the folders NORMAL and PNEUMONIA" in missing("chest_xray", nowhere)
+    assert "is not at /none" in missing("stl10", Sources({"stl10": "/none"}))
+    (tmp_path / "cifar100").mkdir()
+    assert missing("cifar100", nowhere) is None and len(DATA_SETS) == 5
+    with pytest.raises(FileNotFoundError, match="tfds build cifar10"):
+        reproduce(read_table("table4"), tmp_path / "run", sources=nowhere)
+
+
+def test_an_estimate_is_measured_and_counts_all_trainings(sources, monkeypatch):
+    measured = []
+
+    def measure_speed(recipe, model, teachers, images, held_out, classes, steps):
+        measured.append((recipe.entry, steps))
+        return Speed(per_epoch=36.0, compiling=4.0)
+
+    monkeypatch.setattr(time_estimate, "measure_speed", measure_speed)
+    scale = Scale(epochs=100, networks={"ResNet164": "ResNet8-basic"}, image_size=8, recipe={"batch_size": 2})
+    found = estimate(read_table("table15"), scale=scale, sources=sources)
+    assert [(each.group, len(each.rows), each.trainings, each.epochs, each.measured) for each in found] == [
+        (f"ResNet164, {name}", 3, 45, 100, "DIA-LSTM") for name in ("cifar10", "cifar100")
+    ]
+    assert measured == [("resnet164_cifar10_dia-lstm", 5)]  # both data sets have the same images
+    assert found[0].seconds_per_training == pytest.approx(3604, abs=20)
+    assert found[0].hours == pytest.approx(45, rel=0.01)
+
+
+def run(*arguments):
+    console.width = 200
+    return CliRunner().invoke(main, ["reproduce", *map(str, arguments)])
+
+
+def test_the_command_trains_reports_and_tells_what_is_left(trained, noise, tmp_path):
+    scale = ["--smoke", "--seeds", 1, "--network", "ResNet164=ResNet8-basic", "--image-size", 8, "--out", tmp_path]
+    found = run("table13", *scale, "--data", f"cifar100={noise}", "--row", "*stage_3")
+    assert found.exit_code == 0 and "1 of 1 trainings are complete.\nReport: " in found.output, found.output
+    (tmp_path / "claims" / f"{TABLE.rows[0].key}-0.1.claim").write_text(
+        json.dumps({"host": "elsewhere", "pid": 1, "process_start": None})
+    )
+    found = run("table13", *scale, "--data", noise)
+    assert found.exit_code == 3 and "Other processes are at 1 of the others. Run the same" in found.output
+    found = run("table13", *scale, "--report")
+    assert found.exit_code == 0 and found.output.startswith(f"Report: {tmp_path}") and len(trained) == 3
+
+
+def test_the_command_stops_by_a_signal_with_its_code(noise, tmp_path, monkeypatch):
+    def stopped(*arguments, **options):
+        raise Interrupted("Stopped. Run the same command again to go on.", 15)
+
+    monkeypatch.setattr(runner, "train_row", stopped)
+    found = run("table13", "--data", noise, "--image-size", 8, "--out", tmp_path)
+    assert found.exit_code == 143 and "Stopped." in found.output
+
+
+def test_the_list_shows_every_table_and_why_some_cannot_be_run(noise, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    output = run("--list", "--data", f"cifar100={noise}", "--data-dir", tmp_path).output
+    lines = {name: next(line for line in output.splitlines() if f" {name} " in line) for name in table_names()}
+    assert "can be run" in lines["table10"] and "needs data: cifar10 " in lines["table15"]
+    assert "cannot be run: it needs detection networks" in lines["table8"] and "`tfds build cifar10`" in output
+
+
+def test_the_dry_run_shows_groups_rows_and_hours(noise, monkeypatch):
+    found = [time_estimate.GroupEstimate("ResNet164, cifar100", ("a_row", "b_row"), 30, 164, "DIA-LSTM", 3600.0)]
+    monkeypatch.setattr("dia_keras.reproduction.estimate", lambda table, **options: found)
+    output = run("table13", "--dry-run", "--data", noise).output
+    assert "164" in output and "ResNet164, cifar100: a_row, b_row" in output and "30.0 hours (1.2 days) on " in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ([], "`TABLE` must be one that"),
+        (["table5"], "`TABLE` must be one of table3, "),
+        (["table8"], "Table 8 cannot be run: it needs detection networks"),
+        (["table10", "--network", "ResNet8"], "`--network` takes OLD=NEW. Received: 'ResNet8'"),
+        (["table10", "--network", "ResNet8=ResNet20"], "`--network` must replace networks of Table 10: ResNet164."),
+        (["table10", "--row", "x"], "`--row` must match rows of Table 10: "),
+        (["table10", "--seeds", "0"], "`--seeds` must be a positive integer"),
+        (["table10", "--set", "lr=1"], "`--set` must be fields of a recipe"),
+        (["table10", "--minutes", "0", "--data", "."], "`--minutes` must be positive and finite"),
+        (["table10", "--data", "none.npz"], "The data set cifar100 is not at none.npz."),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments, error, tmp_path):
+    found = run(*arguments, "--out", tmp_path / "run")
+    assert found.exit_code == 1 and found.output.startswith(f"Error: {error}"), found.output
+    assert "Traceback" not in found.output and not (tmp_path / "run").exists()
