@@ -470,7 +470,9 @@ def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
     assert "must end in .tflite or .onnx" in output
 
 
-@pytest.mark.parametrize("command", ["list", "card", "predict", "evaluate", "train", "export", "benchmark"])
+@pytest.mark.parametrize(
+    "command", ["list", "card", "predict", "evaluate", "train", "fine-tune", "export", "benchmark"]
+)
 def test_help_has_examples(command):
     assert f"Examples:\n    dia-keras {command}" in run(command, "--help")
 
