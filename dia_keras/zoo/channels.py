@@ -54,26 +54,35 @@ def statistics_for(dataset: Dataset, channels: int) -> Dataset:
     return dataclasses.replace(dataset, mean=mean, std=std)
 
 
-def kernel_for(kernel: np.ndarray, channels: int) -> np.ndarray:
+def kernel_for(kernel: np.ndarray, channels: int, dataset: Dataset) -> np.ndarray:
     """Returns the kernel of a first convolution for other channels.
 
-    For one channel it is the sum over red, green and blue. For more, those take turns, times 3 / channels, so that the
-    features keep their size.
+    For one channel it is the sum over red, green and blue, each in units of its own standard deviation. For more, those
+    take turns, times 3 / channels, so that the features keep their size.
 
     Args:
         kernel: `(height, width, 3, filters)`.
         channels: Number of channels.
+        dataset: The data set whose images the kernel is for.
     """
     if channels == 1:
-        return kernel.sum(axis=2, keepdims=True)
+        ratios = statistics_for(dataset, 1).std[0] / np.array(dataset.std, "float32")
+        return (kernel * ratios[:, None]).sum(axis=2, keepdims=True)
     return kernel[:, :, np.arange(channels) % RGB] * np.float32(RGB / channels)
 
 
-def carry_over(rgb: keras.Model, model: keras.Model, channels: int) -> None:
+def carry_over(rgb: keras.Model, model: keras.Model, channels: int, dataset: Dataset) -> None:
     """Sets the weights of a network for other channels from those of the same network for RGB images."""
     for old, new in zip(rgb.weights, model.weights, strict=True):
         value = keras.ops.convert_to_numpy(old)
-        new.assign(value if value.shape == tuple(new.shape) else kernel_for(value, channels))
+        new.assign(value if value.shape == tuple(new.shape) else kernel_for(value, channels, dataset))
+    norm = next((layer for layer in model.layers if layer.name == "stem_bn"), None)
+    if channels == 1 and norm is not None:
+        # One mean for three moves every feature by a constant, which the norm behind the convolution takes away.
+        kernel = keras.ops.convert_to_numpy(rgb.get_layer("stem_conv").kernel)
+        shift = (statistics_for(dataset, 1).mean[0] - np.array(dataset.mean)) / np.array(dataset.std)
+        moved = keras.ops.convert_to_numpy(norm.moving_mean) - (kernel * shift[:, None]).sum(axis=(0, 1, 2))
+        norm.moving_mean.assign(moved.astype("float32"))
 
 
 def _axis() -> int:

@@ -58,9 +58,10 @@ def load(
 
     With another number of channels than 3, weights for RGB images are carried over, as timm does, and a line in the log
     says so. One channel: the stem's kernel is summed over red, green and blue, and mean and standard deviation are the
-    means of theirs; a gray image answers nearly as the same image with three equal channels. Two, four and more: the
-    kernel, the means and the standard deviations of red, green and blue take turns, and the kernel is scaled by
-    3 / channels.
+    means of theirs; the stem's batch norm takes up what the three means differ by, and a gray image answers as the same
+    image with three equal channels, but for the pixels at the border. (PreResNets and WRNs have no such norm, and their
+    answers differ a little.) Two, four and more: the kernel, the means and the standard deviations of red, green and
+    blue take turns, and the kernel is scaled by 3 / channels.
 
     Args:
         entry: Name of the entry, one of `list_models()`.
@@ -108,10 +109,10 @@ def load(
         return _build(found, input_shape, num_classes, **options)
     if channels == RGB or _stem_channels(file) == channels:
         return _loaded(found, file, input_shape, num_classes, **options)
-    rgb = _loaded(found, file, with_channels(input_shape, RGB), num_classes, **options)
     with without_initial_values():
         model = _build(found, input_shape, num_classes, **options)
-    carry_over(rgb, model, channels)
+    rgb = _loaded(found, file, with_channels(input_shape, RGB), num_classes, **options)
+    carry_over(rgb, model, channels, found.dataset)
     _logger.warning(
         "%s: takes images of %d channel%s instead of 3: the stem's kernel is %s; mean and standard deviation follow.",
         entry,

@@ -26,7 +26,7 @@ def load(channels, **options):
 
 
 def test_a_gray_image_answers_as_the_same_image_with_three_equal_channels():
-    """Up to what the means of red, green and blue differ by: shipped weights, on samples made gray."""
+    """Shipped weights, on samples made gray: only at the border, three means and one are not the same."""
     samples = load_samples("cifar10")[0].mean(-1, keepdims=True).round().astype("uint8")
     rgb, one = (
         zoo.load("dia_resnet20_cifar10", input_shape=(32, 32, channels), classifier_activation=None)
@@ -53,11 +53,12 @@ def test_rgb_twice_answers_as_rgb(small_zoo, images):
 
 def test_kernels_are_summed_or_repeated_and_scaled_as_in_timm():
     kernel = np.arange(12, dtype="float32").reshape(1, 2, 3, 2)
-    np.testing.assert_array_equal(kernel_for(kernel, 1)[0, 0], [[0 + 2 + 4, 1 + 3 + 5]])
-    four = kernel_for(kernel, 4)
+    cifar = zoo.cards.dataset("cifar10")
+    equal = dataclasses.replace(cifar, std=(0.2,) * 3)
+    np.testing.assert_allclose(kernel_for(kernel, 1, equal)[0, 0], [[0 + 2 + 4, 1 + 3 + 5]], rtol=1e-6)
+    four = kernel_for(kernel, 4, cifar)
     assert four.shape == (1, 2, 4, 2) and four.dtype == np.float32
     np.testing.assert_array_equal(four, kernel[:, :, [0, 1, 2, 0]] * np.float32(0.75))
-    cifar = zoo.cards.dataset("cifar10")
     assert statistics_for(cifar, 1).mean == pytest.approx((np.mean(cifar.mean),))
     assert statistics_for(cifar, 4).std == (*cifar.std, cifar.std[0])
 
@@ -73,7 +74,7 @@ def test_all_other_weights_are_the_same_and_a_message_says_so(small_zoo, channel
         for new, old in zip(model.weights, small_zoo.model.weights, strict=True)
         if new.shape != old.shape or not np.array_equal(*map(keras.ops.convert_to_numpy, (new, old)))
     ]
-    assert len(different) == 1 and "stem_conv" in different[0]
+    assert different == (["stem_conv/kernel", "stem_bn/moving_mean"] if channels == 1 else ["stem_conv/kernel"])
 
 
 def test_another_head_and_other_channels_go_together(small_zoo, gray, caplog):
