@@ -102,7 +102,8 @@ def _given_to_keras(layer) -> Any | None:
             model, images = frame.f_locals.get("self"), frame.f_locals.get("x")
             if isinstance(model, keras.Model):
                 is_batch = hasattr(images, "dtype") and len(getattr(images, "shape", ())) == 4
-                return images if is_batch and _feeds(model, layer) else None
+                has_values = not keras.ops.is_tensor(images) or _is_concrete(images)
+                return images if is_batch and has_values and _feeds(model, layer) else None
         frame = frame.f_back
     return None
 

@@ -17,13 +17,14 @@ from .shared import (
 
 
 @click.command(
+    short_help="Convert weights of PyTorch for an entry.",
     epilog=examples(
         "dia-keras convert --fetch dia_resnet164_cifar100",
         "dia-keras convert resnet50-0676ba61.pth resnet50_imagenet -o resnet50.weights.h5",
         "dia-keras convert checkpoint.pth.tar dia_wrn52_4_cifar10 --source dianet/dia_wrn52_4_cifar10 -o w.weights.h5",
         "dia-keras convert --fetch pytorchcv/resnext29_32x4d_cifar10 -o resnext29.keras",
         "dia-keras convert --list",
-    )
+    ),
 )
 @click.argument("file", required=False, type=click.Path(path_type=pathlib.Path))
 @click.argument("entry", required=False, shell_complete=complete_entry)

@@ -26,7 +26,9 @@ from .shared import (
     ),
 )
 @click.argument("name", shell_complete=complete_entry)
-@click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
+@click.option(
+    "--weights", default="pretrained", show_default=True, help="'pretrained', or a .weights.h5 or .safetensors file."
+)
 @click.option("--per-class/--no-per-class", default=True, show_default=True, help="Show the accuracy of every class.")
 @data_options
 @resize_option

@@ -20,7 +20,9 @@ from .shared import complete_entry, console, data_options, examples, make_table,
 )
 @click.argument("name", shell_complete=complete_entry)
 @click.argument("path", type=click.Path(path_type=pathlib.Path))
-@click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
+@click.option(
+    "--weights", default="pretrained", show_default=True, help="'pretrained', or a .weights.h5 or .safetensors file."
+)
 @click.option(
     "--quantize",
     type=click.Choice(["float16", "dynamic", "int8", "int16x8"]),

@@ -160,11 +160,6 @@ def check_quantization(format: Format, quantize, representative) -> None:
         raise ValueError(f"`representative` is for {calibrated} only. Received: quantize={quantize!r}")
 
 
-def is_integer(value, least: float, most: float) -> bool:
-    """Whether a value is an integer, Python's or NumPy's, within bounds."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= int(value) <= most
-
-
 def tolerance_for(quantization: Quantization, tolerance) -> float:
     """Returns the largest difference allowed.
 

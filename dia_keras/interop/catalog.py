@@ -7,17 +7,15 @@ import http.client
 import os
 import pathlib
 import tomllib
-import urllib.request
 import zipfile
 from typing import Any
 
 from ..files import staged
-from ..zoo.downloads import cache
+from ..zoo.downloads import cache, download
 
 SOURCES = pathlib.Path(__file__).with_name("sources.toml")
 #: Environment variable with the address of a folder that has the files instead.
 BASE = "DIA_KERAS_SOURCES_URL"
-_TIMEOUT = 30
 _CHUNK = 1 << 18
 # Of a file whose size is not published.
 _MOST_BYTES = 1 << 30
@@ -154,11 +152,10 @@ def fetch(name: str, base: str | None = None) -> pathlib.Path:
 
 def _download(url: str, path: pathlib.Path, source: Source) -> None:
     most = int((source.megabytes + 1) * (1 << 20)) if source.megabytes else _MOST_BYTES
-    with urllib.request.urlopen(url, timeout=_TIMEOUT) as response, path.open("wb") as file:
-        while chunk := response.read(_CHUNK):
-            file.write(chunk)
-            if file.tell() > most:
-                raise ValueError(f"{url} must have at most {most} bytes. Received: more")
+    content = download(url, most)
+    if len(content) > most:
+        raise ValueError(f"{url} must have at most {most} bytes. Received: more")
+    path.write_bytes(content)
 
 
 def _unpack(packed: pathlib.Path, new: pathlib.Path, url: str) -> None:

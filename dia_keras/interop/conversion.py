@@ -16,7 +16,7 @@ from .catalog import source_of_entry, source_of_file
 from .network import Published
 from .rules import translated, weights_by_name
 from .state import read_state
-from .structure import difference, structure
+from .structure import difference, structure_of
 
 LIBRARIES = {module.__name__.rpartition(".")[2]: module for module in (pytorchcv, torchvision, timm, dianet)}
 
@@ -69,7 +69,7 @@ def convert_torch(
         model = origin.build() if target is None else target
         if isinstance(model, str):
             model = load(model, weights=None)
-        layers = structure(model)
+        layers = structure_of(model)
         if target is not None:
             _check(model, layers, source, origin)
     values = translated(state, origin.rules, model, layers)
@@ -142,7 +142,7 @@ def _check(model: keras.Model, layers, source: str, origin: Published) -> None:
             f"`target` must be a network of dia_keras.backbones with its classifier. Received: {model.name!r}"
         )
     expected = origin.build(input_shape=model.input_shape[1:], num_classes=head.settings["units"], preprocessing=None)
-    differs = difference(structure(expected), layers)
+    differs = difference(structure_of(expected), layers)
     if differs:
         raise ValueError(
             f"`target` must be the network of {source}, {origin.call}: {differs}. With `target=None` that network is "

@@ -39,7 +39,7 @@ class Layer(NamedTuple):
     inputs: tuple[str, ...]
 
 
-def structure(model: keras.Model) -> dict[str, Layer]:
+def structure_of(model: keras.Model) -> dict[str, Layer]:
     """Returns the layers of a functional model by their names, without those before the stem, and without dropout.
 
     Raises:

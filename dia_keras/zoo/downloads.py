@@ -106,7 +106,7 @@ def _download(url: str, path: pathlib.Path, weights: Weights) -> WeightsFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path.parent)
     try:
-        content = _fetch(url, weights.size)
+        content = download(url, weights.size, weights.size)
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise ConnectionError(f"The download of {url} failed: {error}") from error
     _verify(content, len(content), weights, url)
@@ -123,15 +123,23 @@ def _remove_leftovers(folder: pathlib.Path) -> None:
             shutil.rmtree(download, ignore_errors=True)
 
 
-def _fetch(url: str, size: int) -> bytes:
-    """Downloads at most a byte more than `size`, which tells a file that is too long.
+def download(url: str, most: int, size: int | None = None) -> bytes:
+    """Downloads at most a byte more than `most`, which tells a file that is too long.
 
     Another thread receives, since only so a server that sends a byte now and then cannot keep this one waiting.
+
+    Args:
+        url: Address of the file.
+        most: Bytes that the file may have.
+        size: Bytes that it has, where that is known, for the bar of progress.
+
+    Raises:
+        OSError, ValueError, http.client.HTTPException: Where the download fails or stalls.
     """
     progress = keras.utils.Progbar(size, unit_name="byte", verbose=int(sys.stdout.isatty()))
     arrived: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
     stopped = threading.Event()
-    threading.Thread(target=_receive, args=(url, size, arrived, stopped), daemon=True).start()
+    threading.Thread(target=_receive, args=(url, most, arrived, stopped), daemon=True).start()
     content, at_begin, deadline = bytearray(), 0, time.monotonic() + _SECONDS
     try:
         while True:
@@ -144,16 +152,16 @@ def _fetch(url: str, size: int) -> bytes:
             if not chunk:
                 return bytes(content)
             content += chunk
-            progress.update(min(len(content), size))
+            progress.update(min(len(content), size or most))
             if len(content) - at_begin >= _LEAST:
                 at_begin, deadline = len(content), time.monotonic() + _SECONDS
     finally:
         stopped.set()
 
 
-def _receive(url: str, size: int, arrived: queue.SimpleQueue, stopped: threading.Event) -> None:
+def _receive(url: str, most: int, arrived: queue.SimpleQueue, stopped: threading.Event) -> None:
     """Puts what a server sends into a queue, as it comes, and at the end an empty chunk or the error."""
-    left = size + 1
+    left = most + 1
     try:
         with urllib.request.urlopen(url, timeout=_SECONDS) as response:
             while left and not stopped.is_set() and (chunk := response.read1(min(_CHUNK, left))):

@@ -211,7 +211,8 @@ def _weights_file(entry: Card, weights: str | os.PathLike | None) -> WeightsFile
         available = list_models(f"*_{entry.dataset.name}", pretrained=True)
         raise ValueError(
             f"{entry.name!r} has no pretrained weights yet. The recipe {entry.recipe!r} trains them: "
-            f"`{entry.training_command}`. In Python, `weights=None` builds the network without. "
+            f"`{entry.training_command}`; `dia-keras convert --fetch {entry.name}` gets those that others published, "
+            "where there are some. In Python, `weights=None` builds the network without. "
             f"Trained for {entry.dataset.title}: {', '.join(available) or 'none yet'}. Received: weights='pretrained'"
         )
     return read_weights(entry, entry.weights)

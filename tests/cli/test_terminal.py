@@ -85,7 +85,12 @@ def imported(folder, code):
     """Returns a process of the command line that imports a TensorFlow of this code."""
     (folder / "tensorflow.py").write_text(code)
     path = os.pathsep.join([str(folder), str(PACKAGE.parent)])
-    return subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, env={"PYTHONPATH": path})
+    return subprocess.run(
+        [sys.executable, "-c", IMPORT],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
 
 
 def test_tables_of_reports_are_whole_in_40_columns(monkeypatch):

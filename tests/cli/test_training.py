@@ -19,7 +19,7 @@ RECIPE = str(pathlib.Path(__file__).parents[2] / "zoo" / "recipes" / "one_cycle_
         (None, 3, "The budget is spent. Run the same command again to go on from the beginning."),
         (Interrupted("Stopped. Run the same command again", 15), 143, "Stopped. Run the same command again"),
         (Interrupted("Stopped. Run the same command again", 2), 130, "Stopped. Run the same command again"),
-        (ValueError("`minutes` must be positive"), 1, "Error: `minutes` must be positive"),
+        (ValueError("`minutes` must be positive"), 1, "Error: `--minutes` must be positive"),
     ],
 )
 def test_exit_codes_tell_complete_from_budget_spent_and_stopped(result, code, text, tmp_path, monkeypatch):
@@ -36,7 +36,7 @@ def test_exit_codes_tell_complete_from_budget_spent_and_stopped(result, code, te
 @pytest.mark.parametrize("minutes", ["nan", "0", "-1", "inf"])
 def test_minutes_that_are_none_are_refused_before_anything_is_read(minutes, tmp_path):
     found = CliRunner().invoke(main, ["train", RECIPE, "--minutes", minutes, "--data", "none", "--out", str(tmp_path)])
-    assert found.exit_code == 1 and "`minutes` must be positive and finite" in found.output
+    assert found.exit_code == 1 and "`--minutes` must be positive and finite" in found.output
 
 
 @pytest.mark.parametrize(

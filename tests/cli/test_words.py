@@ -58,7 +58,7 @@ def test_commands_say_what_is_wrong_with_their_options(tmp_path):
     for arguments, message in (
         (
             ["evaluate", entry, "--weights", "a.h5"],
-            "`--weights` must be 'pretrained' or the path of an existing .weights.h5",
+            "`--weights` must be 'pretrained' or the path of an existing .safetensors file or an existing .weights.h5",
         ),
         (
             ["evaluate", "dia_resnet20"],

@@ -232,7 +232,7 @@ def test_training_lowers_the_loss(tmp_path):
     recipe = Recipe("x", 20, 24, pad=0, flip=False, learning_rate=0.5)
     fit_by_steps(network(), recipe, TRAIN, tmp_path, num_classes=10)
     losses = [float(row["loss"]) for row in rows(tmp_path)]
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.95 * losses[0]
 
 
 def test_fewer_images_than_a_batch_is_an_error(tmp_path: pathlib.Path):

@@ -19,6 +19,7 @@ from ...zoo.finding import Network, entry_network
 from ...zoo.loading import build as build_network
 from ..fitting import fit
 from ..phases import Build
+from ..precision import built_in
 from ..recipe import Phase, Recipe
 from ..steps.xla_cache import keep_compiled_programs
 from ..teachers import check_same_teachers, load_teachers
@@ -201,15 +202,11 @@ def prepare(
     def build(phase: Phase) -> keras.Model:
         size = (phase.image_size,) * 2 if phase.image_size else card.dataset.image_size
         changes = {"depth": phase.depth, "dropout": recipe.dropout}
-        policy = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(recipe.precision)
-        keras.utils.set_random_seed(recipe.seed)
-        try:
+        with built_in(recipe.precision):
+            keras.utils.set_random_seed(recipe.seed)
             return build_network(
                 recipe.entry, (*size, 3), **{name: value for name, value in changes.items() if value is not None}
             )
-        finally:
-            keras.config.set_dtype_policy(policy)
 
     return Prepared(build, training, data.held_out, len(data.class_names))
 
