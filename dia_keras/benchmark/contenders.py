@@ -10,6 +10,7 @@ from keras import ops
 from .. import zoo
 from ..inference.fused_cells import FusedLSTMCell
 from ..units.cells.lstm_base import TwoStateCell
+from ..zoo.finding import find_network
 from ..zoo.loading import BACKBONES, preprocessing
 
 ATTENTION_ARGUMENTS = ("attention", "attention_config", "attention_stages", "shared")
@@ -87,13 +88,10 @@ def candidates(names: Sequence[str], as_trained: bool = False, least: bool = Fal
     """Returns entries and their plain twins by name; see `measure` for the arguments."""
 
     bases = {name: plain_twin(name) or name for name in names}
-    found = {base: Candidate(partial(zoo.load, base, weights=None), True, base) for base in bases.values()}
-    found |= {name: Candidate(partial(zoo.load, name, weights=None), True, base) for name, base in bases.items()}
+    found = {base: Candidate(builder(base), True, base) for base in bases.values()}
+    found |= {name: Candidate(builder(name), True, base) for name, base in bases.items()}
     if as_trained:
-        found |= {
-            f"{name}, as trained": Candidate(partial(zoo.load, name, weights=None), False, base)
-            for name, base in bases.items()
-        }
+        found |= {f"{name}, as trained": Candidate(builder(name), False, base) for name, base in bases.items()}
     if least:
         found |= {
             f"{base}, least": Candidate(partial(variant, base, LeastAttention), True, base) for base in bases.values()
@@ -106,8 +104,15 @@ def candidates(names: Sequence[str], as_trained: bool = False, least: bool = Fal
     return found
 
 
+def builder(name: str) -> Callable[[], keras.Model]:
+    """Returns the function that builds an entry with initial weights, or loads a run or a `.keras` file."""
+    return partial(zoo.load, name, weights=None) if name in zoo.list_models() else find_network(name).load
+
+
 def plain_twin(name: str) -> str | None:
     """Returns the entry of the same backbone and data set without attention, `None` where the zoo has none."""
+    if name not in zoo.list_models() and find_network(name):
+        return None  # a run, or a `.keras` file
     card = zoo.card(name)
     for other in zoo.list_models(f"*_{card.dataset.name}"):
         twin = zoo.card(other).architecture

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 import keras
 import numpy as np
 
-from .. import zoo
 from ..progress import track
+from ..zoo.finding import find_network
 from .contenders import Candidate, candidates, plain_twin
 from .peers import MODES, find_peers, load_peer
 from .runtimes import RUNTIMES, Call
@@ -66,7 +66,8 @@ def measure(
     until `runs` calls of each are timed.
 
     Args:
-        names: Names of entries; their plain twins are added.
+        names: Names of entries, whose plain twins are added; or paths of runs' folders or `.keras` files, which take
+            images as the first one does.
         runtimes: Names in `RUNTIMES`.
         batch_sizes: Images a call.
         threads: Numbers of threads; runtimes that take them all are timed once.
@@ -89,13 +90,15 @@ def measure(
     timed = candidates(names, as_trained, least)
     entries = list(dict.fromkeys([*(plain_twin(name) or name for name in names), *names]))
     in_pytorch = find_peers(entries) if peers else {}
+    first = find_network(names[0])
+    taken = (*first.image_size, first.channels)
     random = np.random.default_rng(0)
     found: list[Measurement] = []
     with tempfile.TemporaryDirectory() as folder:
         exported: dict[tuple[Any, int], dict[str, Path]] = {}  # runtimes of one format share their files
         for runtime, batch_size in itertools.product(runtimes, batch_sizes):
             chosen = RUNTIMES[runtime]
-            images = random.integers(0, 256, (batch_size, *zoo.card(names[0]).dataset.image_size, 3), "uint8")
+            images = random.integers(0, 256, (batch_size, *taken), "uint8")
             if (chosen.exporter, batch_size) not in exported:
                 own_folder = Path(folder, f"{runtime}-{batch_size}")
                 exported[chosen.exporter, batch_size] = _exported(timed, runtime, batch_size, own_folder)

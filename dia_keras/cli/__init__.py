@@ -11,6 +11,7 @@ from .entries import list_command as list_command
 from .evaluation import evaluate as evaluate
 from .evaluation import show_evaluation as show_evaluation
 from .exporting import export as export
+from .fine_tuning import fine_tune as fine_tune
 from .predictions import predict as predict
 from .reproducing import reproduce as reproduce
 from .shared import console as console
@@ -28,5 +29,17 @@ def main() -> None:
     """DIA networks for Keras: pretrained models, training, export."""
 
 
-for command in (list_command, card, predict, evaluate, train, reproduce, export, convert, benchmark):
+COMMANDS = (
+    list_command,
+    card,
+    predict,
+    evaluate,
+    train,
+    fine_tune,
+    reproduce,
+    export,
+    convert,
+    benchmark,
+)
+for command in COMMANDS:
     main.add_command(command)

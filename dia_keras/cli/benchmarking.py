@@ -38,7 +38,10 @@ from .shared import check_output, complete_entry, console, examples, json_option
 def benchmark(
     names: tuple[str, ...], plot: pathlib.Path | None, out: pathlib.Path | None, as_json: bool, **options
 ) -> None:
-    """Time the entries NAMES beside their plain twins, in turns in this process, as they are deployed."""
+    """Time NAMES, entries beside their plain twins, in turns in this process, as they are deployed.
+
+    NAMES may be runs' folders and .keras files, too, which have no twins.
+    """
     from ..benchmark import measure, show
 
     check_output("--plot", plot, ".png")

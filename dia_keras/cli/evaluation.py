@@ -1,4 +1,4 @@
-"""`dia-keras evaluate`: the accuracy of an entry."""
+"""`dia-keras evaluate`: the accuracy of an entry or of a network of one's own."""
 
 import dataclasses
 from typing import Literal
@@ -19,8 +19,11 @@ from .shared import (
 
 
 @click.command(
-    short_help="Measure an entry on its test set.",
-    epilog=examples("dia-keras evaluate dia_resnet20_cifar100 --data-dir ~/tensorflow_datasets"),
+    short_help="Measure a network on its test set.",
+    epilog=examples(
+        "dia-keras evaluate dia_resnet20_cifar100 --data-dir ~/tensorflow_datasets",
+        "dia-keras evaluate runs/xray --data chest_xray",
+    ),
 )
 @click.argument("name", shell_complete=complete_entry)
 @click.option(
@@ -40,12 +43,12 @@ def evaluate(
     resize: Literal["crop", "stretch", "pad", "center"] | None,
     as_json: bool,
 ) -> None:
-    """Measure the entry NAME on its whole test set."""
+    """Measure NAME on its whole test set: an entry, a run's folder, or a .keras file."""
     from ..training.entry_evaluation import evaluate_entry
 
     result = evaluate_entry(name, weights, source, data_dir, resize)
     if as_json:
-        print_json({"entry": name, **dataclasses.asdict(result)})
+        print_json({"entry": name, **dataclasses.asdict(result), "balanced": result.balanced})
     else:
         show_evaluation(name, result, per_class)
 
@@ -61,6 +64,7 @@ def show_evaluation(name: str, result, per_class: bool) -> None:
             cells = [ranked[j] for j in range(i, len(ranked), rows)]
             table.add_row(*(text for label, top1 in cells for text in (label, f"{100 * top1:.1f}")))
         console.print(table)
-    table = make_table("entry", "images", "top-1 (%)", "top-5 (%)")
-    table.add_row(name, str(result.images), f"{100 * result.top1:.2f}", f"{100 * result.top5:.2f}")
+    table = make_table("network", "images", "top-1 (%)", "balanced (%)", "top-5 (%)")
+    figures = result.top1, result.balanced, result.top5
+    table.add_row(name, str(result.images), *(f"{100 * each:.2f}" for each in figures))
     console.print(table)

@@ -15,6 +15,7 @@ from .shared import complete_entry, console, data_options, examples, make_table,
         "dia-keras export dia_resnet20_cifar100 model.tflite --quantize int8 --data-dir ~/tensorflow_datasets",
         "dia-keras export dia_resnet20_cifar100 model.onnx --test",
         "dia-keras export dia_resnet20_cifar100 saved_model_folder",
+        "dia-keras export runs/xray xray.tflite",
     ),
 )
 @click.argument("name", shell_complete=complete_entry)
@@ -47,15 +48,15 @@ def export(
     data_dir: str | None,
     resize: str | None,
 ) -> None:
-    """Export the entry NAME to PATH: .tflite, .onnx, or a SavedModel folder.
+    """Export NAME, an entry, a run's folder or a .keras file, to PATH: .tflite, .onnx, or a SavedModel folder.
 
     The file is run and compared with the model first. What was found is shown, and written to PATH.report.json.
     """
-    from .. import zoo
     from ..export.exporter import export_model
     from ..export.registry import FORMATS, format_of
     from ..export.report import table
-    from ..training.runs.run import load_data
+    from ..training.runs.run import load_data_of
+    from ..zoo.finding import find_network
 
     format = format_of(path)
     if quantize not in format.quantizations:
@@ -66,14 +67,14 @@ def export(
     is_calibrated = format.quantizations[quantize].calibrated
     options: dict[str, Any] = {"quantize": quantize, "input_dtype": input_dtype}
     options = {key: value for key, value in options.items() if value}
-    card = zoo.card(name)
+    network = find_network(name, weights)
     if on_test_set or is_calibrated:
-        dataset = load_data(card, source, data_dir, resize=resize)
+        dataset = load_data_of(network, source, data_dir, resize=resize)
         if is_calibrated:
             options["representative"] = _some_of(dataset.train.images)
         if on_test_set:
             options["test"] = (dataset.test.images, dataset.test.labels)
-    report = export_model(format, zoo.load(name, weights=weights), path, labels=card.labels, **options)
+    report = export_model(format, network.load(), path, labels=network.labels, **options)
     report.save(f"{path}.report.json")
     # A row for each column: one report has more of them than 80 columns hold.
     shown = make_table("", "", show_header=False, title=f"{name}: {path}")

@@ -25,6 +25,7 @@ from .shared import (
         "dia-keras predict apple.png tiger.png",
         "dia-keras predict --top 10 --json apple.png",
         "dia-keras predict --model dia_resnet20_cifar10 --picture answer.png horse.png",
+        "dia-keras predict --model runs/xray lung.jpeg",
     ),
 )
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=pathlib.Path))
@@ -34,7 +35,7 @@ from .shared import (
     default="dia_resnet20_cifar100",
     show_default=True,
     shell_complete=complete_entry,
-    help="Zoo entry.",
+    help="Zoo entry, a run's folder, or a .keras file.",
 )
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Classes to show.")
 @click.option(
@@ -59,21 +60,29 @@ def predict(
 
     from .. import zoo
     from ..data.picture import read_picture
+    from ..zoo.finding import find_network
 
     check_output("--picture", picture, ".png")
-    card = zoo.card(name)
+    network = find_network(name)
+    channels = network.channels
+    if channels not in (1, 3):
+        raise ValueError(f"`name` must take gray or RGB images. Received: {name}, of {channels} channels")
     paths, pictures = [], []
     unreadable: dict[pathlib.Path, str] = {}
     for path in images:
         try:
-            pictures.append(read_picture(path, *card.dataset.image_size, resize or card.resize))
+            pictures.append(
+                read_picture(path, *network.image_size, resize or network.resize, 1 if channels == 1 else 3)
+            )
             paths.append(path)
         except ValueError as error:
             unreadable[path] = str(error)
     if not pictures:
         raise ValueError("\n".join(unreadable.values()))
     batch = np.stack(pictures)
-    answers = zoo.decode_predictions(zoo.load(name).predict(batch, verbose=0), name, top=top)
+    scores = _probabilities(network.load().predict(batch, verbose=0))
+    labels = network.labels or tuple(map(str, range(scores.shape[-1])))
+    answers = zoo.decode_predictions(scores, labels, top=top)
     if picture:
         _picture(batch, answers, picture)
     if as_json:
@@ -85,6 +94,16 @@ def predict(
     if unreadable:
         # The others are answered first.
         raise ValueError("\n".join(unreadable.values()))
+
+
+def _probabilities(scores):
+    """Returns scores as they are where they may be probabilities, and else what a softmax makes of them."""
+    import numpy as np
+
+    if scores.min() >= 0 and scores.max() <= 1:
+        return scores
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def _records(paths, answers, unreadable) -> list[dict]:
@@ -121,7 +140,7 @@ def _picture(batch, answers, path: pathlib.Path) -> None:
         zip(batch, answers, strict=True),
         strict=True,
     ):
-        row[0].imshow(image)
+        row[0].imshow(image, cmap="gray", vmin=0, vmax=255)
         row[0].axis("off")
         row[1].barh([label for label, _ in answer], [probability for _, probability in answer])
         row[1].set_xlim(0, 1)

@@ -1,4 +1,4 @@
-"""`dia-keras train`: a training by a recipe."""
+"""`dia-keras train`: a training by a recipe, or from an entry's weights."""
 
 import ast
 import contextlib
@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import click
 
+from .fine_tuning import run as fine_tune
 from .shared import complete_entry, console, data_options, examples, resize_option, without_traceback
 
 #: Exit code of a training that is not complete yet.
@@ -21,9 +22,17 @@ BUDGET_SPENT = 3
         "dia-keras train zoo/recipes/one_cycle_cpu.py --entry dia_resnet20_cifar10",
         "dia-keras train zoo/recipes/one_cycle_gpu.py --minutes 28 --fit",
         "dia-keras train zoo/recipes/paper_resnet.py --set epochs=10 --set milestones='(5, 8)' --smoke",
+        "dia-keras train --data chest_xray --from dia_resnet20_cifar100 --freeze 1 --out runs/xray",
     ),
 )
-@click.argument("recipe", type=click.Path(dir_okay=False, path_type=pathlib.Path))
+@click.argument("recipe", required=False, type=click.Path(dir_okay=False, path_type=pathlib.Path))
+@click.option(
+    "--from",
+    "start",
+    shell_complete=complete_entry,
+    help="Fine-tune this entry on --data, instead of a RECIPE: `dia-keras fine-tune` with its defaults.",
+)
+@click.option("--freeze", type=click.IntRange(0), help="With --from: stages that keep their weights; default: none.")
 @click.option("--entry", shell_complete=complete_entry, help="Zoo entry to train, in place of the recipe's own.")
 @click.option(
     "--out",
@@ -38,7 +47,9 @@ BUDGET_SPENT = 3
 @resize_option
 @without_traceback
 def train(
-    recipe: pathlib.Path,
+    recipe: pathlib.Path | None,
+    start: str | None,
+    freeze: int | None,
     entry: str | None,
     out: pathlib.Path | None,
     minutes: float | None,
@@ -53,7 +64,19 @@ def train(
 
     The exit code is 0 when the training is complete, 3 when the budget is spent before, and 130 or 143 when Ctrl-C or
     SIGTERM stopped it; in all these cases there is a checkpoint. It is 1 after an error.
+
+    With --from and --data instead of RECIPE, fine-tune an entry on images of any classes. `dia-keras fine-tune` does
+    the same, and has an option for all that can be chosen.
     """
+    if start:
+        if recipe or entry or changes or minutes or fit_to_minutes or smoke or not source:
+            raise click.UsageError("`--from` takes `--data`, `--freeze`, `--out`, `--data-dir` and `--resize` only.")
+        fine_tune(source, out, data_dir=data_dir, resize=resize, entry=start, freeze=freeze or 0)
+        return
+    if recipe is None:
+        raise click.UsageError("Give a RECIPE, or --data and --from with the entry to fine-tune.")
+    if freeze is not None:
+        raise click.UsageError("`--freeze` is for `--from`.")
     from ..training import load_recipe
     from ..training import train as train_entry
     from ..training.runs.interruption import Interrupted

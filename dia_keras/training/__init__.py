@@ -2,6 +2,9 @@
 
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
+from .fine_tuning import FineTuned as FineTuned
+from .fine_tuning import FineTuning as FineTuning
+from .fine_tuning import fine_tune as fine_tune
 from .fitting import fit as fit
 from .optimizer import SGDL2 as SGDL2
 from .recipe import Phase as Phase

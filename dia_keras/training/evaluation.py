@@ -25,6 +25,11 @@ class Evaluation:
     per_class: dict[str, float]
     images: int
 
+    @property
+    def balanced(self) -> float:
+        """Mean of the classes' accuracies: balanced accuracy."""
+        return sum(self.per_class.values()) / len(self.per_class)
+
 
 def evaluate(model: keras.Model, split: Split, class_names: tuple[str, ...], batch_size: int = 250) -> Evaluation:
     """Returns the accuracies of a model from raw images to logits or probabilities.

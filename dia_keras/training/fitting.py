@@ -120,12 +120,16 @@ def on_held_out(held_out: Split | None, num_classes: int) -> dict[str, Any]:
 
 def compile_for(model: keras.Model, recipe: Recipe, steps_per_epoch: int, run_eagerly: bool = False) -> None:
     """Compiles a model for training by a recipe: by XLA on JAX and on GPUs, where it pays."""
-    backend = keras.backend.backend()
-    xla = backend == "jax" or (backend == "tensorflow" and bool(keras.distribution.list_devices("gpu")))
     model.compile(
         recipe.optimizer(steps_per_epoch),
         recipe.loss(),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         run_eagerly=run_eagerly,
-        jit_compile=xla and not run_eagerly,
+        jit_compile=is_xla_worth_it() and not run_eagerly,
     )
+
+
+def is_xla_worth_it() -> bool:
+    """Returns whether training compiles by XLA: on JAX and on GPUs."""
+    backend = keras.backend.backend()
+    return backend == "jax" or (backend == "tensorflow" and bool(keras.distribution.list_devices("gpu")))

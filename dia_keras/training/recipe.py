@@ -38,7 +38,7 @@ class Phase:
     depth: int | None = None
 
     def __post_init__(self):
-        _check_types(self)
+        check_types(self)
         for name in ("epochs", "image_size", "depth"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -120,7 +120,7 @@ class Recipe:
     def __post_init__(self):
         phases = tuple(Phase(**phase) if isinstance(phase, Mapping) else phase for phase in self.phases)
         object.__setattr__(self, "phases", phases)
-        _check_types(self)
+        check_types(self)
         for name, (is_right, right) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not is_right(value):
@@ -186,7 +186,7 @@ class Recipe:
         return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=self.label_smoothing)
 
 
-def _check_types(instance: Any) -> None:
+def check_types(instance: Any) -> None:
     """Raises a `ValueError` where a field of a dataclass is not of the type that it is annotated with."""
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)

@@ -4,7 +4,7 @@ import logging
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -15,6 +15,7 @@ from ..backbones.network import check_classes
 from ..backbones.pixel_rescaling import PixelRescaling
 from ..units.initializers import without_initial_values
 from .cards import Card, Dataset, card, check_name, list_models
+from .channels import RGB, carry_over, channels_of, statistics_for, with_channels
 from .downloads import read_weights
 from .reading import SUFFIXES, WeightsFile, read_file, shape_in
 from .tensors import Place
@@ -32,6 +33,7 @@ BACKBONES = {
 }
 # The classifier is a network's only dense layer: SE's are inside their own layer.
 _CLASSIFIER_KERNEL, _CLASSIFIER_BIAS = "layers/dense/vars/0", "layers/dense/vars/1"
+_STEM_KERNEL = "layers/conv2d/vars/0"
 
 _logger = logging.getLogger("dia_keras")
 
@@ -47,12 +49,19 @@ def load(
 ) -> keras.Model:
     """Builds a network of the zoo and loads its weights.
 
-    The network takes raw RGB images, of values 0 to 255, uint8 or float; preprocessing is its first layer. Images that
-    look like 0..1 or -1..1 give a `dia_keras.PixelRangeWarning`, once for a network; what is looked at, says
-    `dia_keras.backbones.pixel_rescaling`.
+    The network takes raw images, RGB by default, of values 0 to 255, uint8 or float; preprocessing is its first layer.
+    Images that look like 0..1 or -1..1 give a `dia_keras.PixelRangeWarning`, once for a network; what is looked at,
+    says `dia_keras.backbones.pixel_rescaling`.
 
     With another number of classes all weights but the classifier's are loaded, and a line in the log of
     `dia_keras` says so. Whatever else in a weights file does not fit the network is an error.
+
+    With another number of channels than 3, weights for RGB images are carried over, as timm does, and a line in the log
+    says so. One channel: the stem's kernel is summed over red, green and blue, and mean and standard deviation are the
+    means of theirs; the stem's batch norm takes up what the three means differ by, and a gray image answers as the same
+    image with three equal channels, but for the pixels at the border. (PreResNets and WRNs have no such norm, and their
+    answers differ a little.) Two, four and more: the kernel, the means and the standard deviations of red, green and
+    blue take turns, and the kernel is scaled by 3 / channels.
 
     Args:
         entry: Name of the entry, one of `list_models()`.
@@ -61,13 +70,13 @@ def load(
             number. Weights are floats, finite, and all there; they are loaded exactly, or there is an error.
         num_classes: Number of classes; the entry's by default.
         include_top: Whether to end in pooling and the classifier, or in the features of the last stage.
-        input_shape: Shape of an image, without the batch; height and width may be `None`. The default is that
-            of the entry's data set.
+        input_shape: Shape of an image, without the batch, with any number of channels; height and width may be `None`.
+            The default is that of the entry's data set.
         classifier_activation: Activation of the classifier; `None` for logits.
         name: Name of the model, by default the entry's. Two models in one must have different names.
 
     Returns:
-        A functional `keras.Model` from images, `(batch, height, width, 3)`, to `(batch, num_classes)`.
+        A functional `keras.Model` from images, `(batch, height, width, channels)`, to `(batch, num_classes)`.
 
     Raises:
         ValueError: On an argument out of range, an unknown name, pretrained weights that do not exist yet, or a
@@ -93,36 +102,63 @@ def load(
     num_classes = check_classes(num_classes, classifier_activation if include_top else None)
     input_shape = _input_shape(found.dataset) if input_shape is None else input_shape
 
-    def network(num_classes, include_top=True):
-        return _build(found, input_shape, num_classes, include_top, classifier_activation, name=name)
-
+    channels = channels_of(input_shape)
     file = _weights_file(found, weights)
+    options: dict[str, Any] = {"include_top": include_top, "classifier_activation": classifier_activation, "name": name}
     if file is None:
-        return network(num_classes, include_top)
-    classes = _classes(file)
+        return _build(found, input_shape, num_classes, **options)
+    if channels == RGB or _stem_channels(file) == channels:
+        return _loaded(found, file, input_shape, num_classes, **options)
+    with without_initial_values():
+        model = _build(found, input_shape, num_classes, **options)
+    rgb = _loaded(found, file, with_channels(input_shape, RGB), num_classes, **options)
+    carry_over(rgb, model, channels, found.dataset)
+    _logger.warning(
+        "%s: takes images of %d channel%s instead of 3: the stem's kernel is %s; mean and standard deviation follow.",
+        entry,
+        channels,
+        "" if channels == 1 else "s",
+        "summed over red, green and blue" if channels == 1 else f"repeated, and scaled by 3 / {channels}",
+    )
+    return model
+
+
+def _loaded(entry: Card, file: WeightsFile, input_shape, num_classes: int, include_top: bool, **options) -> keras.Model:
+    """Returns an entry's network with the weights of a file, with a new classifier for another number of classes."""
+    own_classes, classes = len(entry.labels), _classes(file)
     # A file without the entry's own classifier must fit the network that is asked for.
     has_own = include_top and classes == own_classes
     with without_initial_values():
-        model = network(own_classes if has_own else num_classes, include_top)
+        model = _build(entry, input_shape, own_classes if has_own else num_classes, include_top, **options)
     load_weights(model, file, {} if include_top or classes is None else _classifier(model, classes))
     if not has_own or num_classes == own_classes:
         return model
     _logger.warning(
         "%s: loaded all weights but the classifier's, which is new and has %d classes instead of %d.",
-        entry,
+        entry.name,
         num_classes,
         own_classes,
     )
+    return with_new_head(model, num_classes)
+
+
+def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
+    """Returns a network with a new classifier, of initial values, on the features of another network."""
     old = model.get_layer("classifier")
     head = type(old).from_config({**old.get_config(), "units": num_classes})
-    return keras.Model(model.input, head(model.get_layer("pool").output), name=name)
+    return keras.Model(model.input, head(model.get_layer("pool").output), name=model.name)
 
 
-def preprocessing(dataset: Dataset) -> keras.layers.Layer:
-    """Returns the layer that normalizes raw RGB images, of values 0 to 255, for the networks of a data set.
+def preprocessing(dataset: Dataset, channels: int = RGB) -> keras.layers.Layer:
+    """Returns the layer that normalizes raw images, of values 0 to 255, for the networks of a data set.
 
     It is a rescaling, since Keras' own exporters make inputs of the constants of a `Normalization`.
+
+    Args:
+        dataset: The data set.
+        channels: Number of channels; for other than 3, `statistics_for` has the figures.
     """
+    dataset = statistics_for(dataset, channels)
     scale = np.array([1 / (255 * std) for std in dataset.std])
     offset = np.array([-mean / std for mean, std in zip(dataset.mean, dataset.std, strict=True)])
     shape = (-1,) if channel_axis() == -1 else (-1, 1, 1)
@@ -144,16 +180,13 @@ def build(name: str, input_shape: Sequence[int | None], **changes) -> keras.Mode
 
 
 def _build(entry: Card, input_shape, num_classes, include_top, classifier_activation, name, **changes) -> keras.Model:
-    channels = -1 if channel_axis() == -1 else 0  # of a shape without the batch
-    if isinstance(input_shape, (tuple, list)) and len(input_shape) == 3 and input_shape[channels] != 3:
-        raise ValueError(f"`input_shape` must have 3 channels, for RGB images. Received: input_shape={input_shape!r}")
     return BACKBONES[entry.architecture.backbone](
         **{**entry.architecture.arguments, **changes},
         input_shape=input_shape,
         num_classes=num_classes,
         include_top=include_top,
         classifier_activation=classifier_activation,
-        preprocessing=preprocessing(entry.dataset),
+        preprocessing=preprocessing(entry.dataset, channels_of(input_shape)),
         name=name,
     )
 
@@ -189,6 +222,12 @@ def _classes(file: WeightsFile) -> int | None:
     """Returns the number of classes of the classifier in a weights file, `None` where it has none."""
     bias = shape_in(file, _CLASSIFIER_BIAS)
     return bias[0] if bias else None
+
+
+def _stem_channels(file: WeightsFile) -> int | None:
+    """Returns the number of channels that the network of a weights file takes, `None` where it cannot be seen."""
+    kernel = shape_in(file, _STEM_KERNEL)
+    return kernel[2] if kernel and len(kernel) == 4 else None
 
 
 def _classifier(model: keras.Model, classes: int) -> dict[str, Place]:

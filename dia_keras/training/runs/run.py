@@ -7,7 +7,7 @@ import os
 import pathlib
 import time
 import traceback
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
@@ -15,6 +15,7 @@ from ... import data as data_module
 from ... import zoo
 from ...data.picture import Resize
 from ...files import write_json
+from ...zoo.finding import Network, entry_network
 from ...zoo.loading import build as build_network
 from ..fitting import fit
 from ..phases import Build
@@ -213,23 +214,36 @@ def prepare(
 def load_data(card: zoo.Card, source=None, data_dir=None, held_out: int = 0, resize=None) -> data_module.DataSet:
     """Loads the data of a zoo entry, from TFDS or from `source`, whose classes must be the entry's, as RGB.
 
-    Images of other sizes than the entry's are resized as its card says, or by `resize`.
+    For errors and arguments see `load_data_of`.
+    """
+    return load_data_of(entry_network(card), source, data_dir, held_out, resize)
+
+
+def load_data_of(network: Network, source=None, data_dir=None, held_out: int = 0, resize=None) -> data_module.DataSet:
+    """Loads the data of a network, from TFDS or from `source`, whose classes must be the network's.
+
+    Images of other sizes than the network's are resized as its card says, or by `resize`.
 
     Raises:
-        ValueError: Where the classes are others, or in another order.
+        ValueError: Where the classes are others, or in another order; or without `source` where the network has no data
+            set of its own.
     """
+    source = source or network.data
+    if source is None:
+        raise ValueError(f"`source` must name the images: {network.name} has no data set of its own. Received: none")
+    wanted: Any = network.channels if network.channels in (1, 3) else None
     data = data_module.load(
-        source or card.dataset.name,
+        source,
         data_dir=data_dir,
         held_out=held_out,
-        image_size=card.dataset.image_size,
-        resize=resize or card.resize,
-        channels=3,
+        image_size=network.image_size,
+        resize=resize or network.resize,
+        channels=wanted,
     )
-    if data.class_names != card.labels:
+    if network.labels is not None and data.class_names != network.labels:
         raise ValueError(
-            f"`source` must have the {len(card.labels)} classes of {card.name}, in their order: "
-            f"{', '.join(card.labels[:3])}, ... Received: {len(data.class_names)} classes, "
+            f"`source` must have the {len(network.labels)} classes of {network.name}, in their order: "
+            f"{', '.join(network.labels[:3])}, ... Received: {len(data.class_names)} classes, "
             f"{', '.join(data.class_names[:3])}, ..."
         )
     return data

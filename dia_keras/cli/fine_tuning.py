@@ -1,0 +1,124 @@
+"""`dia-keras fine-tune`: an entry learns the classes of one's own images."""
+
+import pathlib
+import re
+from typing import Any, Literal
+
+import click
+
+from .shared import complete_entry, console, examples, make_table, resize_option, without_traceback
+
+
+@click.command(
+    "fine-tune",
+    short_help="Train an entry on images of your own.",
+    epilog=examples(
+        "dia-keras fine-tune chest_xray --from dia_resnet20_cifar100 --size 64 --channels 1 --out runs/xray",
+        "dia-keras fine-tune flowers.npz --from dia_resnet164_cifar100 --freeze 2 --epochs 20",
+        "dia-keras predict --model runs/xray lung.jpeg",
+    ),
+)
+@click.argument("source", metavar="DATA")
+@click.option("--from", "entry", required=True, shell_complete=complete_entry, help="Zoo entry to start from.")
+@click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a weights file of the entry.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    help="New folder of the run; default: runs/<entry>_<DATA's name>.",
+)
+@click.option("--freeze", type=click.IntRange(0), default=0, show_default=True, help="Stages that keep their weights.")
+@click.option("--head-epochs", type=click.IntRange(0), default=2, show_default=True, help="Epochs of the head alone.")
+@click.option("--epochs", type=click.IntRange(0), default=10, show_default=True, help="Epochs of all, then, at most.")
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--learning-rate", type=float, default=0.02, show_default=True, help="Peak, of the head.")
+@click.option("--head-learning-rate", type=float, default=0.05, show_default=True, help="Of the head alone.")
+@click.option(
+    "--layer-decay",
+    type=float,
+    default=0.7,
+    show_default=True,
+    help="Factor of the rate from a stage to the one before.",
+)
+@click.option("--weight-decay", type=float, default=5e-4, show_default=True, help="L2 coefficient.")
+@click.option(
+    "--norms",
+    type=click.Choice(["trained", "frozen"]),
+    default="trained",
+    show_default=True,
+    help="Batch norms: trained, since your images have other statistics; or frozen, for batches below 16.",
+)
+@click.option("--balance/--no-balance", default=True, show_default=True, help="Give all classes the same weight.")
+@click.option("--held-out", type=float, default=0.1, show_default=True, help="Share of the training images to stop by.")
+@click.option("--patience", type=click.IntRange(1), default=4, show_default=True, help="Epochs without progress.")
+@click.option("--flip/--no-flip", default=True, show_default=True, help="Flip images left to right at random.")
+@click.option("--label-smoothing", type=float, default=0.0, show_default=True)
+@click.option("--size", help="Height and width of the images, e.g. 64 or 64x96; default: the entry's.")
+@click.option("--channels", type=click.IntRange(1), default=3, show_default=True, help="3 for RGB, 1 for gray.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--data-dir", help="Folder of the TFDS data sets.")
+@resize_option
+@without_traceback
+def fine_tune(
+    source: str,
+    weights: str,
+    out: pathlib.Path | None,
+    size: str | None,
+    channels: int,
+    data_dir: str | None,
+    resize: Literal["crop", "stretch", "pad", "center"] | None,
+    **settings: Any,
+) -> None:
+    """Fine-tune a zoo entry on DATA: a folder of images, an .npz file, or a data set of TFDS, of any classes.
+
+    A folder has `train` and `test`, with one folder a class in each. First the head is trained, then all that is not
+    frozen, earlier stages more slowly; the weights of the best epoch on held-out images are kept. The test images are
+    looked at once, at the end.
+
+    Give the run's folder to `predict`, `evaluate`, `export` and `benchmark`, where they take an entry.
+    """
+    run(source, out, size=size, weights=weights, channels=channels, data_dir=data_dir, resize=resize, **settings)
+
+
+def run(
+    source: str,
+    out: pathlib.Path | None,
+    *,
+    size: str | None = None,
+    weights: str = "pretrained",
+    channels: int = 3,
+    data_dir: str | None = None,
+    resize: Literal["crop", "stretch", "pad", "center"] | None = None,
+    **settings: Any,
+) -> None:
+    """Fine-tunes, and shows what was reached."""
+    from ..training import FineTuning
+    from ..training import fine_tune as fine_tune_entry
+
+    chosen = FineTuning(**settings)
+    directory = out or pathlib.Path("runs", f"{chosen.entry}_{pathlib.Path(source).stem}")
+    result = fine_tune_entry(
+        chosen,
+        source,
+        directory,
+        data_dir=data_dir,
+        image_size=_parse_size(size),
+        channels=channels,
+        resize=resize,
+        weights=weights,
+    )
+    table = make_table("class", "test accuracy (%)", title=str(directory))
+    rows = [*result.test["per_class"].items(), ("balanced: mean of the classes", result.test["balanced_accuracy"])]
+    for name, value in [*rows, (f"all {result.test['images']} images", result.test["accuracy"])]:
+        table.add_row(name, f"{100 * value:.2f}")
+    console.print(table)
+    console.print(f"Wrote {directory}")
+
+
+def _parse_size(text: str | None) -> tuple[int, int] | None:
+    """Returns height and width from `64` or `64x96`."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
+    if not found:
+        raise ValueError(f"`--size` must be a number of pixels, or height x width, e.g. 64x96. Received: {text!r}")
+    return int(found[1]), int(found[2] or found[1])

@@ -1,0 +1,351 @@
+"""Tests of fine-tuning, and of the commands that take its run: a network of 8 layers, on images of 8x8 pixels."""
+
+import csv
+import json
+import shutil
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from dia_keras import data, zoo
+from dia_keras.cli import main
+from dia_keras.training import SGDL2, FineTuning, fine_tune
+from dia_keras.training.confusion import figures
+from dia_keras.training.fine_tuning import class_weights, hold_out, set_trainable
+from dia_keras.training.layerwise import LayerwiseSGD, depth_of, factors_of
+from dia_keras.zoo import cards, entries
+from dia_keras.zoo.finding import find_network
+
+ENTRIES = """
+license = "Apache-2.0"
+papers = { none = "None" }
+[backbones.tiny]
+function = "resnet"
+arguments = { depth = 8, block = "basic" }
+recipe = "one_cycle_cpu"
+paper = "none"
+[attentions]
+plain = { attention = "se" }
+[parameters]
+cifar10 = { backbones = ["tiny"], plain = [100_000] }
+"""
+SETTINGS = {"batch_size": 8, "head_epochs": 1, "epochs": 2, "freeze": 1}
+
+
+class Run(NamedTuple):
+    """A run, what it found, the data as an npz file, and the weights file that it began with."""
+
+    found: object
+    npz: object
+    weights: object
+
+    @property
+    def folder(self):
+        return self.found.directory
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_zoo(tmp_path_factory):
+    """A zoo of the entry `tiny_cifar10`, with the path of a weights file for it."""
+    folder = tmp_path_factory.mktemp("zoo")
+    (folder / "cards").mkdir()
+    (folder / "entries.toml").write_text(ENTRIES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cards, "CARDS", folder / "cards")
+        patch.setattr(entries, "ENTRIES", folder / "entries.toml")
+        weights = folder / "tiny.weights.h5"
+        zoo.save_weights(zoo.load("tiny_cifar10", weights=None), weights)
+        yield weights
+
+
+@pytest.fixture(scope="module")
+def npz(tmp_path_factory):
+    """Two classes, dark and bright gray images, three of the first for one of the second."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("data") / "light.npz"
+    y = np.arange(32) % 4 // 3
+    x = (rng.integers(0, 100, (32, 8, 8, 3)) + 150 * y[:, None, None, None]).astype("uint8")
+    np.savez(path, x_train=x, y_train=y, x_test=x[:16], y_test=y[:16], class_names=["dark", "bright"])
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tiny_zoo, npz, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "new" / "run"
+    found = fine_tune(
+        FineTuning("tiny_cifar10", **SETTINGS), npz, folder, image_size=(8, 8), channels=1, weights=tiny_zoo
+    )
+    return Run(found, npz, tiny_zoo)
+
+
+def call(*arguments, fails=False):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], terminal_width=200)
+    assert (result.exit_code != 0) == fails, result.output
+    if fails:
+        assert "Traceback" not in result.output and isinstance(result.exception, SystemExit)
+        assert len([line for line in result.output.splitlines() if line.startswith("Error: ")]) == 1
+    return result.output
+
+
+def test_a_run_has_all_of_it(run):
+    assert {path.name for path in run.folder.iterdir()} == {
+        "card.json",
+        "confusion.png",
+        "curves.png",
+        "log.csv",
+        "model.keras",
+        "report.json",
+    }
+    card = json.loads((run.folder / "card.json").read_text())
+    assert card["labels"] == ["dark", "bright"] and card["image_size"] == [8, 8] and card["channels"] == 1
+    assert card["normalization"]["mean"] == pytest.approx([np.mean(zoo.cards.dataset("cifar10").mean)], abs=1e-5)
+    for picture in ("confusion.png", "curves.png"):
+        with Image.open(run.folder / picture) as drawn:
+            assert drawn.size[0] > 100
+
+
+def test_the_report_names_balanced_accuracy_and_that_of_every_class(run):
+    report = json.loads((run.folder / "report.json").read_text())
+    assert report["test"] == run.found.test and report["settings"]["freeze"] == 1
+    for figures_of in (report["test"], report["held_out"]):
+        counts = np.array(figures_of["confusion"])
+        assert figures_of["images"] == counts.sum()
+        assert figures_of["accuracy"] == pytest.approx(counts.trace() / counts.sum())
+        assert figures_of["balanced_accuracy"] == pytest.approx(np.mean(counts.diagonal() / counts.sum(axis=1)))
+    assert list(report["test"]["per_class"]) == ["dark", "bright"]
+
+
+def test_the_weights_are_those_of_the_best_epoch(run):
+    with (run.folder / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == [0, 1, 2]
+    losses = [float(row["val_loss"]) for row in rows]
+    assert json.loads((run.folder / "report.json").read_text())["best_epoch"] == 1 + int(np.argmin(losses))
+    loaded = data.load(run.npz, channels=1)
+    training, held_out = hold_out(loaded.train, 0.1, 0)
+    scores = find_network(run.folder).load().predict(held_out.images, verbose=0)
+    weights = class_weights(training.labels, 2)[held_out.labels]
+    loss = -np.log(scores[np.arange(len(scores)), held_out.labels])
+    # Keras divides the weighted sum by the number of images.
+    assert (weights * loss).mean() == pytest.approx(min(losses), rel=1e-3)
+
+
+def test_frozen_stages_keep_all_their_weights_and_the_others_learn(run):
+    before = zoo.load("tiny_cifar10", weights=run.weights, input_shape=(8, 8, 1), num_classes=2)
+    after = find_network(run.folder).load()
+    changed = {
+        layer.name: any(
+            not np.array_equal(*map(keras.ops.convert_to_numpy, pair))
+            for pair in zip(layer.weights, after.get_layer(layer.name).weights, strict=True)
+        )
+        for layer in before.layers
+        if layer.weights
+    }
+    # By name: not even the statistics of frozen norms move.
+    assert not any(value for name, value in changed.items() if name.startswith(("stem", "stage1")))
+    assert changed["classifier"] and (changed["stage3_block1_conv2"] or run.found.test["accuracy"] == 1)
+
+
+def test_layers_are_frozen_by_stage_and_norms_by_choice():
+    model = zoo.load("tiny_cifar10", weights=None, input_shape=(8, 8, 3))
+    set_trainable(model, 3, 1, "trained", is_head_only=False)
+    trained = {layer.name for layer in model.layers if layer.trainable_variables}
+    assert {"stage2_block1_conv1", "stage2_block1_bn1", "classifier"} <= trained
+    assert not any(name.startswith(("stem", "stage1")) for name in trained)
+    set_trainable(model, 3, 0, "frozen", is_head_only=False)
+    trained = {layer.name for layer in model.layers if layer.trainable_variables}
+    assert {"stem_conv", "stage1_block1_conv1"} <= trained and not any("bn" in name for name in trained)
+    set_trainable(model, 3, 0, "trained", is_head_only=True)
+    assert {layer.name for layer in model.layers if layer.trainable_variables} == {"classifier"}
+
+
+def test_earlier_stages_learn_more_slowly():
+    model = zoo.load("tiny_cifar10", weights=None, input_shape=(8, 8, 3))
+    assert [depth_of(model.get_layer(name), 3) for name in ("stem_bn", "stage2_output", "classifier")] == [0, 2, 4]
+    factors = dict(zip([each.path for each in model.trainable_variables], factors_of(model, 3, 0.5), strict=True))
+    found = {key: {value for path, value in factors.items() if key in path} for key in ("stem", "stage1", "stage3")}
+    assert found == {"stem": {1 / 16}, "stage1": {1 / 8}, "stage3": {1 / 2}}
+    assert {value for path, value in factors.items() if "classifier" in path} == {1.0}
+
+
+def test_a_step_is_that_of_sgd_with_each_weights_own_learning_rate():
+    def weights_after(optimizer, start):
+        variables = [keras.Variable(value, name=f"kernel{i}") for i, value in enumerate(start)]
+        optimizer.build(variables)
+        for _ in range(2):
+            gradients = [keras.ops.convert_to_tensor(value) for value in ([0.5, -1.0], [2.0])]
+            optimizer.apply(gradients, variables)
+        return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+    start = [np.array([1.0, 2.0], "float32"), np.array([3.0], "float32")]
+    options = {"l2": 0.1, "momentum": 0.9, "nesterov": True}
+    found = weights_after(LayerwiseSGD(0.2, [1, 0.5], **options), start)
+    for i, rate in enumerate((0.2, 0.1)):
+        np.testing.assert_allclose(found[i], weights_after(SGDL2(rate, **options), start)[i], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"one for each of 2 variables. Received: 1"):
+        weights_after(LayerwiseSGD(0.2, [1]), start)
+
+
+def test_a_share_of_every_class_is_held_out_and_classes_weigh_the_same():
+    labels = np.array([0] * 20 + [1] * 5 + [2])
+    training, held_out = hold_out(data.Split(np.arange(26), labels), 0.1, seed=0)
+    assert np.bincount(held_out.labels).tolist() == [2, 1] and np.bincount(training.labels).tolist() == [18, 4, 1]
+    assert sorted([*training.images, *held_out.images]) == list(range(26))
+    assert not len(hold_out(data.Split(np.arange(26), labels), 0.0, seed=0)[1].labels)
+    weights = class_weights(labels, 4)
+    np.testing.assert_allclose(weights[:3] * [20, 5, 1], 26 / 3)
+    assert figures(np.array([[8, 2], [1, 1]]), ["a", "b"]) == {
+        "images": 12,
+        "accuracy": 0.75,
+        "balanced_accuracy": pytest.approx(0.65),
+        "per_class": {"a": 0.8, "b": 0.5},
+        "confusion": [[8, 2], [1, 1]],
+    }
+
+
+def test_evaluate_takes_a_run_and_finds_what_its_report_says(run):
+    found = json.loads(call("evaluate", run.folder, "--data", run.npz, "--json"))
+    assert found["top1"] == pytest.approx(run.found.test["accuracy"])
+    assert found["balanced"] == pytest.approx(run.found.test["balanced_accuracy"])
+    assert found["per_class"] == pytest.approx(run.found.test["per_class"])
+    # The file of a run is the run.
+    assert (
+        json.loads(call("evaluate", run.folder / "model.keras", "--data", run.npz, "--json"))["top1"] == found["top1"]
+    )
+    assert "no data set of its own" in call("evaluate", run.folder, fails=True)
+
+
+def test_predict_takes_a_run_and_a_file_of_keras(run, tmp_path):
+    Image.new("RGB", (20, 10), "white").save(tmp_path / "white.png")
+    shutil.copy(run.folder / "model.keras", tmp_path / "alone.keras")
+    (found,) = json.loads(call("predict", tmp_path / "white.png", "--model", run.folder, "--json"))
+    (alone,) = json.loads(call("predict", tmp_path / "white.png", "--model", tmp_path / "alone.keras", "--json"))
+    white = np.full((1, 8, 8, 1), 255, "uint8")
+    scores = find_network(run.folder).load().predict(white, verbose=0)[0]
+    answers = {each["label"]: each["probability"] for each in found["answers"]}
+    assert answers == pytest.approx({"dark": scores[0], "bright": scores[1]})
+    # Without a card, classes are numbers.
+    answers = {each["label"]: each["probability"] for each in alone["answers"]}
+    assert answers == pytest.approx({"0": scores[0], "1": scores[1]})
+
+
+def test_logits_of_a_file_of_keras_become_probabilities(tmp_path):
+    Image.new("RGB", (8, 8), "white").save(tmp_path / "white.png")
+    model = zoo.load("tiny_cifar10", weights=None, input_shape=(8, 8, 3), classifier_activation=None)
+    model.get_layer("classifier").bias.assign(np.linspace(-9, 9, 10))
+    model.save(tmp_path / "logits.keras")
+    options = ("--model", tmp_path / "logits.keras", "--top", 10, "--json")
+    (found,) = json.loads(call("predict", tmp_path / "white.png", *options))
+    assert sum(each["probability"] for each in found["answers"]) == pytest.approx(1)
+
+
+def test_export_and_benchmark_take_a_run(run, tmp_path, monkeypatch):
+    from dia_keras.benchmark.contenders import candidates
+    from dia_keras.export import exporter
+
+    given = []
+
+    def export_model(format, model, path, labels, **options):
+        given.extend([model.output_shape, labels])
+        raise ValueError("enough")
+
+    monkeypatch.setattr(exporter, "export_model", export_model)
+    call("export", run.folder, tmp_path / "model.onnx", fails=True)
+    assert given == [(None, 2), ("dark", "bright")]
+    ((name, timed),) = candidates([str(run.folder)]).items()
+    assert name == timed.base == str(run.folder) and timed.build().input_shape == (None, 8, 8, 1)
+
+
+def test_a_run_of_a_recipe_is_taken_too(tiny_zoo, tmp_path):
+    shutil.copy(tiny_zoo, tmp_path / "final.weights.h5")
+    (tmp_path / "recipe.json").write_text(json.dumps({"entry": "tiny_cifar10"}))
+    network = find_network(tmp_path)
+    assert network.labels == zoo.card("tiny_cifar10").labels and network.data == "cifar10"
+    expected = zoo.load("tiny_cifar10", weights=tiny_zoo).get_weights()
+    np.testing.assert_array_equal(network.load().get_weights()[0], expected[0])
+
+
+def test_train_from_an_entry_is_fine_tune(npz, tiny_zoo, tmp_path, monkeypatch):
+    from dia_keras import training
+
+    given = []
+
+    def stop(settings, *arguments, **options):
+        given.append((settings, arguments))
+        raise ValueError("`source` is enough. Received: enough")
+
+    monkeypatch.setattr(training, "fine_tune", stop)
+    common = ("train", "--data", npz, "--from", "tiny_cifar10")
+    assert "`--data` is enough" in call(*common, "--freeze", 2, "--out", tmp_path / "run", fails=True)
+    assert given == [(FineTuning("tiny_cifar10", freeze=2), (str(npz), tmp_path / "run"))]
+    for options in (("--minutes", 3), ("--smoke",), ("recipe.py",), ("--entry", "tiny_cifar10")):
+        assert "`--from` takes" in call(*common, *options, fails=True)
+    assert "Give a RECIPE, or" in call("train", fails=True) and len(given) == 1
+
+
+def test_the_command_fine_tunes_and_shows_every_class(npz, tiny_zoo, tmp_path):
+    options = ("--weights", tiny_zoo, "--size", "8", "--head-epochs", 1, "--epochs", 0, "--held-out", 0)
+    output = call("fine-tune", npz, "--from", "tiny_cifar10", *options, "--out", tmp_path / "run")
+    assert all(each in output for each in ("dark", "bright", "balanced: mean of the classes", "all 16 images"))
+    assert find_network(tmp_path / "run").channels == 3
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["held_out"]["accuracy"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("--from", "tiny_cifar1"), "Did you mean 'tiny_cifar10'"),
+        (("--freeze", 4), "`--freeze` must be at most 3, the stages of tiny_cifar10. Received: --freeze=4"),
+        (("--size", "0"), "`--size` must be a number of pixels"),
+        (("--channels", 4), "`--channels` must be 3, 1 or those of the images, 3. Received: --channels=4"),
+        (("--layer-decay", 2), "`--layer-decay` must be from 0 to 1"),
+        (("--epochs", 0, "--head-epochs", 0), "`--epochs` must be positive without `--head-epochs`"),
+        (("--out", "."), "`--out` must be a new or an empty folder"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_leaves_nothing(options, error, npz, tiny_zoo, tmp_path, monkeypatch):
+    (tmp_path / "kept").touch()
+    monkeypatch.chdir(tmp_path)
+    common = ("--from", "tiny_cifar10", "--weights", tiny_zoo, "--size", 8, "--out", tmp_path / "run")
+    assert error in call("fine-tune", npz, *common, *options, fails=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_data_of_one_class_are_an_error(tiny_zoo, tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / "data" / split / "cat").mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "data" / split / "cat" / "0.png")
+    output = call("fine-tune", tmp_path / "data", "--from", "tiny_cifar10", "--out", tmp_path / "run", fails=True)
+    assert "must have at least two classes" in output and not (tmp_path / "run").exists()
+
+
+def test_what_is_no_network_is_one_line(run, tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "black.png")
+
+    def error_of(name, *options):
+        return call("predict", tmp_path / "black.png", "--model", name, *options, fails=True)
+
+    folder = tmp_path / "run"
+    shutil.copytree(run.folder, folder)
+    whole = (folder / "model.keras").read_bytes()
+    (folder / "model.keras").write_bytes(whole[:-100])
+    assert "SHA-256 that its card tells: it is damaged" in error_of(folder)
+    (tmp_path / "cut.keras").write_bytes(whole[:-100])
+    assert "A .keras file must be sound" in error_of(tmp_path / "cut.keras")
+    (folder / "model.keras").unlink()
+    assert "must hold its network, model.keras" in error_of(folder)
+    (folder / "card.json").write_text('{"labels": ["a"]}')
+    assert "must tell labels, image_size" in error_of(folder)
+    (folder / "card.json").write_text("{")
+    assert "card.json must be JSON" in error_of(folder)
+    (folder / "card.json").unlink()
+    assert "folder of a complete run" in error_of(folder)
+    assert "none.keras, which does not exist" in error_of("none.keras")
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "dense.keras")
+    assert "must take images of one size" in error_of(tmp_path / "dense.keras")
+    output = call("evaluate", run.folder, "--weights", run.weights, "--data", run.npz, fails=True)
+    assert "are for an entry of the zoo" in output
