@@ -14,7 +14,7 @@ from ..training import Recipe, fit
 from ..training.runs.budget import WallClockBudget
 from ..training.runs.divergence import Diverged
 from ..training.runs.host import describe_run
-from ..training.runs.run_folder import check_same_data, check_same_recipe, run_folder
+from ..training.runs.run_folder import check_same_data, check_same_recipe
 from ..zoo.loading import BACKBONES
 from .data_sets import normalization
 from .measures import measure, outputs
@@ -81,7 +81,7 @@ def train_row(
         "data": {"name": data_name, "classes": len(data.class_names), "training_images": len(images.labels)},
     }
     try:
-        with run_folder(directory):
+        with locked_folder(directory):
             check_same_recipe(training.recipe, directory / "recipe.json")
             check_same_data(images, directory / "data.json")
             trained = fit(

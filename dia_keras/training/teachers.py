@@ -9,7 +9,7 @@ from keras import ops
 
 from .. import zoo
 from ..files import write_json
-from ..zoo.reading import SUFFIXES
+from ..zoo.files.reading import SUFFIXES
 from .precision import built_in
 from .recipe import Recipe
 

@@ -17,7 +17,7 @@ import platformdirs
 
 from ..files import remove_leftovers, staged
 from .cards import Card, Weights
-from .reading import WeightsFile
+from .files.reading import WeightsFile
 
 #: Folder on the web of the weights files; none has been set up yet.
 DEFAULT_URL: str | None = None

@@ -17,8 +17,8 @@ from ..units.initializers import without_initial_values
 from .cards import Card, Dataset, card, check_name, list_models
 from .channels import RGB, carry_over, channels_of, statistics_for, with_channels
 from .downloads import read_weights
-from .reading import SUFFIXES, WeightsFile, read_file, shape_in
-from .tensors import Place
+from .files.reading import SUFFIXES, WeightsFile, read_file, shape_in
+from .files.tensors import Place
 from .weights_file import load_weights
 
 BACKBONES = {

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from ..files import staged
-from .keras_layout import layout_of
-from .reading import SUFFIXES, WeightsFile, form_of, read_file, tensors_in
-from .tensors import FLOATS, Place, record_of
+from .files.keras_layout import layout_of
+from .files.reading import SUFFIXES, WeightsFile, form_of, read_file, tensors_in
+from .files.tensors import FLOATS, Place, record_of
 
 
 def save_weights(model: keras.Model, path: str | os.PathLike) -> None:

@@ -14,9 +14,9 @@ from PIL import Image
 from dia_keras import data, zoo
 from dia_keras.cli import main
 from dia_keras.training import SGDL2, FineTuning, fine_tune
-from dia_keras.training.confusion import figures
-from dia_keras.training.fine_tuning import class_weights, hold_out, set_trainable
-from dia_keras.training.layerwise import LayerwiseSGD, depth_of, factors_of
+from dia_keras.training.tuning.confusion import figures
+from dia_keras.training.tuning.fine_tuning import class_weights, hold_out, set_trainable
+from dia_keras.training.tuning.layerwise import LayerwiseSGD, depth_of, factors_of
 from dia_keras.zoo import cards, entries
 from dia_keras.zoo.finding import find_network
 

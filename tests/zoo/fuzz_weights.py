@@ -35,7 +35,7 @@ def prepare(folder: pathlib.Path) -> None:
     from dia_keras import zoo
     from dia_keras.backbones import resnet
     from dia_keras.units.initializers import without_initial_values
-    from dia_keras.zoo.keras_layout import layout_of
+    from dia_keras.zoo.files.keras_layout import layout_of
 
     with without_initial_values():  # JAX compiles a program for each
         model = resnet(8, "basic", attention="dia_lstm", name="small", input_shape=(8, 8, 3))
@@ -79,7 +79,7 @@ def child(folder: pathlib.Path, begin: int, end: int, seed: int) -> None:
     import signal
 
     sys.argv[0] = "dia-keras"  # this process needs no Keras
-    from dia_keras.zoo import reading, tensors
+    from dia_keras.zoo.files import reading, tensors
 
     network, places, groups = json.loads((folder / "layout.json").read_text())
     places = {key: tensors.Place(tuple(shape), *rest) for key, (shape, *rest) in places.items()}

@@ -14,7 +14,7 @@ from conftest import randomize
 from dia_keras import zoo
 from dia_keras.backbones import resnet, wrn
 from dia_keras.units.initializers import without_initial_values
-from dia_keras.zoo import reading
+from dia_keras.zoo.files import reading
 from dia_keras.zoo.weights_file import load_weights
 
 KERNEL = "layers/dense/vars/0"

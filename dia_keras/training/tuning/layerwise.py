@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from .optimizer import SGDL2
+from ..optimizer import SGDL2
 
 
 class LayerwiseSGD(SGDL2):

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..data import Split
-from ..files import staged
-from ..progress import track
+from ...data import Split
+from ...files import staged
+from ...progress import track
 
 #: With more classes than these, names and numbers in the picture could not be read.
 MOST_NUMBERS, MOST_NAMES = 20, 60

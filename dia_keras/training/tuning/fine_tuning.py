@@ -11,26 +11,26 @@ from typing import Any, Literal, NamedTuple
 import keras
 import numpy as np
 
-from .. import data as data_module
-from .. import zoo
-from ..backbones import stage_outputs
-from ..backbones.layers import channel_axis
-from ..data import Split
-from ..data.picture import Resize
-from ..files import staged, write_json
-from ..zoo.cards import describe
-from ..zoo.finding import RUN_CARD, RUN_MODEL
-from ..zoo.loading import with_new_head
-from .augment import batches
+from ... import data as data_module
+from ... import zoo
+from ...backbones import stage_outputs
+from ...backbones.layers import channel_axis
+from ...data import Split
+from ...data.picture import Resize
+from ...files import staged, write_json
+from ...zoo.cards import describe
+from ...zoo.finding import RUN_CARD, RUN_MODEL
+from ...zoo.loading import with_new_head
+from ..augment import batches
+from ..fitting import is_xla_worth_it
+from ..recipe import BELOW_ONE, NOT_NEGATIVE, POSITIVE, SHARE, Recipe, check_types
+from ..runs.curves import plot_curves
+from ..runs.divergence import FiniteLoss
+from ..runs.host import describe_run
+from ..runs.log import EpochLog
+from ..steps.fused_norm import fused_batch_norms
 from .confusion import confusion_matrix, figures, plot_confusion
-from .fitting import is_xla_worth_it
 from .layerwise import LayerwiseSGD, depth_of, factors_of
-from .recipe import BELOW_ONE, NOT_NEGATIVE, POSITIVE, SHARE, Recipe, check_types
-from .runs.curves import plot_curves
-from .runs.divergence import FiniteLoss
-from .runs.host import describe_run
-from .runs.log import EpochLog
-from .steps.fused_norm import fused_batch_norms
 
 RANGES = {
     **dict.fromkeys(("batch_size", "head_learning_rate", "learning_rate", "patience"), POSITIVE),

@@ -1,0 +1,1 @@
+"""Fine-tuning: an entry of the zoo learns images of your own."""
