@@ -14,7 +14,7 @@ from ..training import Recipe, fit
 from ..training.runs.budget import WallClockBudget
 from ..training.runs.divergence import Diverged
 from ..training.runs.host import describe_run
-from ..training.runs.run_folder import check_same_data, check_same_recipe
+from ..training.runs.run_folder import check_same_data, check_same_recipe, locked_folder
 from ..zoo.loading import BACKBONES
 from .data_sets import normalization
 from .measures import measure, outputs
