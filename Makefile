@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 test: environment check  ## Linters, types, and the tests on three backends.
 	$(RUN) $(PYTEST)
 	KERAS_BACKEND=jax $(PYTEST) -m "not counts and not tensorflow"
-	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" tests/units tests/training
+	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" tests/units tests/training tests/analysis
 
 check: environment
 	$(BIN)/ruff check .
@@ -35,7 +35,7 @@ environment: .venv/.made
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
 	$(BIN)/python -m pip install --quiet -r requirements-test.txt
-	$(BIN)/python -m pip install --quiet -c requirements-test.txt -e ".[tensorflow-cpu,jax,torch,data,export,dev]"
+	$(BIN)/python -m pip install --quiet -c requirements-test.txt -e ".[tensorflow-cpu,jax,torch,data,export,analysis,dev]"
 	touch $@
 
 web: environment  ## Build the page that classifies images in the browser, export/web/dist.

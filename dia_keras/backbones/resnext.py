@@ -12,7 +12,12 @@ from .network import ZERO_BIAS, ZERO_BIAS_CELLS, NetworkOptions, Stage, blocks_p
 
 
 def resnext(
-    depth: int = 101, cardinality: int = 8, group_width: int = 32, **options: Unpack[NetworkOptions]
+    depth: int = 101,
+    cardinality: int = 8,
+    group_width: int = 32,
+    *,
+    skip: bool = True,
+    **options: Unpack[NetworkOptions],
 ) -> keras.Model:
     """ResNeXt (Xie et al., https://arxiv.org/abs/1611.05431): the paper's is ResNeXt101,8x32.
 
@@ -20,6 +25,7 @@ def resnext(
         depth: 9 n + 2: 29, 38, 56, 101, ...
         cardinality: Number of groups of the 3x3 convolutions.
         group_width: Filters a group in the first stage. Stages have 128, 256 and 512 output channels.
+        skip: Whether blocks have skip connections.
         **options: Attention, input and head: see `dia_keras.backbones.network.network`.
 
     Returns:
@@ -35,7 +41,7 @@ def resnext(
     return network(
         stem=small_stem(32),
         stages=[Stage(128, 1, n), Stage(256, 2, n), Stage(512, 2, n)],
-        block=partial(post_activation_block, branch=branch),
+        block=partial(post_activation_block, branch=branch, skip=skip),
         settings={
             **ZERO_BIAS_CELLS,
             "se": {"ratio": 4, "use_bias": False},

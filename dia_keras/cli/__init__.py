@@ -7,6 +7,7 @@ from .cards import card as card
 from .entries import list_command as list_command
 from .evaluation import evaluate as evaluate
 from .evaluation import show_evaluation as show_evaluation
+from .explaining import explain as explain
 from .exporting import export as export
 from .predictions import predict as predict
 from .shared import console as console
@@ -21,5 +22,5 @@ def main() -> None:
     """DIA networks for Keras: pretrained models, training, export."""
 
 
-for command in (list_command, card, predict, evaluate, train, export, benchmark):
+for command in (list_command, card, predict, evaluate, explain, train, export, benchmark):
     main.add_command(command)
