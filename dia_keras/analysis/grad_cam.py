@@ -66,7 +66,7 @@ def class_activation(
     hot = np.eye(scores.shape[1], dtype="float32")[chosen]
     # Images do not see each other, so that the gradient of the sum has the gradient of each.
     found, gradients = features_and_gradients(
-        model, images, [layer], lambda logits: ops.sum(ops.cast(logits, "float32") * hot)
+        model, images, [layer], lambda logits: ops.sum(ops.multiply(ops.cast(logits, "float32"), hot))
     )
     _, channel_axis, places = image_axes()
     weights = gradients[layer].mean(axis=places, keepdims=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_networks import small
 
-from dia_keras.analysis import attention_by_stage, gini_importance, plot_integration
+from dia_keras.analysis import gini_importance, plot_integration
 
 
 def planted(images=60):
@@ -46,14 +46,14 @@ def test_without_scikit_learn_there_is_a_word_on_how_to_get_it(monkeypatch):
         gini_importance(planted(4))
 
 
-def test_the_figure_has_the_importances_relative_to_the_rows_largest(dia):
-    images = np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype("float32")
-    own = small(20, attention="se", attention_stages=(3,))
-    figure = plot_integration({"DIA": dia, "SE": own}, images, trees=2)
-    drawn = {axes.get_title(): axes.images[0].get_array() for axes in figure.axes[:6] if axes.images}
-    assert list(drawn) == ["DIA\nstage 1", "DIA\nstage 2", "DIA\nstage 3", "SE\nstage 3"]
-    importance = gini_importance(attention_by_stage(own, images)[3], trees=2)
-    shown = drawn["SE\nstage 3"]
+def test_the_figure_has_the_importances_relative_to_the_rows_largest(monkeypatch, images):
+    h = planted()
+    stages = {"DIA": {1: h, 3: h[:, :3]}, "SE": {2: h[:, :1], 3: h}}
+    monkeypatch.setattr("dia_keras.analysis.integration.attention_by_stage", lambda model, images: stages[model])
+    figure = plot_integration({"DIA": "DIA", "SE": "SE"}, images, trees=3)
+    drawn = {axes.get_title(): axes.images[0].get_array() for axes in figure.axes[:4] if axes.images}
+    assert list(drawn) == ["DIA\nstage 1", "DIA\nstage 3", "SE\nstage 3"]
+    shown, importance = drawn["DIA\nstage 3"], gini_importance(h[:, :3], trees=3)
     assert shown.mask.tolist() == [[False, True], [False, False]]
     np.testing.assert_allclose(shown.filled(0), importance / importance.max(1, keepdims=True))
 
