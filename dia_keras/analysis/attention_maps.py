@@ -115,7 +115,8 @@ def plot_attention(model: keras.Model, images, title: str | None = None) -> "Fig
     for column, label in ((0, "attention"), (1, "change")):
         drawn = [axes.images[0] for axes in grid[:, column] if axes.images]
         if drawn:
-            bar = figure.colorbar(drawn[0], ax=grid[:, column], label=label, aspect=40, fraction=0.05)
+            bar = figure.colorbar(drawn[0], ax=grid[:, column], aspect=40, fraction=0.05)
+            bar.set_label(label, fontsize=8)
             bar.ax.tick_params(labelsize=7)
     number = len(np.asarray(images))
     what = "one image" if number == 1 else f"mean of {number} images"

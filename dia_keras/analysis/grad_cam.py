@@ -96,6 +96,8 @@ def plot_grad_cam(
     Raises:
         ValueError: See `class_activation`.
     """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
     found = {name: class_activation(model, images, layer, classes) for name, model in models.items()}
@@ -113,7 +115,7 @@ def plot_grad_cam(
         for axes, picture, heat, number, probability in zip(row, pictures, *activation, strict=True):
             extent = (-0.5, picture.shape[1] - 0.5, picture.shape[0] - 0.5, -0.5)
             axes.imshow(picture)
-            drawn = axes.imshow(
+            axes.imshow(
                 heat / (heat.max() or 1),
                 cmap="inferno",
                 alpha=0.6,
@@ -124,7 +126,10 @@ def plot_grad_cam(
             )
             label = labels[number] if labels is not None else f"class {number}"
             axes.set_title(f"{label} {probability:.0%}", fontsize=8)
-    figure.colorbar(drawn, ax=grid[1:], shrink=0.8, label="speaks for the class,\nrelative to the most")
+    # Not of the maps that are drawn, through which the images are seen.
+    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), "inferno"), ax=grid[1:], shrink=0.8)
+    bar.set_label("for the class, relative to\nthe largest value of the map", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
     figure.suptitle(f"Grad-CAM at {layer or 'the last stage'}", fontsize=10)
     return figure
 

@@ -51,15 +51,18 @@ def stage_gradients(model: keras.Model, images, labels, training: bool = True) -
     return {stage: np.abs(gradients[name]) for stage, name in zip(stages, names, strict=True)}
 
 
-def plot_gradients(models: Mapping[str, keras.Model], images, labels, training: bool = True) -> "Figure":
+def plot_gradients(
+    models: Mapping[str, keras.Model], images, labels, training: bool = True, title: str = "gradient of the loss"
+) -> "Figure":
     """Draws the distribution of the gradient at the output of each stage, for several networks (Fig. 9).
 
     Args:
-        models: Networks of `dia_keras.backbones` of equally many stages, by their names. The lines of those without
-            skip connections are dashed.
+        models: Networks of `dia_keras.backbones` of equally many stages, by their names. Names that are the same up to
+            a comma have one color. The lines of networks without skip connections are dashed.
         images: A batch of images as the models take them, `(n, height, width, channels)`.
         labels: Their classes, integers `(n,)`.
         training: See `stage_gradients`.
+        title: Title of the figure.
 
     Returns:
         A matplotlib figure, a panel for each stage. Values of exactly zero are not in the lines, which have a
@@ -72,6 +75,7 @@ def plot_gradients(models: Mapping[str, keras.Model], images, labels, training: 
 
     found = {name: stage_gradients(model, images, labels, training) for name, model in models.items()}
     dashed = {name for name, model in models.items() if not sums(checked(model, images)[0])}
+    colors = list(dict.fromkeys(name.split(",")[0] for name in found))
     panels = list(next(iter(found.values())))
     shown = {name: {stage: _logarithms(each[stage]) for stage in panels} for name, each in found.items()}
     ends = [np.percentile(values, (0.1, 99.9)) for each in shown.values() for values in each.values() if values.size]
@@ -85,16 +89,18 @@ def plot_gradients(models: Mapping[str, keras.Model], images, labels, training: 
                 100 * share,
                 10**bins,
                 label=f"{name}: mean {found[name][stage].mean():.1e}",
+                color=f"C{colors.index(name.split(',')[0])}",
                 linestyle="--" if name in dashed else "-",
                 linewidth=1.4,
             )
-        axes.set(xscale="log", title=f"output of {stage.replace('stage', 'stage ')}")
+        axes.set_xscale("log")
+        axes.set_title(f"output of {stage.replace('stage', 'stage ')}", fontsize=9)
         axes.set_xlabel("absolute gradient", fontsize=9)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
     figure.axes[0].set_ylabel("values (%)", fontsize=9)
-    figure.suptitle(f"Gradient of the loss at the stages' outputs, {len(np.asarray(images))} images", fontsize=10)
+    figure.suptitle(f"{title}, {len(np.asarray(images))} images", fontsize=10)
     return figure
 
 

@@ -96,15 +96,20 @@ def plot_integration(models: Mapping[str, keras.Model], images, trees: int = 100
             blocks = len(importance) + 1
             extent = (0.5, blocks - 0.5, blocks + 0.5, 1.5)
             drawn = axes.imshow(relative, vmin=0, vmax=1, cmap="viridis", extent=extent, interpolation="nearest")
+            if blocks <= 6:
+                for target, source in zip(*np.tril_indices(blocks - 1), strict=True):
+                    value = relative[target, source]
+                    color = "black" if value > 0.5 else "white"
+                    axes.text(source + 1, target + 2, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
             axes.set_title(f"{name}\nstage {stage}", fontsize=8)
             axes.set_xlabel("source block n", fontsize=8)
             axes.tick_params(labelsize=7)
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_locator(MaxNLocator(integer=True))
         row[0].set_ylabel("target block t", fontsize=8)
-    figure.colorbar(
-        drawn, ax=grid, shrink=0.8, label="Gini importance of $h_n$ for $h_t$,\nrelative to the row's largest"
-    )
+    bar = figure.colorbar(drawn, ax=grid, shrink=0.8)
+    bar.set_label("Gini importance of $h_n$ for $h_t$,\nrelative to the row's largest", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
     number = len(np.asarray(images))
     figure.suptitle(f"Feature integration by random forests, {number} images", fontsize=10)
     return figure

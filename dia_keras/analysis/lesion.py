@@ -126,6 +126,6 @@ def plot_lesions(models: Mapping[str, keras.Model], images, labels) -> "Figure":
         axes.set_title(f"{name}: {100 * whole:.1f}% of {len(labels)} images right with all blocks", fontsize=9)
         axes.set_ylabel("points lost", fontsize=9)
         axes.tick_params(labelsize=7)
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     axes.set_xlabel("block that is removed (stage.block)", fontsize=9)
     return figure

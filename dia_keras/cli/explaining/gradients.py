@@ -50,4 +50,4 @@ def draw(
             keras.utils.set_random_seed(seed)
             title = card.name if skip else f"{card.name}, no skip"
             models[title] = build(card.name, images.shape[1:], skip=skip)
-    write(plot_gradients(models, images, labels), out)
+    write(plot_gradients(models, images, labels, title="gradient of the loss, at initial values"), out)
