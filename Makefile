@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=3
 
-.PHONY: demo test check environment tables gpu-pack web web-test android-test clean
+.PHONY: demo test check environment tables lock gpu-pack web web-test android-test clean
 
 demo: environment  ## Classify the sample images with embedded weights, export to three formats, compare.
 	$(RUN) $(BIN)/python demo.py
@@ -11,10 +11,14 @@ demo: environment  ## Classify the sample images with embedded weights, export t
 # Two processes, since building networks keeps one core busy; a file's tests stay together and share what they set up.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
+# What depends on the backend: the other folders are about files, pictures, commands and pages.
+ON_TORCH := $(addprefix tests/, analysis interop training units)
+ON_JAX := $(ON_TORCH) $(addprefix tests/, backbones benchmark export zoo)
+
 test: environment check  ## Linters, types, and the tests on three backends.
 	$(RUN) $(PYTEST)
-	KERAS_BACKEND=jax $(PYTEST) -m "not counts and not tensorflow"
-	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" tests/units tests/training tests/analysis
+	KERAS_BACKEND=jax $(PYTEST) -m "not counts and not tensorflow" $(ON_JAX)
+	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" $(ON_TORCH)
 
 check: environment
 	$(BIN)/ruff check .
@@ -25,15 +29,18 @@ tables: environment  ## Write the generated pages and tables, and draw zoo/recor
 	$(RUN) $(BIN)/python zoo/tools/tables.py
 	$(RUN) $(BIN)/python zoo/tools/plots.py
 
+lock: environment  ## Write the hashes of what this environment has, requirements-test.lock.
+	$(RUN) $(BIN)/python zoo/tools/lock.py
+
 gpu-pack: environment  ## Pack wheels, and the npz files in the folder DATA, for a GPU machine without network: zoo/GPU.md.
 	$(BIN)/python zoo/tools/gpu_pack.py --data $(DATA)
 
 environment: .venv/.made
 
-# The pinned versions come first; which build of torch is taken, with CUDA or without, is decided by pip's settings.
-.venv/.made: pyproject.toml requirements-test.txt
+# All has hashes but torch and what its build needs: which build it is, with CUDA or without, pip's settings decide.
+.venv/.made: pyproject.toml requirements-test.txt requirements-test.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-test.lock
 	$(BIN)/python -m pip install --quiet -r requirements-test.txt
 	$(BIN)/python -m pip install --quiet -c requirements-test.txt -e ".[tensorflow-cpu,jax,torch,data,export,analysis,dev]"
 	touch $@

@@ -5,7 +5,7 @@
 The entries take turns, `--rounds` times `--steps` steps of `model.fit` on random images, as `zoo/train.py` trains them:
 augmentation included, compiled by XLA on JAX and on GPUs. Images/s are medians over the rounds, the ratio is to the
 first entry. The first round, which builds and compiles, is told apart. With `--keras-norms` every entry takes part once
-more, without the fused batch norm of `dia_keras.training.fused_norm`.
+more, without the fused batch norm of `dia_keras.training.steps.fused_norm`.
 
 With `--peers` pytorchcv's networks of the same parameters train in PyTorch, in the same process: channels last,
 compiled by `torch.compile`, on one batch that lies on the device already, so that nothing but the network is timed.
@@ -35,11 +35,11 @@ from dia_keras.cli import without_traceback
 from dia_keras.files import write_json
 from dia_keras.training import Recipe
 from dia_keras.training.augment import batches
-from dia_keras.training.epochs_that_fit import EpochClock
-from dia_keras.training.fit import compile_for
-from dia_keras.training.fused_norm import fused_batch_norms
-from dia_keras.training.host import describe_run
-from dia_keras.training.torch_step import LEAST_STEPS, compiled_step
+from dia_keras.training.fitting import compile_for
+from dia_keras.training.runs.epochs_that_fit import EpochClock
+from dia_keras.training.runs.host import describe_run
+from dia_keras.training.steps.fused_norm import fused_batch_norms
+from dia_keras.training.steps.torch_step import LEAST_STEPS, compiled_step
 
 #: Dense bfloat16 FLOP/s and bytes/s of a card, after NVIDIA's data sheets, by JAX's name of it.
 LIMITS = {"NVIDIA H100 80GB HBM3": (989e12, 3.35e12), "NVIDIA H200": (989e12, 4.8e12)}

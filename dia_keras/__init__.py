@@ -3,14 +3,17 @@
 import importlib
 
 from . import startup
+from .pixel_range import PixelRangeWarning as PixelRangeWarning
 from .version import __version__ as __version__
 
 if not startup.IS_COMMAND_LINE:
+    startup.check_backend()
     # The import registers our layers with Keras, so that saved models load.
     from . import backbones as backbones
     from . import data as data
     from . import export as export
     from . import inference as inference
+    from . import interop as interop
     from . import samples as samples
     from . import training as training
     from . import units as units
@@ -18,6 +21,17 @@ if not startup.IS_COMMAND_LINE:
 
 
 def __getattr__(name: str):
-    if name in ("analysis", "backbones", "data", "export", "inference", "samples", "training", "units", "zoo"):
+    if name in (
+        "analysis",
+        "backbones",
+        "data",
+        "export",
+        "inference",
+        "interop",
+        "samples",
+        "training",
+        "units",
+        "zoo",
+    ):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,6 @@
 """Checks of arguments that all floors share."""
 
+import math
 import operator
 
 
@@ -13,9 +14,9 @@ def positive_integer(name: str, value) -> int:
     Raises:
         ValueError: If it is no integer or not positive.
     """
-    if (number := _integer(value)) < 1:
+    if not is_integer(value, 1):
         raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
-    return number
+    return operator.index(value)
 
 
 def odd_integer(name: str, value) -> int:
@@ -28,10 +29,9 @@ def odd_integer(name: str, value) -> int:
     Raises:
         ValueError: If it is no integer, not positive, or even.
     """
-    number = _integer(value)
-    if number < 1 or number % 2 == 0:
+    if not is_integer(value, 1) or operator.index(value) % 2 == 0:
         raise ValueError(f"`{name}` must be a positive odd integer. Received: {name}={value!r}")
-    return number
+    return operator.index(value)
 
 
 def boolean(name: str, value) -> bool:
@@ -49,11 +49,11 @@ def boolean(name: str, value) -> bool:
     return value
 
 
-def _integer(value) -> int:
-    """Returns an integer of any kind as Python's, and 0 for anything else."""
+def is_integer(value, least: float = -math.inf, most: float = math.inf) -> bool:
+    """Whether a value is an integer of any kind, and no bool, within bounds."""
     if isinstance(value, bool):
-        return 0
+        return False
     try:
-        return operator.index(value)
+        return least <= operator.index(value) <= most
     except TypeError:
-        return 0
+        return False

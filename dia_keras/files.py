@@ -93,6 +93,12 @@ def _remove_leftovers(path: Path) -> None:
                     shutil.rmtree(folder)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Removes from a folder what processes left there that were killed while they wrote a file or folder to it."""
+    for lock in folder.glob(".*/*.lock"):
+        _remove_leftovers(folder / lock.name.removesuffix(".lock"))
+
+
 def _exchanged(new: Path, path: Path) -> bool:
     """Exchanges two paths in one step. Returns whether the system can."""
     at_current, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux

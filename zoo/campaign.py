@@ -33,7 +33,16 @@ import file_parts  # noqa: E402
 
 ROW = ZOO / "tools" / "campaign_row.py"
 #: What a row's folder holds of use to the developer, once the row is complete.
-RUN_FILES = ("recipe.json", "run.json", "log.csv", "curves.png", "teachers.json", "speed.json", "result.json")
+RUN_FILES = (
+    "recipe.json",
+    "data.json",
+    "run.json",
+    "log.csv",
+    "curves.png",
+    "teachers.json",
+    "speed.json",
+    "result.json",
+)
 WEIGHTS = "final.weights.h5"
 #: What one call may bring back. Two of the files are `campaign.json` and `errors.txt`.
 OUT_FILES, OUT_BYTES, PART_BYTES = 8 - 2, 60 << 20, 15 << 20
@@ -236,14 +245,22 @@ def write_json(path: pathlib.Path, value: dict) -> None:
     file_parts.write(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
+def positive(context: click.Context, parameter: click.Parameter, minutes: float | None) -> float | None:
+    """Refuses minutes that are none: zero, negative, infinite or NaN."""
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise click.BadParameter(f"must be positive and finite. Received: {minutes}")
+    return minutes
+
+
 FOLDER = click.Path(file_okay=False, path_type=pathlib.Path)
 
 
 @click.command(help=__doc__)
-@click.option("--minutes", required=True, type=click.FloatRange(0), help="Minutes of this call.")
+@click.option("--minutes", required=True, type=float, callback=positive, help="Minutes of this call.")
 @click.option(
     "--all-minutes",
-    type=click.FloatRange(0),
+    type=float,
+    callback=positive,
     help="Minutes of all calls with this --work together, which epochs are fitted to; default: those of this call.",
 )
 @click.option("--out", required=True, type=FOLDER, help="Output of this call.")

@@ -23,7 +23,7 @@ from ..units import (
     DIALSTMLightCell,
     StandardLSTMCell,
 )
-from ..units.stage_unit import BlockAttention, StageUnit, carries_state, is_cell, stage_unit
+from ..units.stage_units import BlockAttention, StageUnit, carries_state, is_cell, stage_unit
 from ..units.unit import WIDTH, Unit
 from .layers import norm
 

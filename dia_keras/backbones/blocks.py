@@ -25,14 +25,25 @@ def basic_branch(x, filters: int, stride: int, name: str, normalize: bool = True
 
 
 def bottleneck_branch(
-    x, filters: int, stride: int, name: str, normalize: bool = True, width: float = 0.25, groups: int = 1
+    x,
+    filters: int,
+    stride: int,
+    name: str,
+    normalize: bool = True,
+    width: float = 0.25,
+    groups: int = 1,
+    stride_in_1x1: bool = False,
 ):
-    """1x1 - 3x3 (`groups`) - 1x1, with batch norm after each; the inner two have `width * filters` filters."""
-    inner = int(width * filters)
-    x = conv(x, inner, 1, name=f"{name}_conv1")
+    """1x1 - 3x3 (`groups`) - 1x1, with batch norm after each; the inner two have `width * filters` filters.
+
+    The stride is that of the 3x3 convolution, or of the first 1x1.
+    """
+    inner = round(width * filters)
+    first, second = (stride, 1) if stride_in_1x1 else (1, stride)
+    x = conv(x, inner, 1, first, name=f"{name}_conv1")
     x = norm(x, name=f"{name}_bn1") if normalize else x
     x = relu(x, name=f"{name}_relu1")
-    x = conv(x, inner, 3, stride, groups, name=f"{name}_conv2")
+    x = conv(x, inner, 3, second, groups, name=f"{name}_conv2")
     x = norm(x, name=f"{name}_bn2") if normalize else x
     x = relu(x, name=f"{name}_relu2")
     x = conv(x, filters, 1, name=f"{name}_conv3")

@@ -59,7 +59,7 @@ def check_classes(num_classes, activation) -> int:
     return num_classes
 
 
-def network(
+def build_network(
     *,
     stem: Callable,
     stages: list[Stage],
@@ -104,7 +104,7 @@ def network(
         include_top: Whether to end in pooling and a dense layer.
         pooling: `"avg"` or `"max"` pools the features where `include_top` is `False`.
         classifier_activation: Activation of the dense layer; `None` for logits.
-        preprocessing: Layer applied to the images first, e.g. `keras.layers.Normalization`.
+        preprocessing: Layer applied to the images first, e.g. `keras.layers.Rescaling`.
         name: Name of the model.
 
     Returns:

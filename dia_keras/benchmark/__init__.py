@@ -1,4 +1,4 @@
 """Latency and throughput of networks as they are deployed, side by side in one process."""
 
-from .measure import Measurement as Measurement
-from .measure import measure as measure
+from .turns import Measurement as Measurement
+from .turns import measure as measure

@@ -8,14 +8,14 @@ from typing import Any
 from rich.table import Column, Table
 
 from ..files import staged, write_json
-from ..training.host import describe_run
-from .measure import Measurement
+from ..training.runs.host import describe_run
+from .turns import Measurement
 
 
 def table(measurements: Sequence[Measurement]) -> Table:
     """Returns measurements as a table for the terminal."""
-    network = Column("network", overflow="fold")  # names differ at their ends
-    shown = Table(network, "runtime", "batch", "threads", "ms", "images/s", "ratio")
+    columns = ("network", "runtime", "batch", "threads", "ms", "images/s", "ratio")
+    shown = Table(*(Column(column, overflow="fold") for column in columns))
     for each in measurements:
         shown.add_row(
             each.network,
@@ -42,8 +42,8 @@ def plot(measurements: Sequence[Measurement], path: Path) -> None:
     rows = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(group) for group in groups])
     for (axes,), group in zip(rows, groups, strict=True):
         names = [f"{each.network} ({each.runtime})" for each in group]
-        colours = ["tab:gray" if each.network == each.base else "tab:blue" for each in group]
-        drawn = axes.barh(names, [each.images_per_second for each in group], color=colours)
+        colors = ["tab:gray" if each.network == each.base else "tab:blue" for each in group]
+        drawn = axes.barh(names, [each.images_per_second for each in group], color=colors)
         axes.bar_label(drawn, [f"{each.ratio:.2f}" for each in group], padding=3, fontsize=8)
         axes.invert_yaxis()
         axes.margins(x=0.1, y=0.01)

@@ -2,8 +2,11 @@
 
 import click
 
+from .. import startup
+from . import quiet
 from .benchmarking import benchmark as benchmark
 from .cards import card as card
+from .converting import convert as convert
 from .entries import list_command as list_command
 from .evaluation import evaluate as evaluate
 from .evaluation import show_evaluation as show_evaluation
@@ -15,6 +18,9 @@ from .shared import data_options as data_options
 from .shared import without_traceback as without_traceback
 from .training import train as train
 
+if startup.IS_COMMAND_LINE:
+    quiet.install()
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dia-keras")
@@ -22,5 +28,5 @@ def main() -> None:
     """DIA networks for Keras: pretrained models, training, export."""
 
 
-for command in (list_command, card, predict, evaluate, explain, train, export, benchmark):
+for command in (list_command, card, predict, evaluate, explain, train, export, convert, benchmark):
     main.add_command(command)

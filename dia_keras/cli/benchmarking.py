@@ -8,12 +8,13 @@ from .shared import check_output, complete_entry, console, examples, json_option
 
 
 @click.command(
+    short_help="Time networks beside their plain twins.",
     epilog=examples(
         "dia-keras benchmark dia_resnet164_cifar100 dia_light_resnet164_cifar100",
         "dia-keras benchmark dia_resnet20_cifar100 --runtime tflite --runtime onnx --batch 1 --batch 32 --threads 2",
         "dia-keras benchmark dia_resnet164_cifar100 --runtime onnx --peers",
         "dia-keras benchmark dia_resnet164_cifar100 --least --plot latency.png --out latency.json",
-    )
+    ),
 )
 @click.argument("names", nargs=-1, required=True, shell_complete=complete_entry)
 @click.option(

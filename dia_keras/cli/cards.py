@@ -8,12 +8,15 @@ import click
 from .shared import complete_entry, console, examples, json_option, make_table, print_json, without_traceback
 
 
-@click.command(epilog=examples("dia-keras card dia_resnet20_cifar100", "dia-keras card dia_resnet20_cifar100 --json"))
+@click.command(
+    short_help="Show all that is known of an entry.",
+    epilog=examples("dia-keras card dia_resnet20_cifar100", "dia-keras card dia_resnet20_cifar100 --json"),
+)
 @click.argument("name", shell_complete=complete_entry)
 @json_option
 @without_traceback
 def card(name: str, as_json: bool) -> None:
-    """Show the card of the entry NAME: architecture, data, recipe, figures, licence."""
+    """Show the card of the entry NAME: architecture, data, recipe, figures, license."""
     from .. import zoo
 
     entry = zoo.card(name)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "list",
+    short_help="List the entries of the zoo, or the attentions.",
     epilog=examples(
         "dia-keras list resnet20",
         "dia-keras list 'dia_*_cifar100'",

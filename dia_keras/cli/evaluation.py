@@ -18,9 +18,14 @@ from .shared import (
 )
 
 
-@click.command(epilog=examples("dia-keras evaluate dia_resnet20_cifar100 --data-dir ~/tensorflow_datasets"))
+@click.command(
+    short_help="Measure an entry on its test set.",
+    epilog=examples("dia-keras evaluate dia_resnet20_cifar100 --data-dir ~/tensorflow_datasets"),
+)
 @click.argument("name", shell_complete=complete_entry)
-@click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
+@click.option(
+    "--weights", default="pretrained", show_default=True, help="'pretrained', or a .weights.h5 or .safetensors file."
+)
 @click.option("--per-class/--no-per-class", default=True, show_default=True, help="Show the accuracy of every class.")
 @data_options
 @resize_option
@@ -32,7 +37,7 @@ def evaluate(
     per_class: bool,
     source: str | None,
     data_dir: str | None,
-    resize: Literal["crop", "stretch", "pad"] | None,
+    resize: Literal["crop", "stretch", "pad", "center"] | None,
     as_json: bool,
 ) -> None:
     """Measure the entry NAME on its whole test set."""

@@ -5,20 +5,23 @@ from typing import Any
 
 import click
 
-from .shared import complete_entry, console, data_options, examples, resize_option, without_traceback
+from .shared import complete_entry, console, data_options, examples, make_table, resize_option, without_traceback
 
 
 @click.command(
+    short_help="Write a .tflite or .onnx file, or a SavedModel.",
     epilog=examples(
         "dia-keras export dia_resnet20_cifar100 model.tflite",
         "dia-keras export dia_resnet20_cifar100 model.tflite --quantize int8 --data-dir ~/tensorflow_datasets",
         "dia-keras export dia_resnet20_cifar100 model.onnx --test",
         "dia-keras export dia_resnet20_cifar100 saved_model_folder",
-    )
+    ),
 )
 @click.argument("name", shell_complete=complete_entry)
 @click.argument("path", type=click.Path(path_type=pathlib.Path))
-@click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file.")
+@click.option(
+    "--weights", default="pretrained", show_default=True, help="'pretrained', or a .weights.h5 or .safetensors file."
+)
 @click.option(
     "--quantize",
     type=click.Choice(["float16", "dynamic", "int8", "int16x8"]),
@@ -50,9 +53,9 @@ def export(
     """
     from .. import zoo
     from ..export.exporter import export_model
-    from ..export.formats import FORMATS, format_of
+    from ..export.registry import FORMATS, format_of
     from ..export.report import table
-    from ..training.run import load_data
+    from ..training.runs.run import load_data
 
     format = format_of(path)
     if quantize not in format.quantizations:
@@ -72,7 +75,11 @@ def export(
             options["test"] = (dataset.test.images, dataset.test.labels)
     report = export_model(format, zoo.load(name, weights=weights), path, labels=card.labels, **options)
     report.save(f"{path}.report.json")
-    console.print(table([report], title=f"{name}: {path}"))
+    # A row for each column: one report has more of them than 80 columns hold.
+    shown = make_table("", "", show_header=False, title=f"{name}: {path}")
+    for column in table([report]).columns:
+        shown.add_row(str(column.header), *map(str, column.cells))
+    console.print(shown)
 
 
 def _some_of(images):

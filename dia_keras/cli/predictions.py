@@ -20,11 +20,12 @@ from .shared import (
 
 
 @click.command(
+    short_help="Classify images.",
     epilog=examples(
         "dia-keras predict apple.png tiger.png",
         "dia-keras predict --top 10 --json apple.png",
         "dia-keras predict --model dia_resnet20_cifar10 --picture answer.png horse.png",
-    )
+    ),
 )
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=pathlib.Path))
 @click.option(
@@ -47,7 +48,7 @@ def predict(
     name: str,
     top: int,
     picture: pathlib.Path | None,
-    resize: Literal["crop", "stretch", "pad"] | None,
+    resize: Literal["crop", "stretch", "pad", "center"] | None,
     as_json: bool,
 ) -> None:
     """Classify IMAGES, of any size and format that Pillow reads.

@@ -10,26 +10,35 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from .. import progress, startup
+from .words import in_options
+
 # Paths and names are shown as they are: rich's markup, [old] or :cat:, is for nobody here.
 console = Console(markup=False, emoji=False)
 
 # The rules of `dia_keras.data.picture`, which imports NumPy: help comes without.
-RESIZE = ("crop", "stretch", "pad")
+RESIZE = ("crop", "stretch", "pad", "center")
 
 
 def without_traceback(command):
-    """Shows the errors that bad input causes, and warnings, as one line."""
+    """Shows the errors that bad input causes, and warnings, as one line, and bars of progress on a terminal."""
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), progress.shown():
                 warnings.showwarning = lambda message, *_: click.echo(f"Warning: {message}", err=True)
                 return command(*args, **kwargs)
         except (ValueError, OSError, ImportError, RuntimeError) as error:
-            raise click.ClickException(str(error)) from error
+            problem = startup.backend_problem() if isinstance(error, ImportError) else None
+            raise click.ClickException(problem or in_options(str(error), _command())) from error
 
     return wrapped
+
+
+def _command() -> click.Command:
+    """Returns the command that is running."""
+    return click.get_current_context().command
 
 
 def data_options(command):
@@ -45,8 +54,8 @@ def resize_option(command):
     return click.option(
         "--resize",
         type=click.Choice(RESIZE),
-        help="How images of other sizes get the entry's: their center, all of them out of shape, or all of them with "
-        "black borders; default: what its card says.",
+        help="How images of other sizes get the entry's: their center, all of them out of shape, all of them with "
+        "black borders, or seven eighths of their center; default: what its card says.",
     )(command)
 
 

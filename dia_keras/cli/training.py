@@ -1,7 +1,9 @@
 """`dia-keras train`: a training by a recipe."""
 
 import ast
+import contextlib
 import pathlib
+import sys
 import tempfile
 from typing import Any, Literal
 
@@ -9,22 +11,26 @@ import click
 
 from .shared import complete_entry, console, data_options, examples, resize_option, without_traceback
 
+#: Exit code of a training that is not complete yet.
+BUDGET_SPENT = 3
+
 
 @click.command(
+    short_help="Train an entry by a recipe.",
     epilog=examples(
         "dia-keras train zoo/recipes/one_cycle_cpu.py --entry dia_resnet20_cifar10",
         "dia-keras train zoo/recipes/one_cycle_gpu.py --minutes 28 --fit",
         "dia-keras train zoo/recipes/paper_resnet.py --set epochs=10 --set milestones='(5, 8)' --smoke",
-    )
+    ),
 )
 @click.argument("recipe", type=click.Path(dir_okay=False, path_type=pathlib.Path))
 @click.option("--entry", shell_complete=complete_entry, help="Zoo entry to train, in place of the recipe's own.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=pathlib.Path),
-    help="Folder of the run; default: runs/<entry>, and a temporary one for --smoke.",
+    help="Folder of the run; default: runs/<entry>; for --smoke, one that is removed.",
 )
-@click.option("--minutes", type=float, help="Stop, with a checkpoint, before this wall-clock budget is spent.")
+@click.option("--minutes", type=float, help="Stop, with a checkpoint, before so many minutes are over.")
 @click.option("--fit", "fit_to_minutes", is_flag=True, help="Lower the number of epochs to what --minutes allows.")
 @click.option("--smoke", is_flag=True, help="Two steps only, to see that the recipe runs.")
 @click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe.")
@@ -41,31 +47,46 @@ def train(
     changes: tuple[str, ...],
     source: str | None,
     data_dir: str | None,
-    resize: Literal["crop", "stretch", "pad"] | None,
+    resize: Literal["crop", "stretch", "pad", "center"] | None,
 ) -> None:
-    """Train a zoo entry by the file RECIPE; called again, go on where the run stopped."""
+    """Train a zoo entry by the file RECIPE; called again, go on where the run stopped.
+
+    The exit code is 0 when the training is complete, 3 when the budget is spent before, and 130 or 143 when Ctrl-C or
+    SIGTERM stopped it; in all these cases there is a checkpoint. It is 1 after an error.
+    """
     from ..training import load_recipe
     from ..training import train as train_entry
+    from ..training.runs.interruption import Interrupted
+    from ..training.runs.run import how_to_go_on
 
     values = dict(_parse_change(change) for change in changes)
     if entry:
         values["entry"] = entry
     loaded = load_recipe(recipe, **values)
-    directory = out or (pathlib.Path(tempfile.mkdtemp()) if smoke else pathlib.Path("runs", loaded.entry))
-    weights = train_entry(
-        loaded,
-        directory,
-        source=source,
-        data_dir=data_dir,
-        resize=resize,
-        minutes=minutes,
-        fit_to_minutes=fit_to_minutes,
-        is_smoke=smoke,
-    )
-    if weights:
-        console.print(f"Training is complete: {weights}; curves in {directory / 'curves.png'}")
+    is_temporary = smoke and not out
+    with tempfile.TemporaryDirectory() if is_temporary else contextlib.nullcontext() as folder:
+        directory = pathlib.Path(folder) if folder else out or pathlib.Path("runs", loaded.entry)
+        try:
+            weights = train_entry(
+                loaded,
+                directory,
+                source=source,
+                data_dir=data_dir,
+                resize=resize,
+                minutes=minutes,
+                fit_to_minutes=fit_to_minutes,
+                is_smoke=smoke,
+            )
+        except Interrupted as stop:
+            console.print(str(stop))
+            sys.exit(stop.code)
+        if weights is None:
+            console.print(f"The budget is spent. {how_to_go_on(directory)}")
+            sys.exit(BUDGET_SPENT)
+    if is_temporary:
+        console.print("The recipe runs, from the data to the weights. What the two steps wrote is removed.")
     else:
-        console.print("The budget is spent. Run the same command again to go on.")
+        console.print(f"Training is complete: {weights}; curves in {directory / 'curves.png'}")
 
 
 def _parse_change(change: str) -> tuple[str, Any]:

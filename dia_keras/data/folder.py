@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from .data_set import Split
 from .picture import Resize, read_pictures
-from .sources import Split
 
 # What file managers and archives leave behind, beside all that begins with a dot, as macOS' "._x.png".
 LITTER = {"__MACOSX", "thumbs.db", "desktop.ini"}

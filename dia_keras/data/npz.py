@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from .data_set import Split
 from .picture import Resize, resized_pixels
-from .sources import Split
 
 NAMES = {"x_train", "y_train", "x_test", "y_test", "class_names"}
 

@@ -13,7 +13,9 @@ from typing import BinaryIO, Literal, get_args
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-Resize = Literal["crop", "stretch", "pad"]
+Resize = Literal["crop", "stretch", "pad", "center"]
+# What "center" leaves out on each side: 7/8 remain, as where the short side becomes 256 pixels and 224 are taken.
+_BORDER = 1 / 16
 
 
 def read_picture(
@@ -145,12 +147,17 @@ def resized(picture: Image.Image, height: int, width: int, resize: Resize = "cro
         height: Height in pixels.
         width: Width in pixels.
         resize: `"crop"` takes the center, as large as it can be in the new shape; `"stretch"` takes all, in the new
-            shape; `"pad"` takes all in its own shape, in the center of black.
+            shape; `"pad"` takes all in its own shape, in the center of black; `"center"` takes seven eighths of what
+            `"crop"` does, as is usual for ImageNet.
 
     Raises:
         ValueError: On another `resize`.
     """
     check_resize(resize)
+    if picture.size == (width, height):
+        return picture
+    if resize == "center":
+        return ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR, bleed=_BORDER)
     if resize == "crop":
         return ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR)
     if resize == "stretch":

@@ -1,37 +1,13 @@
 """One function for all sources."""
 
-import dataclasses
 import os
 import pathlib
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
+from .data_set import DataSet, Split
 from .picture import Resize, check_resize
-
-
-class Split(NamedTuple):
-    """Images, uint8 `(n, height, width, channels)`, and labels, int64 `(n,)`."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class DataSet:
-    """A data set in memory.
-
-    Attributes:
-        train: What to train on, without the held-out images.
-        held_out: Images taken from the training set, to make choices on. May be empty.
-        test: The test set, to be read once, at the end.
-        class_names: Names of the classes, in the order of their labels.
-    """
-
-    train: Split
-    held_out: Split
-    test: Split
-    class_names: tuple[str, ...]
 
 
 def load(
@@ -58,7 +34,8 @@ def load(
         image_size: `(height, width)` that images of other sizes are resized to; required for folders, and for data
             sets of several sizes.
         resize: How: `"crop"` takes the center, as large as it can be in the new shape, `"stretch"` takes all, in the
-            new shape, `"pad"` takes all in its own shape, in the center of black. None of them aliases.
+            new shape, `"pad"` takes all in its own shape, in the center of black, `"center"` takes seven eighths of
+            what `"crop"` does. None of them aliases.
         channels: 3 makes gray images RGB, which networks of the zoo take, and 1 makes others gray. Default: what the
             data have, and for folders 3.
         download: Whether TFDS may download what is missing.

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .data_set import Split
 from .picture import Resize, read_pictures
-from .sources import Split
 
 
 def load_tfds(
@@ -45,7 +45,8 @@ def load_tfds(
         flag = f" --data_dir={data_dir}" if data_dir else ""
         raise FileNotFoundError(
             f"The data set {name!r} is not in {builder.data_path.parent}. Prepare it with `tfds build {name}{flag}`, "
-            f"pass `download=True`, or name its folder by `data_dir=` or the environment variable DIA_KERAS_DATA."
+            f"or name its folder by `data_dir` or the environment variable DIA_KERAS_DATA; or give an .npz file or a "
+            f"folder of images as `source`. In Python, `download=True` prepares it, too."
         )
     image_key, label_key = _keys(builder.info, tfds)
     image = builder.info.features[image_key]

@@ -1,6 +1,6 @@
 """Exports: SavedModel, TFLite and ONNX files, each run and compared with the Keras model before it is put in place.
 
-`exporter` has the steps that all formats share. Each format has a folder of its own; `formats` lists them.
+`exporter` has the steps that all formats share. Each format has a folder of its own; `registry` lists them.
 """
 
 from ..inference import optimize as optimize

@@ -13,6 +13,7 @@ import numpy as np
 from ..inference.copies import is_quantized
 from ..samples import load_samples
 from .format import Format, Quantization
+from .metadata import normalizes_pixels
 from .request import Request
 
 Test = tuple[np.ndarray, np.ndarray]
@@ -58,9 +59,11 @@ def checked(
     path = path_for(format, path)
     names = labels_for(model, labels)
     tolerance = tolerance_for(format.quantizations[quantize], tolerance)
-    images = images_for(model, images)
     ranges = None if representative is None else images_for(model, collected(representative), "representative")
     test = test_set(model, test)
+    images = (
+        images_for(model, images) if images is not None else default_images(format, model, input_dtype, ranges, test)
+    )
     given: dict[str, np.ndarray | None] = {"images": images}
     if not format.takes_any_dtype:
         given |= {"representative": ranges, "test images": test[0] if test else None}
@@ -157,11 +160,6 @@ def check_quantization(format: Format, quantize, representative) -> None:
         raise ValueError(f"`representative` is for {calibrated} only. Received: quantize={quantize!r}")
 
 
-def is_integer(value, least: float, most: float) -> bool:
-    """Whether a value is an integer, Python's or NumPy's, within bounds."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= int(value) <= most
-
-
 def tolerance_for(quantization: Quantization, tolerance) -> float:
     """Returns the largest difference allowed.
 
@@ -252,21 +250,17 @@ def test_set(model: keras.Model, test) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def images_for(model: keras.Model, images, argument: str = "images") -> np.ndarray:
-    """Returns the images to compare on, uint8 or float32, or the sample images in the model's size.
+    """Returns images, uint8 or float32.
 
     Args:
         model: The model that takes them.
-        images: The images, or `None`.
+        images: The images.
         argument: What they are called, for the message.
 
     Raises:
         ValueError: On images that the model does not take.
     """
     shape = tuple(model.inputs[0].shape[1:])
-    if images is None:
-        if shape[-1] != 3:
-            raise ValueError(f"`images` must be given for a model whose images are not RGB, but of shape {shape}")
-        return _resized(load_samples()[0], *shape[:2])
     images = _array(argument, images)
     real = images.dtype == np.uint8 or np.issubdtype(images.dtype, np.floating)
     if not real or images.shape[1:] != shape or len(images) == 0:
@@ -277,6 +271,37 @@ def images_for(model: keras.Model, images, argument: str = "images") -> np.ndarr
     if not np.isfinite(images).all():
         raise ValueError(f"`{argument}` must be finite. Received: {argument} with NaN or infinite values")
     return images if images.dtype == np.uint8 else images.astype("float32")
+
+
+def default_images(
+    format: Format, model: keras.Model, input_dtype: str | None, ranges: np.ndarray | None, test: Test | None
+) -> np.ndarray:
+    """Returns images to compare on where none were given.
+
+    They are the sample images for a model that takes pixel values: it normalizes them, or the file is to take them.
+    For others, they are some of the representative or test images, or the sample images of values 0 to 1.
+
+    Raises:
+        ValueError: Where nothing says which images the model takes, or they are not RGB.
+    """
+    shape = tuple(model.inputs[0].shape[1:])
+    takes_pixels = normalizes_pixels(model) or input_dtype not in (None, "float32")
+    others = [each for each in (ranges, test[0] if test else None) if each is not None]
+    if others and not takes_pixels:
+        return others[0][: len(load_samples()[0])]
+    if shape[-1] != 3:
+        raise ValueError(f"`images` must be given for a model whose images are not RGB, but of shape {shape}")
+    samples = _resized(load_samples()[0], *shape[:2])
+    if takes_pixels:
+        return samples
+    if input_dtype == "float32":
+        return samples.astype("float32") / 255
+    arguments = "`images`" if format.takes_any_dtype else "`images` or `input_dtype`"
+    raise ValueError(
+        f"{arguments} must be given for a model without a normalization of pixel values of its own, which may take "
+        "values from 0 to 255, from 0 to 1 or others: uint8 for pixel values, float32 for others. "
+        f"Received: model={model.name!r} alone"
+    )
 
 
 def collected(representative: Representative):

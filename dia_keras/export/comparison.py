@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
+from ..progress import track
 from .errors import ExportMismatchError
 
 #: Function of images, `(n, height, width, channels)`, that returns predictions, `(n, ...)`.
@@ -70,7 +71,13 @@ def has_classes(predictions: np.ndarray) -> bool:
     return predictions.ndim == 2 and predictions.shape[1] > 1
 
 
-def top1(predict: Runner, images: np.ndarray, labels: np.ndarray, batch_size: int = 250) -> float:
-    """Returns the fraction of images whose best class is right. The predictions are made in batches."""
-    best = [predict(images[i : i + batch_size]).argmax(-1) for i in range(0, len(images), batch_size)]
+def top1(
+    predict: Runner, images: np.ndarray, labels: np.ndarray, batch_size: int = 250, what: str = "Comparing"
+) -> float:
+    """Returns the fraction of images whose best class is right.
+
+    The predictions are made in batches, of which a command shows the progress as `what`.
+    """
+    starts = track(range(0, len(images), batch_size), what)
+    best = [predict(images[i : i + batch_size]).argmax(-1) for i in starts]
     return float((np.concatenate(best) == np.asarray(labels)).mean())

@@ -17,8 +17,8 @@ import numpy as np
 from ..messages import first_sentence, last_line
 from .comparison import compare, has_classes, top1
 from .errors import ExportError, ExportMismatchError
-from .formats import FORMATS
 from .metadata import describe
+from .registry import FORMATS
 from .request import Request
 
 
@@ -86,7 +86,7 @@ def _converted_and_compared(model: keras.Model, request: Request, expected: np.n
     if not request.test:
         return findings
     start = time.perf_counter()
-    accuracy = top1(predict, *request.test)
+    accuracy = top1(predict, *request.test, what="Testing the file")
     return dataclasses.replace(findings, top1=accuracy, test_seconds=time.perf_counter() - start)
 
 

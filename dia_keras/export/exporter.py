@@ -62,7 +62,9 @@ def export_model(
             100 * findings.agreement,
             len(request.compared),
         )
-    model_top1 = top1(lambda part: reference.predict(part, verbose=0), *request.test) if request.test else None
+    model_top1 = None
+    if request.test:
+        model_top1 = top1(lambda part: reference.predict(part, verbose=0), *request.test, what="Testing the model")
     return ExportReport(
         path=request.path,
         format=format.name,

@@ -31,17 +31,22 @@ def describe(
         "normalization": None,
         "labels": list(labels) if labels is not None else None,
     }
-    if found := _normalization(model):
-        mean, std = (value.astype("float64").tolist() for value in found)
+    if found := normalization(model):
+        mean, std = (value.tolist() for value in found)
         metadata["normalization"] = {"where": f"in the file: it takes {TAKES[of_pixels]}", "mean": mean, "std": std}
     return metadata
 
 
-def _normalization(model) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns mean and standard deviation by which the model normalizes its images, `None` where it does not."""
-    scale, offset = np.ones(()), np.zeros(())
+def normalization(model: keras.Model) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns mean and standard deviation by which the model normalizes its images, `None` where it does not.
+
+    They are float64, `(1,)` or `(channels,)`, in the units of the images that the model takes.
+    """
+    scale, offset = np.ones(1), np.zeros(1)
+    is_rescaled = False
     for layer in _readers_of_images(model):
         if isinstance(layer, keras.layers.Rescaling):
+            is_rescaled = True
             scale, offset = scale * np.array(layer.scale), offset * np.array(layer.scale) + np.array(layer.offset)
         elif isinstance(layer, keras.layers.Normalization) and not layer.invert:
             mean, variance = (
@@ -50,8 +55,15 @@ def _normalization(model) -> tuple[np.ndarray, np.ndarray] | None:
             is_of_channels = len(mean) in (1, model.inputs[0].shape[-1])
             return ((mean - offset) / scale, variance**0.5 / scale) if is_of_channels else None
         elif not _keeps_values(layer):
-            return None
-    return None
+            break
+    return (-offset / scale + 0.0, 1 / scale) if is_rescaled else None
+
+
+def normalizes_pixels(model: keras.Model) -> bool:
+    """Whether a model normalizes its images, and by figures of pixel values, 0 to 255: those of 0..1 or -1..1 are 1
+    at most."""
+    found = normalization(model)
+    return found is not None and max(np.abs(values).max() for values in found) > 1
 
 
 def _keeps_values(layer) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..files import write_json
 
@@ -66,7 +66,8 @@ def table(reports: Iterable[ExportReport], title: str | None = None) -> Table:
     measured = any(report.top1 is not None for report in reports)
     if quantized := any(report.quantize and report.agreement is not None for report in reports):
         columns.append("same top-1 (%)")
-    shown = Table(*columns, *(["top-1 (%)", "Keras' (%)"] if measured else []), title=title)
+    columns += ["top-1 (%)", "Keras' (%)"] if measured else []
+    shown = Table(*(Column(column, overflow="fold") for column in columns), title=title)
     for report in reports:
         shown.add_row(
             report.variant,

@@ -1,3 +1,3 @@
 """Networks for inference: the same answers from fewer ops, in float32. Keras only, on any backend."""
 
-from .rewrite import optimize as optimize
+from .folding import optimize as optimize

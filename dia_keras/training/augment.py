@@ -24,7 +24,7 @@ class Draws:
         indices: Which images, int32.
         top, left: Offsets of the crop in the padded image, int32, from 0 to 2 * pad.
         flip: Whether to flip left to right, bool.
-        erased: Rows and columns `(top, bottom, left, right)` that become the mean colour, int32 `(batch, 4)`.
+        erased: Rows and columns `(top, bottom, left, right)` that become the mean color, int32 `(batch, 4)`.
         partner: Which image of the batch to mix with, int32.
         weight: Weight of the image itself in its mix (scalar float32, 1 without mixing).
         box: Rows and columns `(top, bottom, left, right)` that CutMix takes from the partner, int32 `(4,)`.
@@ -88,7 +88,7 @@ def erased_boxes(rng: np.random.Generator, probability: float, count: int, heigh
 
 
 def cutmix_box(weight: float, row: int, column: int, height: int, width: int) -> np.ndarray:
-    """Returns CutMix's box around a centre, clipped to the image: (top, bottom, left, right).
+    """Returns CutMix's box around a center, clipped to the image: (top, bottom, left, right).
 
     Before clipping it covers `1 - weight` of the image (Yun et al., https://arxiv.org/abs/1905.04899).
     """
@@ -162,14 +162,14 @@ def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: 
     size = images.shape[1], images.shape[2]
     pixels = ops.convert_to_tensor(images.reshape(-1, images.shape[-1]))
     device_labels = ops.convert_to_tensor(labels.astype("int32"))
-    mean_colour = ops.convert_to_tensor(images.mean((0, 1, 2), dtype="float32"))
+    mean_color = ops.convert_to_tensor(images.mean((0, 1, 2), dtype="float32"))
     mixing = recipe.mixup > 0 or recipe.cutmix > 0
 
     def augment(data, classes, indices, top, left, flip, erased, partner, weight, box, cut):
         batch = ops.cast(crop_and_flip(data, size, indices, top, left, flip, recipe.pad), "float32")
         targets = ops.one_hot(ops.take(classes, indices, axis=0), num_classes, dtype="float32")
         if recipe.erase > 0:
-            batch = ops.where(inside(batch, erased), mean_colour, batch)
+            batch = ops.where(inside(batch, erased), mean_color, batch)
         if mixing:
             batch, targets = mix(batch, targets, partner, weight, box, cut)
         return batch, targets
@@ -183,11 +183,22 @@ def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: 
     return apply
 
 
-def batches(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: Recipe, first_epoch: int = 0) -> Iterator:
-    """Yields augmented batches `(images, one-hot targets)`, epoch after epoch without end; see `augmenter`."""
+def batches(
+    images: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    recipe: Recipe,
+    first_epoch: int = 0,
+    first_step: int = 0,
+) -> Iterator:
+    """Yields augmented batches `(images, one-hot targets)`, epoch after epoch without end; see `augmenter`.
+
+    The first epoch begins with its batch `first_step`, counted from 0.
+    """
     augment = augmenter(images, labels, num_classes, recipe)
     for epoch in itertools.count(first_epoch):
-        for draws in draw_epoch(recipe, epoch, len(labels), images.shape[1:3]):
+        draws_of_epoch = draw_epoch(recipe, epoch, len(labels), images.shape[1:3])
+        for draws in itertools.islice(draws_of_epoch, first_step if epoch == first_epoch else 0, None):
             yield augment(draws)
 
 

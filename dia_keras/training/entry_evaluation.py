@@ -6,7 +6,7 @@ from .. import zoo
 from ..data import Split
 from ..data.picture import Resize
 from ..training import Evaluation, evaluate
-from .run import load_data
+from .runs.run import load_data
 
 
 def evaluate_entry(

@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from ..data import Split
-from .checkpoint import begun_phase, checkpoints, epochs_done, resume, save
 from .growing import grow
 from .recipe import Phase, Recipe
+from .runs.checkpoint import resume, save
+from .runs.checkpoint_files import checkpoints, epochs_done, name_of
 
 Build = Callable[[Phase], keras.Model]
 
@@ -56,13 +57,13 @@ def enter(part: Part, build: Build, compile_: Callable[[keras.Model], None], rec
     model = build(part.phase)
     compile_(model)
     found = checkpoints(directory)
-    if part.number and found and found[-1][0] == part.begin and begun_phase(found[-1][1]) < part.number:
+    if part.number and found and found[-1].epochs == part.begin and found[-1].phase < part.number:
         before = build(parts(recipe)[part.number - 1].phase)
         compile_(before)
         resume(before, directory)
         model.optimizer.build(model.trainable_variables)
         grow(before, model, recipe.growth, recipe.momenta)
-        save(model, directory / f"epoch_{part.begin}_phase_{part.number}.weights.h5")
+        save(model, directory / name_of(part.begin, part.number))
     return model
 
 

@@ -16,7 +16,7 @@ SHARE = (lambda value: 0 <= value <= 1, "from 0 to 1")
 BELOW_ONE = (lambda value: 0 <= value < 1, "at least 0 and less than 1")
 #: What the fields that are numbers may be, and how a message says that.
 RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("epochs", "batch_size", "learning_rate", "factor"), POSITIVE),
+    **dict.fromkeys(("epochs", "batch_size", "learning_rate", "factor", "clip_norm"), POSITIVE),
     **dict.fromkeys(("weight_decay", "pad", "mixup", "cutmix", "held_out", "images", "seed"), NOT_NEGATIVE),
     **dict.fromkeys(("erase", "distillation"), SHARE),
     **dict.fromkeys(("warmup", "momentum", "label_smoothing", "ema", "dropout"), BELOW_ONE),
@@ -63,11 +63,12 @@ class Recipe:
         nesterov: Whether the momentum is Nesterov's.
         weight_decay: L2 coefficient, added to the gradient.
         decay_all: Whether norms and biases decay too (the paper: yes).
+        clip_norm: Norm that the gradients of all weights together are scaled down to, or `None`.
         label_smoothing: Label smoothing.
         ema: Momentum a step of the exponential moving average of the weights, or `None`.
         pad: Zero-padding in pixels before the random crop.
         flip: Whether images are flipped left to right at random.
-        erase: Probability of random erasing: a box of 2 to 33% of the image becomes the data's mean colour.
+        erase: Probability of random erasing: a box of 2 to 33% of the image becomes the data's mean color.
         mixup: Parameter of MixUp's beta distribution; 0 is off.
         cutmix: Parameter of CutMix's beta distribution; 0 is off.
         teachers: Networks that take part in the targets: names of entries with weights, or paths of weights files of
@@ -114,6 +115,7 @@ class Recipe:
     phases: tuple[Phase, ...] = ()
     growth: Literal["zero", "halve"] = "zero"
     momenta: Literal["keep", "reset"] = "keep"
+    clip_norm: float | None = None
 
     def __post_init__(self):
         phases = tuple(Phase(**phase) if isinstance(phase, Mapping) else phase for phase in self.phases)
@@ -174,6 +176,7 @@ class Recipe:
             decay_all=self.decay_all,
             momentum=self.momentum,
             nesterov=self.nesterov,
+            global_clipnorm=self.clip_norm,
             use_ema=self.ema is not None,
             ema_momentum=self.ema if self.ema is not None else 0.99,
         )

@@ -9,6 +9,8 @@ from keras import ops
 
 from .. import zoo
 from ..files import write_json
+from ..zoo.reading import SUFFIXES
+from .precision import built_in
 from .recipe import Recipe
 
 
@@ -19,12 +21,10 @@ def load_teachers(recipe: Recipe) -> list[keras.Model]:
         ValueError: Where a teacher has other classes than the entry, or there are no such weights.
     """
     classes = zoo.card(recipe.entry).labels
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(recipe.precision)
-    try:
+    with built_in(recipe.precision):
         teachers = []
         for name in recipe.teachers:
-            is_file = name.endswith(".weights.h5")
+            is_file = name.endswith(SUFFIXES)
             if not is_file and zoo.card(name).labels != classes:
                 raise ValueError(
                     f"`teachers` must have the {len(classes)} classes of {recipe.entry}. Received: {name!r}, "
@@ -32,8 +32,6 @@ def load_teachers(recipe: Recipe) -> list[keras.Model]:
                 )
             teachers.append(zoo.load(recipe.entry, weights=name) if is_file else zoo.load(name))
         return teachers
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 def check_same_teachers(recipe: Recipe, record: pathlib.Path) -> None:
@@ -57,7 +55,7 @@ def check_same_teachers(recipe: Recipe, record: pathlib.Path) -> None:
 
 
 def _sha256(name: str) -> str:
-    if name.endswith(".weights.h5"):
+    if name.endswith(SUFFIXES):
         return zoo.cards.describe(pathlib.Path(name)).sha256
     weights = zoo.card(name).weights
     assert weights is not None  # else it would not have loaded

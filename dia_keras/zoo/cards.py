@@ -31,7 +31,7 @@ class Dataset:
         mean, std: Mean and standard deviation of red, green and blue, for pixels from 0 to 1.
         image_size: Height and width.
         source: Where the data come from.
-        licence: Terms of the data.
+        license: Terms of the data.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Dataset:
     std: tuple[float, ...]
     image_size: tuple[int, int]
     source: str
-    licence: str
+    license: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Card:
         parameters: Number of trainable parameters.
         dataset: The data set it is for, which decides preprocessing and labels.
         recipe: Name of the recipe that trains it, a file in `zoo/recipes`.
-        licence: Licence of the weights.
+        license: License of the weights.
         paper: Title and address of the paper.
         weights: The weights file, or `None` before the training.
         metrics: What the weights reach, or `None` before the training.
@@ -108,11 +108,11 @@ class Card:
     parameters: int
     dataset: Dataset
     recipe: str
-    licence: str
+    license: str
     paper: str
     weights: Weights | None = None
     metrics: Metrics | None = None
-    resize: Literal["crop", "stretch", "pad"] = "crop"
+    resize: Literal["crop", "stretch", "pad", "center"] = "crop"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -238,11 +238,23 @@ def describe(path: pathlib.Path) -> Weights:
     return Weights(path.name, path.stat().st_size, sha256)
 
 
-def _fields(name: str) -> dict[str, Any]:
-    """Returns what the entry's file holds, or its row of the table where it has no file."""
+def check_name(name: str, argument: str = "name") -> None:
+    """Raises a `ValueError` where there is no such entry; it has the names that come close.
+
+    Args:
+        name: Name of an entry.
+        argument: The argument that it is, for the message.
+    """
     if name not in list_models():
         near = difflib.get_close_matches(str(name), list_models(), n=3)
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-        raise ValueError(f"`name` must be one of `dia_keras.zoo.list_models()`. {hint}Received: name={name!r}")
+        raise ValueError(
+            f"`{argument}` must be one of `dia_keras.zoo.list_models()`. {hint}Received: {argument}={name!r}"
+        )
+
+
+def _fields(name: str) -> dict[str, Any]:
+    """Returns what the entry's file holds, or its row of the table where it has no file."""
+    check_name(name)
     path = CARDS / f"{name}.json"
     return json.loads(path.read_text()) if path.is_file() else entries.row(name)

@@ -27,7 +27,10 @@ def _read(path: pathlib.Path) -> dict[str, dict[str, Any]]:
 
 def _rows(table: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for dataset, counts in table["parameters"].items():
+        rule = {"resize": counts["resize"]} if "resize" in counts else {}
         for prefix, attention in table["attentions"].items():
+            if prefix not in counts:
+                continue
             for column, parameters in zip(counts["backbones"], counts[prefix], strict=True):
                 if parameters:
                     backbone = table["backbones"][column]
@@ -46,7 +49,8 @@ def _rows(table: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                             "parameters": parameters,
                             "dataset": dataset,
                             "recipe": backbone["recipe"],
-                            "licence": table["licence"],
+                            "license": table["license"],
                             "paper": table["papers"][attention.get("paper", backbone["paper"])],
+                            **rule,
                         },
                     )

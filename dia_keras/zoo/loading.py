@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from typing import Literal
 
 import keras
+import numpy as np
 
 from .. import backbones
 from ..backbones.layers import channel_axis
 from ..backbones.network import check_classes
+from ..backbones.pixel_rescaling import PixelRescaling
 from ..units.initializers import without_initial_values
-from .cards import Card, Dataset, card, list_models
-from .lookup import find_weights
-from .weights_file import SUFFIX, load_weights, shapes
+from .cards import Card, Dataset, card, check_name, list_models
+from .downloads import read_weights
+from .reading import SUFFIXES, WeightsFile, read_file, shape_in
+from .tensors import Place
+from .weights_file import load_weights
 
 BACKBONES = {
     function.__name__: function
@@ -27,35 +31,40 @@ BACKBONES = {
     )
 }
 # The classifier is a network's only dense layer: SE's are inside their own layer.
-_CLASSIFIER_BIAS = "layers/dense/vars/1"
+_CLASSIFIER_KERNEL, _CLASSIFIER_BIAS = "layers/dense/vars/0", "layers/dense/vars/1"
 
 _logger = logging.getLogger("dia_keras")
 
 
 def load(
-    name: str,
+    entry: str,
     weights: Literal["pretrained"] | str | os.PathLike | None = "pretrained",
     num_classes: int | None = None,
     include_top: bool = True,
     input_shape: Sequence[int | None] | None = None,
     classifier_activation: str | None = "softmax",
+    name: str | None = None,
 ) -> keras.Model:
     """Builds a network of the zoo and loads its weights.
 
-    The network takes raw RGB images, of values 0 to 255, uint8 or float; preprocessing is its first layer.
+    The network takes raw RGB images, of values 0 to 255, uint8 or float; preprocessing is its first layer. Images that
+    look like 0..1 or -1..1 give a `dia_keras.PixelRangeWarning`, once for a network; what is looked at, says
+    `dia_keras.backbones.pixel_rescaling`.
 
     With another number of classes all weights but the classifier's are loaded, and a line in the log of
     `dia_keras` says so. Whatever else in a weights file does not fit the network is an error.
 
     Args:
-        name: Name of the entry, one of `list_models()`.
-        weights: `"pretrained"`; `None` for initial values; or the path of a `.weights.h5` file that fits the
-            entry, whose classifier has `num_classes` classes or the entry's own number.
+        entry: Name of the entry, one of `list_models()`.
+        weights: `"pretrained"`; `None` for initial values; or the path of a `.safetensors` or
+            `.weights.h5` file that fits the entry, whose classifier has `num_classes` classes or the entry's own
+            number. Weights are floats, finite, and all there; they are loaded exactly, or there is an error.
         num_classes: Number of classes; the entry's by default.
         include_top: Whether to end in pooling and the classifier, or in the features of the last stage.
         input_shape: Shape of an image, without the batch; height and width may be `None`. The default is that
             of the entry's data set.
         classifier_activation: Activation of the classifier; `None` for logits.
+        name: Name of the model, by default the entry's. Two models in one must have different names.
 
     Returns:
         A functional `keras.Model` from images, `(batch, height, width, 3)`, to `(batch, num_classes)`.
@@ -71,37 +80,36 @@ def load(
     >>> model = load("dia_resnet20_cifar100")
     >>> decode_predictions(model.predict(images), "dia_resnet20_cifar100")
     >>> model = load("dia_resnet20_cifar100", num_classes=2, input_shape=(64, 64, 3))
+    >>> images = keras.Input((32, 32, 3))
+    >>> members = [load("dia_resnet20_cifar100", weights=path, name=f"member{i}") for i, path in enumerate(paths)]
+    >>> ensemble = keras.Model(images, keras.layers.average([member(images) for member in members]))
     """
-    entry = card(name)
-    own_classes = len(entry.labels)
+    check_name(entry, "entry")
+    found = card(entry)
+    own_classes = len(found.labels)
+    name = found.name if name is None else name
     if num_classes is None:
         num_classes = own_classes
     num_classes = check_classes(num_classes, classifier_activation if include_top else None)
-    input_shape = _input_shape(entry.dataset) if input_shape is None else input_shape
+    input_shape = _input_shape(found.dataset) if input_shape is None else input_shape
 
     def network(num_classes, include_top=True):
-        return _build(entry, input_shape, num_classes, include_top, classifier_activation)
+        return _build(found, input_shape, num_classes, include_top, classifier_activation, name=name)
 
-    path = _weights_path(entry, weights)
-    if path is None:
+    file = _weights_file(found, weights)
+    if file is None:
         return network(num_classes, include_top)
-    classes_in_file = _classes(path)
-    if classes_in_file is None or (include_top and classes_in_file != own_classes):
-        # A file without the entry's own classifier must fit the network that is asked for.
-        with without_initial_values():
-            model = network(num_classes, include_top)
-        load_weights(model, path)
-        return model
+    classes = _classes(file)
+    # A file without the entry's own classifier must fit the network that is asked for.
+    has_own = include_top and classes == own_classes
     with without_initial_values():
-        model = network(classes_in_file)
-    load_weights(model, path)
-    if not include_top:
-        return keras.Model(model.input, model.get_layer("pool").input, name=name)
-    if num_classes == own_classes:
+        model = network(own_classes if has_own else num_classes, include_top)
+    load_weights(model, file, {} if include_top or classes is None else _classifier(model, classes))
+    if not has_own or num_classes == own_classes:
         return model
     _logger.warning(
         "%s: loaded all weights but the classifier's, which is new and has %d classes instead of %d.",
-        name,
+        entry,
         num_classes,
         own_classes,
     )
@@ -111,13 +119,15 @@ def load(
 
 
 def preprocessing(dataset: Dataset) -> keras.layers.Layer:
-    """Returns the layer that normalizes raw RGB images, of values 0 to 255, for the networks of a data set."""
-    return keras.layers.Normalization(
-        axis=channel_axis(),
-        mean=[255 * mean for mean in dataset.mean],
-        variance=[(255 * std) ** 2 for std in dataset.std],
-        dtype="float32",
-        name="preprocessing",
+    """Returns the layer that normalizes raw RGB images, of values 0 to 255, for the networks of a data set.
+
+    It is a rescaling, since Keras' own exporters make inputs of the constants of a `Normalization`.
+    """
+    scale = np.array([1 / (255 * std) for std in dataset.std])
+    offset = np.array([-mean / std for mean, std in zip(dataset.mean, dataset.std, strict=True)])
+    shape = (-1,) if channel_axis() == -1 else (-1, 1, 1)
+    return PixelRescaling(
+        scale.reshape(shape).tolist(), offset.reshape(shape).tolist(), dtype="float32", name="preprocessing"
     )
 
 
@@ -130,10 +140,10 @@ def build(name: str, input_shape: Sequence[int | None], **changes) -> keras.Mode
         **changes: Arguments of the backbone, e.g. `depth=83`.
     """
     entry = card(name)
-    return _build(entry, input_shape, len(entry.labels), True, None, **changes)
+    return _build(entry, input_shape, len(entry.labels), True, None, name=name, **changes)
 
 
-def _build(entry: Card, input_shape, num_classes, include_top, classifier_activation, **changes) -> keras.Model:
+def _build(entry: Card, input_shape, num_classes, include_top, classifier_activation, name, **changes) -> keras.Model:
     channels = -1 if channel_axis() == -1 else 0  # of a shape without the batch
     if isinstance(input_shape, (tuple, list)) and len(input_shape) == 3 and input_shape[channels] != 3:
         raise ValueError(f"`input_shape` must have 3 channels, for RGB images. Received: input_shape={input_shape!r}")
@@ -144,7 +154,7 @@ def _build(entry: Card, input_shape, num_classes, include_top, classifier_activa
         include_top=include_top,
         classifier_activation=classifier_activation,
         preprocessing=preprocessing(entry.dataset),
-        name=entry.name,
+        name=name,
     )
 
 
@@ -152,28 +162,39 @@ def _input_shape(dataset: Dataset) -> tuple[int, ...]:
     return (*dataset.image_size, 3) if channel_axis() == -1 else (3, *dataset.image_size)
 
 
-def _weights_path(entry: Card, weights: str | os.PathLike | None) -> pathlib.Path | None:
+def _weights_file(entry: Card, weights: str | os.PathLike | None) -> WeightsFile | None:
     if weights is None:
         return None
     if weights != "pretrained":
         path = pathlib.Path(weights if isinstance(weights, (str, os.PathLike)) else "").expanduser()
-        if not path.name.endswith(SUFFIX) or not path.is_file():
+        if not path.name.endswith(SUFFIXES) or not path.is_file():
             raise ValueError(
-                f"`weights` must be 'pretrained', None, or the path of an existing {SUFFIX} file. "
+                "`weights` must be 'pretrained', None, or the path of "
+                f"{' or '.join(f'an existing {suffix} file' for suffix in reversed(SUFFIXES))}. "
                 f"Received: weights={weights!r}"
             )
-        return path
+        return read_file(path)
     if entry.weights is None:
         available = list_models(f"*_{entry.dataset.name}", pretrained=True)
         raise ValueError(
             f"{entry.name!r} has no pretrained weights yet. The recipe {entry.recipe!r} trains them: "
-            f"`{entry.training_command}`; `weights=None` builds the network without. "
+            f"`{entry.training_command}`; `dia-keras convert --fetch {entry.name}` gets those that others published, "
+            "where there are some. In Python, `weights=None` builds the network without. "
             f"Trained for {entry.dataset.title}: {', '.join(available) or 'none yet'}. Received: weights='pretrained'"
         )
-    return find_weights(entry, entry.weights)
+    return read_weights(entry, entry.weights)
 
 
-def _classes(path: pathlib.Path) -> int | None:
+def _classes(file: WeightsFile) -> int | None:
     """Returns the number of classes of the classifier in a weights file, `None` where it has none."""
-    bias = shapes(path).get(_CLASSIFIER_BIAS)
+    bias = shape_in(file, _CLASSIFIER_BIAS)
     return bias[0] if bias else None
+
+
+def _classifier(model: keras.Model, classes: int) -> dict[str, Place]:
+    """Returns what a file holds beside the weights of a network without the top."""
+    features = model.output.shape[channel_axis()]
+    return {
+        _CLASSIFIER_KERNEL: Place((features, classes), "float32", "classifier"),
+        _CLASSIFIER_BIAS: Place((classes,), "float32", "classifier"),
+    }

@@ -1,33 +1,38 @@
 """From outputs to named probabilities."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
 from .cards import Card, card
 
 
-def decode_predictions(predictions, name: str | Card, top: int = 5) -> list[list[tuple[str, float]]]:
+def decode_predictions(predictions, name: str | Card | Sequence[str], top: int = 5) -> list[list[tuple[str, float]]]:
     """Names the likeliest classes of every image.
 
     Args:
         predictions: Probabilities, array or tensor of shape `(batch, classes)`, as the entry's network returns them.
-        name: Name or card of the entry, whose labels are used.
+        name: Name or card of the entry, whose labels are used; or a list or tuple of labels, in the order of the
+            classes, for a network of one's own.
         top: Number of classes an image.
 
     Returns:
         A list an image of `(label, probability)`, likeliest first.
 
     Raises:
-        ValueError: If `predictions` are not `(batch, classes)` with the entry's number of classes, or `top` is not
-            positive.
+        ValueError: If there is no such entry, `predictions` are not `(batch, classes)` with a label for each class,
+            or `top` is not positive.
 
     Example:
 
     >>> model = load("dia_resnet20_cifar100")
     >>> decode_predictions(model.predict(images), "dia_resnet20_cifar100", top=1)
     [[('apple', 0.98)], ...]
+    >>> decode_predictions(own_model.predict(images), ["normal", "pneumonia"])
+    [[('normal', 0.93), ('pneumonia', 0.07)], ...]
     """
-    labels = (name if isinstance(name, Card) else card(name)).labels
+    labels = _labels(name)
     predictions = keras.ops.convert_to_numpy(predictions)
     if predictions.ndim != 2 or predictions.shape[1] != len(labels):
         raise ValueError(
@@ -37,3 +42,14 @@ def decode_predictions(predictions, name: str | Card, top: int = 5) -> list[list
         raise ValueError(f"`top` must be a positive integer. Received: top={top!r}")
     order = np.argsort(-predictions, axis=1, kind="stable")[:, :top]
     return [[(labels[i], float(row[i])) for i in best] for row, best in zip(predictions, order, strict=True)]
+
+
+def _labels(name: str | Card | Sequence[str]) -> Sequence[str]:
+    if isinstance(name, (list, tuple)):
+        return name
+    if isinstance(name, (str, Card)):
+        return (name if isinstance(name, Card) else card(name)).labels
+    raise ValueError(
+        "`name` must be the name or the card of an entry, or a list or tuple of labels in the order of the classes. "
+        f"Received: name={name!r}"
+    )

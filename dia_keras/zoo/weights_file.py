@@ -2,132 +2,79 @@
 
 import os
 import pathlib
-import tempfile
-import warnings
+from collections.abc import Mapping
 
-import h5py
 import keras
 import numpy as np
 
 from ..files import staged
-
-SUFFIX = ".weights.h5"
-# What `Model.save_weights` adds for a compiled model; it is no part of the network.
-OPTIMIZER = "optimizer/"
+from .keras_layout import layout_of
+from .reading import SUFFIXES, WeightsFile, form_of, read_file, tensors_in
+from .tensors import FLOATS, Place, record_of
 
 
 def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
-    """Saves a network's weights in float16, half the size of `model.save_weights`, in the same layout.
+    """Saves a network's weights in float16, half the size of `model.save_weights`, with the same names.
 
-    The file is complete when it appears under its name. It has no state of the optimizer.
+    The file is complete when it appears under its name. It has no state of the optimizer. It tells the model's name and
+    the SHA-256 of its weights, which `load` holds against them.
 
     Args:
         model: The network.
-        path: File to write, named `*.weights.h5`.
+        path: File to write: `*.weights.h5`, which Keras loads, too, or `*.safetensors`.
 
     Raises:
         ValueError: If the name ends otherwise, or a weight is beyond the range of float16 (65504), infinite or NaN.
     """
     path = pathlib.Path(path)
-    if not path.name.endswith(SUFFIX):
-        raise ValueError(f"`path` must end in {SUFFIX}. Received: path={str(path)!r}")
-    with staged(path) as half:
-        full = half.with_name("full" + SUFFIX)
-        model.save_weights(full)
-        # These versions of HDF5's layout need a fifth less room for a deep net's many small arrays.
-        with h5py.File(full) as source, h5py.File(half, "w", libver=("v108", "v110")) as target:
-            for key, dataset in datasets(source).items():
-                target.create_dataset(key, data=_to_half(dataset, source)).attrs.update(dataset.attrs)
-                target[key].parent.attrs.update(dataset.parent.attrs)
+    form = form_of(path)
+    if form is None:
+        raise ValueError(
+            f"`path` {' or '.join(f'must end in {suffix}' for suffix in reversed(SUFFIXES))}. "
+            f"Received: path={str(path)!r}"
+        )
+    layout, values = layout_of(model)
+    tensors = {key: _to_half(value, f"{key} ({layout.places[key].layer})") for key, value in values.items()}
+    layers = {key: place.layer for key, place in layout.places.items()}
+    with staged(path) as new:
+        form.write(new, tensors, layers, record_of(model.name, tensors))
 
 
-def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
+def load_weights(
+    model: keras.Model, weights: str | os.PathLike | WeightsFile, aside: Mapping[str, Place] | None = None
+) -> None:
     """Loads a weights file that holds every weight of a network, in its shape, and nothing else.
+
+    Where it fails, the network keeps the weights that it has.
 
     Args:
         model: The network.
-        path: File made by `save_weights` or `model.save_weights`; an optimizer's state in it is left aside.
+        weights: File made by `save_weights` or `model.save_weights`, or one that was read; an optimizer's state in it
+            is left aside.
+        aside: Tensors, by name, that the file must hold besides; they are checked, and left aside.
 
     Raises:
-        ValueError: If the file cannot be read, or does not fit; the message names what does not.
+        ValueError: If the file cannot be read, is damaged, or does not fit, or if its weights are not floats or not
+            finite; the message names the file and what does not fit.
     """
-    found = shapes(path)
-    failure = None
-    if len(found) == len(model.weights):
-        try:
-            with warnings.catch_warnings():
-                # Keras warns of some misfits and raises for others; here all of them raise.
-                warnings.simplefilter("ignore", UserWarning)
-                model.load_weights(path)
-            return
-        except ValueError as error:
-            failure = error
-    differences = _differences(model, found)
-    raise ValueError(
-        f"`weights` must hold exactly the weights of {model.name!r}: "
-        f"{'; '.join(differences[:3]) or failure}"
-        f"{f'; and {len(differences) - 3} more' if len(differences) > 3 else ''}. Received: weights={str(path)!r}"
-    ) from failure
+    file = weights if isinstance(weights, WeightsFile) else read_file(weights)
+    layout, variables = layout_of(model)
+    layout = layout._replace(places={**layout.places, **(aside or {})})
+    other = next((key for key, place in layout.places.items() if place.dtype not in FLOATS), None)
+    if other or not all(isinstance(variable, keras.Variable) for variable in variables.values()):
+        raise ValueError(f"`model` must have weights of floats, of no quantization or LoRA. Received: {model.name!r}")
+    tensors = tensors_in(file, layout)
+    for key, variable in variables.items():
+        variable.assign(tensors[key])
 
 
-def shapes(path: str | os.PathLike) -> dict[str, tuple[int, ...]]:
-    """Returns the shape of every array in a weights file, but for the optimizer's, by its path in the file.
-
-    Raises:
-        ValueError: If the file is damaged or no HDF5 file.
-    """
-    try:
-        with h5py.File(path) as file:
-            return {key: dataset.shape for key, dataset in datasets(file).items()}
-    except OSError as error:
-        raise ValueError(f"`weights` must be a sound HDF5 file: {error}. Received: weights={str(path)!r}") from error
-
-
-def datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
-    """Returns the network's arrays in an open weights file by their paths."""
-    found = {}
-
-    def visit(key, value):
-        if isinstance(value, h5py.Dataset) and not key.startswith(OPTIMIZER):
-            found[key] = value
-
-    file.visititems(visit)
-    return found
-
-
-def _to_half(dataset: h5py.Dataset, file: h5py.File) -> np.ndarray:
-    values = dataset[()]
-    if values.dtype.kind != "f":
-        return values
+def _to_half(value, name: str) -> np.ndarray:
+    values = keras.ops.convert_to_numpy(value)
+    if keras.backend.standardize_dtype(values.dtype) not in FLOATS:
+        return np.array(values, order="C")
     with np.errstate(over="ignore"):
-        half = values.astype(np.float16)
+        half = values.astype(np.float16, order="C")
     if not np.isfinite(half).all():
         worst = values.flat[np.abs(values).argmax()]
-        raise ValueError(
-            f"`model` must have finite weights within the range of float16. Received: {worst} in {_name(dataset, file)}"
-        )
+        raise ValueError(f"`model` must have finite weights within the range of float16. Received: {worst} in {name}")
     return half
-
-
-def _name(dataset: h5py.Dataset, file: h5py.File) -> str:
-    """Returns the path of an array together with the name of the layer that it is in."""
-    key = dataset.name.removeprefix("/")
-    layer = "/".join(key.split("/")[:2])
-    return f"{key} ({file[f'{layer}/vars'].attrs['name']})"
-
-
-def _differences(model: keras.Model, found: dict[str, tuple[int, ...]]) -> list[str]:
-    """Returns what is missing, misshapen and extra in a file, against the one that the model itself writes."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, f"expected{SUFFIX}")
-        model.save_weights(path)
-        with h5py.File(path) as file:
-            expected = {key: (dataset.shape, _name(dataset, file)) for key, dataset in datasets(file).items()}
-    missing = [f"{name} is missing" for key, (_, name) in expected.items() if key not in found]
-    misshapen = [
-        f"{name} has shape {found[key]} instead of {shape}"
-        for key, (shape, name) in expected.items()
-        if key in found and found[key] != shape
-    ]
-    extra = [f"{key} has no place in the network" for key in found if key not in expected]
-    return missing + misshapen + extra

@@ -6,8 +6,15 @@ import re
 import pytest
 
 from dia_keras.backbones import ATTENTIONS, imagenet_resnet, preresnet, resnet, resnext, wrn
+from dia_keras.units.initializers import without_initial_values
 
 pytestmark = pytest.mark.counts
+
+
+@pytest.fixture(autouse=True)
+def zeros():
+    with without_initial_values():
+        yield
 
 
 def count(layer) -> int:

@@ -283,7 +283,7 @@ def test_attention_stages():
 
 
 @pytest.mark.parametrize("build", [lambda **o: preresnet(11, **o), lambda **o: wrn(10, 2, **o)])
-def test_recurrent_attention_of_pre_activation_nets_is_normalised_first(build):
+def test_recurrent_attention_of_pre_activation_nets_is_normalized_first(build):
     def extra_norms(**options):
         return [layer.name for layer in build(**options).layers if layer.name.endswith("_attention_bn")]
 
@@ -575,6 +575,8 @@ def test_kernels_of_resnext_start_as_the_authors():
             lambda: imagenet_resnet(18, input_shape=(31, 64, 3)),
             r"at least 32 pixels.*Received: input_shape=\(31, 64, 3\)",
         ),
+        (lambda: imagenet_resnet(18, stride_in_1x1=True), "is for bottlenecks, which depth 18 does not have"),
+        (lambda: resnext(11, filters=0), "`filters` must be a positive integer.*Received: filters=0"),
         (lambda: basic(input_shape=(32, 32)), r"`input_shape` must have three.*Received: input_shape=\(32, 32\)"),
         (lambda: basic(input_shape=(32, 32, None)), "`input_shape` must have three entries.*None"),
         (lambda: basic(num_classes=0), "`num_classes` must be a positive integer.*Received: num_classes=0"),

@@ -12,10 +12,10 @@ from PIL import Image
 
 from dia_keras import backbones, zoo
 from dia_keras.benchmark import measure, show
-from dia_keras.benchmark.candidates import LeastAttention, MatricesAlone, candidates, plain_twin
-from dia_keras.benchmark.measure import Measurement, interleaved, without_zeros
+from dia_keras.benchmark.contenders import LeastAttention, MatricesAlone, candidates, plain_twin
 from dia_keras.benchmark.peers import peer
 from dia_keras.benchmark.runtimes import RUNTIMES
+from dia_keras.benchmark.turns import Measurement, interleaved, without_zeros
 from dia_keras.export import optimize
 from dia_keras.inference.fused_cells import fused
 from dia_keras.units import DIALSTMCell

@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import typing
 import zipfile
 
@@ -19,6 +20,7 @@ from dia_keras import data, zoo
 from dia_keras.backbones import ATTENTIONS
 from dia_keras.cli import console, main
 from dia_keras.cli.shared import RESIZE, make_table
+from dia_keras.cli.training import BUDGET_SPENT
 from dia_keras.data.picture import Resize, read_picture
 from dia_keras.samples import sample_paths
 from dia_keras.training import Recipe
@@ -365,14 +367,19 @@ def test_train_smoke_leaves_weights_that_load(npz, tmp_path):
 
 def test_train_fits_its_epochs_into_a_budget_and_goes_on_alike(npz, tmp_path):
     """A cut run that had chosen its own epochs goes on with the same ones, whatever time is left."""
-    common = ("train", RECIPES / "paper_resnet.py", "--entry", "dia_resnet20_cifar10", "--data", npz, "--out", tmp_path)
-    changes = ("--set", "batch_size=8", "--set", "epochs=100000", "--set", "milestones=(50000, 75000)")
-    run(*common, *changes, "--fit", "--minutes", 0.4)
+    common = ["train", RECIPES / "paper_resnet.py", "--entry", "dia_resnet20_cifar10", "--data", npz, "--out", tmp_path]
+    changes = ["--set", "batch_size=8", "--set", "epochs=100000", "--set", "milestones=(50000, 75000)", "--fit"]
+
+    def train(minutes):
+        result = CliRunner().invoke(main, [str(argument) for argument in (*common, *changes, "--minutes", minutes)])
+        assert result.exit_code in (0, BUDGET_SPENT), result.output
+
+    train(0.4)
     recipe = json.loads((tmp_path / "recipe.json").read_text())
     assert 1 <= recipe["epochs"] < 100_000
     expected = (max(1, round(share * recipe["epochs"])) for share in (0.5, 0.75))
     assert recipe["milestones"] == list(dict.fromkeys(expected))
-    run(*common, *changes, "--fit", "--minutes", 0.01)
+    train(0.01)
     assert json.loads((tmp_path / "recipe.json").read_text()) == recipe
 
 
@@ -402,6 +409,22 @@ def test_train_into_the_folder_of_another_recipe_is_an_error(npz, tmp_path):
 def test_train_on_data_with_other_classes_is_an_error(npz, tmp_path):
     output = run("train", RECIPES / "one_cycle_cpu.py", "--smoke", "--data", npz, "--out", tmp_path, fails=True)
     assert "must have the 100 classes" in output and not list(tmp_path.iterdir())
+
+
+def test_a_smoke_run_without_a_folder_leaves_none(npz, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen = []
+
+    def training(recipe, directory, **options):
+        assert options["is_smoke"] and directory.is_dir()
+        seen.append(directory)
+        (directory / "final.weights.h5").touch()
+        return directory / "final.weights.h5"
+
+    monkeypatch.setattr(dia_keras.training, "train", training)
+    output = run("train", RECIPES / "one_cycle_cpu.py", "--smoke", "--data", npz)
+    assert "The recipe runs" in output and str(seen[0]) not in output
+    assert len(seen) == 1 and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("change", ["epochs", "speed=3", "warmup=high"])
@@ -439,6 +462,7 @@ def test_export_measures_the_file_on_the_test_set(weights, npz, tmp_path):
     output = run("export", "dia_resnet20_cifar10", path, "--weights", weights, "--test", "--data", npz)
     report = json.loads((tmp_path / "model.onnx.report.json").read_text())
     assert report["top1"] == report["model_top1"] and "top-1" in output
+    assert all(f" {100 * report[key]:.2f} " in output for key in ("top1", "model_top1"))
 
 
 def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
@@ -449,6 +473,12 @@ def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
 @pytest.mark.parametrize("command", ["list", "card", "predict", "evaluate", "train", "export", "benchmark"])
 def test_help_has_examples(command):
     assert f"Examples:\n    dia-keras {command}" in run(command, "--help")
+
+
+def test_the_list_of_commands_is_whole_in_80_columns():
+    result = CliRunner().invoke(main, ["--help"], terminal_width=80)
+    commands = result.output.partition("Commands:")[2]
+    assert "..." not in commands and all(f"  {name} " in commands for name in main.commands)
 
 
 def test_benchmark_as_json_has_what_the_file_has(tmp_path, monkeypatch):
@@ -503,7 +533,7 @@ def test_the_shell_completes_names_of_entries_at_once():
         assert output.split() == [f"plain,{name}" for name in zoo.list_models("dia_resnet1*")]
 
 
-def test_rooms_of_the_package_are_there_for_the_command_line_too():
+def test_folders_of_the_package_are_there_for_the_command_line_too():
     script = "import sys; sys.argv[0] = 'dia-keras'; import dia_keras; print(dia_keras.units, dia_keras.zoo.load)"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "module 'dia_keras.units'" in shown.stdout and "function load" in shown.stdout, shown.stderr

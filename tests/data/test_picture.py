@@ -28,7 +28,7 @@ def test_pictures_are_turned_upright(tmp_path):
     np.testing.assert_array_equal(read_picture(tmp_path / "turned.png", 8, 6)[..., 0], upright)
 
 
-def test_the_centre_is_taken(tmp_path):
+def test_the_center_is_taken(tmp_path):
     Image.fromarray(GREY).save(tmp_path / "wide.png")
     np.testing.assert_array_equal(read_picture(tmp_path / "wide.png", 6, 6)[..., 0], GREY[:, 1:7])
 
@@ -131,7 +131,10 @@ def test_resize_crops_stretches_or_pads(tmp_path):
     assert [row[0] for row in read(2, 6, "pad")] == [0, 0] and read(2, 6, "pad")[0][1:5] == [10, 20, 30, 40]
     for resize in ("crop", "stretch", "pad"):
         assert read(2, 4, resize) == [[10, 20, 30, 40]] * 2
-    with pytest.raises(ValueError, match=r"`resize` must be 'crop' or 'stretch' or 'pad'. Received: resize='squash'"):
+    assert read(2, 4, "center") == [[10, 20, 30, 40]] * 2
+    with pytest.raises(
+        ValueError, match=r"`resize` must be 'crop' or 'stretch' or 'pad' or 'center'. Received: resize='squash'"
+    ):
         read(2, 2, "squash")
 
 
@@ -139,6 +142,12 @@ def test_a_very_long_picture_is_padded_too(tmp_path):
     Image.new("L", (3000, 2), 255).save(tmp_path / "line.png")
     pixels = read_picture(tmp_path / "line.png", 8, 8, "pad", channels=1)
     assert (pixels[3:4] == 255).all() and pixels.sum() == 8 * 255
+
+
+def test_the_center_is_seven_eighths_of_what_fits(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 20, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "noise.png")
+    np.testing.assert_array_equal(read_picture(tmp_path / "noise.png", 14, 14, "center"), pixels[1:-1, 3:-3])
 
 
 def test_arrays_are_resized_as_pictures_are(tmp_path):

@@ -74,7 +74,7 @@ def test_an_image_becomes_what_it_becomes_in_python(width, height, model_width, 
 def test_labels_that_the_exporter_packs_are_read(java, tmp_path):
     labels = ["Äpfel", "sweet pepper", *map(str, range(98))]
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(100, "softmax")])
-    path = export.to_tflite(model, tmp_path / "model.tflite", labels=labels).path
+    path = export.to_tflite(model, tmp_path / "model.tflite", input_dtype="uint8", labels=labels).path
     printed = java("dia.keras.classifier.PrintLabelsKt", path, len(labels))
     assert printed.splitlines() == labels
 

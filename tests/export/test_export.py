@@ -192,7 +192,7 @@ def test_report_tells_what_is_in_the_file_and_how_right_it_is(tmp_path):
 
 
 def test_model_is_exported_as_trained_if_asked(tmp_path):
-    model = backbones.resnet(20, attention="dia_lstm")
+    model = backbones.resnet(20, attention="dia_lstm", preprocessing=normalization())
     for format, (to_format, name) in FORMATS.items():
         ops = [sum(to_format(model, tmp_path / name, optimize=optimize).ops.values()) for optimize in (True, False)]
         assert ops[0] < ops[1], format
@@ -233,10 +233,14 @@ def test_report_says_how_often_a_quantized_file_has_the_same_best_class(exporter
 def test_model_quantized_by_keras_is_exported_where_the_format_can_hold_it(attention, tmp_path):
     model, images = randomized(small(attention=attention)), load_samples()[0]
     model.quantize("int8")
+    expected = model.predict(images, verbose=0)
+    model.save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(model.predict(images, verbose=0), expected, atol=1e-6)
     for format in ("saved_model", "onnx"):
         to_format, name = FORMATS[format]
         path = to_format(model, tmp_path / name).path
-        np.testing.assert_allclose(ask(path, images), model.predict(images, verbose=0), atol=1e-4)
+        np.testing.assert_allclose(ask(path, images), expected, atol=1e-4)
     with pytest.raises(ValueError, match="`model` must be in float for tflite: use the argument `quantize`"):
         export.to_tflite(model, tmp_path / "model.tflite")
     assert not (tmp_path / "model.tflite").exists()
@@ -257,7 +261,7 @@ def test_onnx_in_int8_is_smaller_and_answers_nearly_the_same(tmp_path):
 def test_grouped_convolutions_stay_grouped_in_onnx(tmp_path):
     import onnx
 
-    path = export.to_onnx(backbones.resnext(11, 8, 4), tmp_path / "model.onnx").path
+    path = export.to_onnx(backbones.resnext(11, 8, 4), tmp_path / "model.onnx", input_dtype="uint8").path
     convs = [node for node in onnx.load(path).graph.node if node.op_type == "Conv"]
     groups = [a.i for node in convs for a in node.attribute if a.name == "group"]
     assert groups.count(8) == 3 and groups.count(1) == len(convs) - 3
@@ -268,7 +272,7 @@ def test_grouped_convolutions_stay_grouped_in_tflite_and_are_split_in_a_saved_mo
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
-    model = backbones.resnext(11, 8, 4)
+    model = backbones.resnext(11, 8, 4, preprocessing=normalization())
     path = export.to_tflite(model, tmp_path / "model.tflite").path
     operators = [op["op_name"] for op in Interpreter(str(path))._get_ops_details()]
     convs = sum(isinstance(layer, keras.layers.Conv2D) for layer in model.layers)
@@ -752,7 +756,7 @@ def test_file_with_a_fixed_batch_is_not_taken_for_a_free_one(tmp_path, monkeypat
     monkeypatch.setattr(module, "freeze", lambda model, **options: freeze(model, len(load_samples()[0]), **options))
     model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
     with pytest.raises(Exception, match=r"(?i)shape|dimension"):
-        export.to_onnx(model, tmp_path / "model.onnx")
+        export.to_onnx(model, tmp_path / "model.onnx", load_samples()[0])
     assert not list(tmp_path.iterdir())
 
 
@@ -811,7 +815,7 @@ import keras
 from dia_keras import export
 assert keras.backend.backend() == "jax"
 model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
-assert export.to_onnx(model, "model.onnx").max_difference < 1e-4
+assert export.to_onnx(model, "model.onnx", input_dtype="uint8").max_difference < 1e-4
 """
 
 

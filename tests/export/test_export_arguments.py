@@ -15,7 +15,8 @@ pytestmark = pytest.mark.tensorflow
 
 
 def model(*shape):
-    return keras.Sequential([keras.Input(shape or (8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+    layers = keras.layers.Rescaling(1 / 255), keras.layers.GlobalAveragePooling2D()
+    return keras.Sequential([keras.Input(shape or (8, 8, 3)), *layers])
 
 
 def two_inputs():
@@ -385,7 +386,7 @@ def test_ops_that_a_format_cannot_hold(layer, exporter, name, message, tmp_path)
     inputs = keras.Input((8, 8, 3))
     outputs = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(layer()(inputs)))
     with pytest.raises(ValueError, match=message):
-        exporter(keras.Model(inputs, outputs), tmp_path / name)
+        exporter(keras.Model(inputs, outputs), tmp_path / name, IMAGES)
     assert not list(tmp_path.iterdir())
 
 
@@ -395,5 +396,64 @@ def test_layer_that_cannot_be_traced(exporter, name, tmp_path):
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(Fussy()(inputs)))
     model.compile(run_eagerly=True)
     with pytest.raises(ValueError, match=r"can hold and run. .*ended in TypeError: graphs are not for me"):
-        exporter(model, tmp_path / name)
+        exporter(model, tmp_path / name, IMAGES)
     assert not list(tmp_path.iterdir())
+
+
+def of_float_images():
+    """Returns a model of images from 0 to 1, without a normalization of its own, and its answers to pixels / 255."""
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.Softmax()(4 * keras.ops.mean(inputs, (1, 2))))
+    images = random_images() // np.array([1, 2, 4], "uint8")
+    images = np.stack([np.roll(image, number, -1) for number, image in enumerate(images)])
+    scores = np.exp(4 * images.mean((1, 2)) / 255)
+    return model, images, scores / scores.sum(-1, keepdims=True)
+
+
+def normalized(mean, variance):
+    """Returns a model that normalizes its images."""
+    layers = keras.layers.Normalization(mean=mean, variance=variance), keras.layers.GlobalAveragePooling2D()
+    return keras.Sequential([keras.Input((8, 8, 3)), *layers])
+
+
+@pytest.mark.parametrize(("exporter", "name"), FORMATS)
+def test_pixel_values_are_not_taken_for_granted(exporter, name, tmp_path):
+    which = "`images`" if name == "model" else "`images` or `input_dtype`"
+    message = rf"{which} must be given for a model without .*Received: model='functional.*' alone"
+    for unknown in (of_float_images()[0], normalized(mean=[0.5, 0.4, 0.3], variance=[0.04, 0.09, 0.16])):
+        with pytest.raises(ValueError, match=message.replace("functional", unknown.name)):
+            exporter(unknown, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("exporter", "name"), FORMATS[1:])
+def test_file_of_float_images_is_right(exporter, name, tmp_path):
+    network, pixels, expected = of_float_images()
+    images = (pixels / 255).astype("float32")
+    for given in ({"input_dtype": "float32"}, {"images": images}, {"test": (images, expected.argmax(-1))}):
+        report = exporter(network, tmp_path / name, **given)
+        np.testing.assert_allclose(ask(report.path, images), expected, rtol=1e-4)
+    assert report.top1 == 1.0
+    options = {"quantize": "int8", "representative": images}
+    assert exporter(network, tmp_path / name, **options).agreement == 1.0
+
+
+def test_file_takes_pixel_values_if_asked_for(tmp_path):
+    network, pixels, _ = of_float_images()
+    path = export.to_onnx(network, tmp_path / "model.onnx", input_dtype="uint8").path
+    np.testing.assert_allclose(ask(path, pixels), network.predict(pixels, verbose=0), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        model,
+        lambda: normalized(mean=[125.3, 123.0, 113.9], variance=[3969.0, 3869.0, 4070.0]),
+        lambda: keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Rescaling(1 / 127.5, -1)]),
+    ],
+    ids=["rescaled", "normalized", "rescaled to -1..1"],
+)
+def test_model_that_normalizes_pixel_values_needs_no_argument(make, tmp_path):
+    network, pixels = make(), random_images(4)
+    path = export.to_onnx(network, tmp_path / "model.onnx").path
+    np.testing.assert_allclose(ask(path, pixels), network.predict(pixels, verbose=0), rtol=1e-4, atol=1e-6)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from dia_keras import cli, export
 from dia_keras.export.exporter import export_model
 from dia_keras.export.format import Format, Quantization
-from dia_keras.export.formats import FORMATS, format_of
+from dia_keras.export.registry import FORMATS, format_of
 from dia_keras.export.request import Request
 
 
@@ -58,7 +58,8 @@ def test_every_format_has_its_exporter_and_every_exporter_its_format():
 @pytest.mark.tensorflow
 def test_a_new_format_is_one_object_and_one_line(numpy_format, tmp_path):
     labels = ["a", "b", "c", "d"]
-    report = export_model(numpy_format, model(), tmp_path / "model.npz", labels=labels, quantize="halved")
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3), "uint8")
+    report = export_model(numpy_format, model(), tmp_path / "model.npz", images, labels=labels, quantize="halved")
     assert (report.format, report.quantize, report.ops) == ("numpy", "halved", {"matmul": 1})
     assert 0 < report.max_difference < 0.1
     assert json.loads(str(np.load(report.path)["metadata"]))["labels"] == labels

@@ -1,4 +1,4 @@
-"""Files say how their images are normalised, where that is so."""
+"""Files say how their images are normalized, where that is so."""
 
 import keras
 import numpy as np

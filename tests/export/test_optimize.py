@@ -159,7 +159,11 @@ def test_tflite_files_of_rewritten_networks_have_fewer_ops(attention, tmp_path):
     from dia_keras.export import to_tflite
 
     model = backbones.resnet(14, "basic", attention=attention)
-    ops = [sum(to_tflite(model, tmp_path / "model.tflite", optimize=form).ops.values()) for form in (True, False)]
+    options = {"input_dtype": "uint8"}
+    ops = [
+        sum(to_tflite(model, tmp_path / "model.tflite", optimize=form, **options).ops.values())
+        for form in (True, False)
+    ]
     assert ops[0] < ops[1]
 
 

@@ -26,8 +26,8 @@ def adapted():
 
 def with_lambda():
     inputs, middle = keras.Input((16, 16, 3)), float(IMAGES.mean())
-    centred = keras.layers.Lambda(lambda x: (x - middle) / 255, output_shape=(16, 16, 3))(inputs)
-    return keras.Model(inputs, small()(centred))
+    centerd = keras.layers.Lambda(lambda x: (x - middle) / 255, output_shape=(16, 16, 3))(inputs)
+    return keras.Model(inputs, small()(centerd))
 
 
 class Own(keras.Model):

@@ -79,6 +79,16 @@ def test_what_a_killed_process_leaves_is_removed_by_the_next(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no process is killed so there")
+def test_leftovers_of_all_files_of_a_folder_are_removed(tmp_path):
+    path = tmp_path / "first.txt"
+    in_killed_process(path, f"with files.staged(Path({str(path)!r})) as new: new.write_text('half'); kill()")
+    with staged(tmp_path / "second.txt") as second:
+        files.remove_leftovers(tmp_path)
+        second.write_text("whole")
+    assert [each.name for each in tmp_path.iterdir()] == ["second.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process is killed so there")
 def test_a_folder_that_a_killed_process_had_moved_away_comes_back(tmp_path):
     path = tmp_path / "model"
     path.mkdir()

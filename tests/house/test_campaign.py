@@ -148,6 +148,12 @@ def test_a_training_that_goes_on_in_the_next_call_has_the_time_of_all_calls_to_i
     assert campaign.taken == ["first"] and notes(campaign)["first"] == "goes on in the next call"
 
 
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf"])
+def test_minutes_that_are_none_are_refused(script, minutes, tmp_path):
+    result = CliRunner().invoke(script.main, ["--minutes", minutes, "--out", str(tmp_path)])
+    assert result.exit_code == 2 and "must be positive and finite" in result.output
+
+
 def test_nothing_is_begun_at_the_end_of_a_call(start):
     campaign = start(complete, minutes=0.5)
     campaign.go_on()

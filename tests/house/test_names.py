@@ -7,7 +7,9 @@ import types
 import pytest
 
 
-@pytest.mark.parametrize("name", ["dia_keras.analysis", "dia_keras.cli", "dia_keras.data", "dia_keras.zoo"])
+@pytest.mark.parametrize(
+    "name", ["dia_keras.analysis", "dia_keras.cli", "dia_keras.data", "dia_keras.interop", "dia_keras.zoo"]
+)
 def test_no_function_shadows_its_module(name):
     package = importlib.import_module(name)
     modules = [path.stem for path in pathlib.Path(package.__file__).parent.glob("*.py") if path.stem != "__init__"]

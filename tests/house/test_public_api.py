@@ -6,7 +6,7 @@ import types
 import pytest
 
 API = {
-    "dia_keras": set(),
+    "dia_keras": {"PixelRangeWarning"},
     "dia_keras.units": {
         "AttentionModule",
         "CBAM",
@@ -56,6 +56,16 @@ API = {
     "dia_keras.zoo": {"Card", "card", "decode_predictions", "list_models", "load", "save_weights"},
     "dia_keras.benchmark": {"Measurement", "measure"},
     "dia_keras.inference": {"optimize"},
+    "dia_keras.interop": {
+        "Published",
+        "Source",
+        "convert_torch",
+        "fetch",
+        "find_source",
+        "published",
+        "save",
+        "sources",
+    },
     "dia_keras.export": {"ExportMismatchError", "ExportReport", "optimize", "to_onnx", "to_saved_model", "to_tflite"},
 }
 

@@ -56,7 +56,7 @@ def test_cutmix_pastes_a_box_and_weighs_targets_by_its_area():
         np.testing.assert_allclose(targets.sum(-1), 1, rtol=1e-5)
 
 
-def test_erased_boxes_become_the_mean_colour():
+def test_erased_boxes_become_the_mean_color():
     seen = []
     for draws, images, _ in batches(Recipe("x", 1, batch_size=16, erase=0.5)):
         expected = cropped(draws, 4).astype("float32")

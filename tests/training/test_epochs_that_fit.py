@@ -8,7 +8,7 @@ import pytest
 
 from dia_keras.data import Split
 from dia_keras.training import Phase, Recipe
-from dia_keras.training.epochs_that_fit import EpochClock, Speed, fitted, with_epochs
+from dia_keras.training.runs.epochs_that_fit import EpochClock, Speed, fitted, with_epochs
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (16, 8, 8, 3), np.uint8)
@@ -68,7 +68,7 @@ def test_phases_keep_their_parts_of_the_epochs(epochs, expected):
 
 
 def test_checkpoints_count(monkeypatch):
-    from dia_keras.training import epochs_that_fit
+    from dia_keras.training.runs import epochs_that_fit
 
     class SlowCheckpoint(Slow):
         def __init__(self, directory, seed):

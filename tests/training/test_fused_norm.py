@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from dia_keras.training.fused_norm import fused_batch_norms
+from dia_keras.training.steps.fused_norm import fused_batch_norms
 
 pytestmark = pytest.mark.tensorflow
 

@@ -6,7 +6,7 @@ import pytest
 
 from dia_keras.backbones import resnet, resnext, wrn
 from dia_keras.training import Recipe
-from dia_keras.training.fit import compile_for
+from dia_keras.training.fitting import compile_for
 from dia_keras.training.growing import Origin, grow, origins
 
 IMAGES = np.random.default_rng(0).normal(size=(8, 16, 16, 3)).astype("float32")

@@ -3,19 +3,20 @@
 import keras
 import numpy as np
 import pytest
+from cuts import CutAt
 
 from dia_keras import zoo
 from dia_keras.data import Split
 from dia_keras.training import Phase, Recipe, averaging, fit
-from dia_keras.training.budget import WallClockBudget
-from dia_keras.training.checkpoint import checkpoints
 from dia_keras.training.phases import parts, scaled_down, scaled_padding
+from dia_keras.training.runs.checkpoint_files import checkpoints
 from dia_keras.units import DIALSTMCell, RecurrentAttention
 
+pytestmark = pytest.mark.usefixtures("programs_compiled_once")
 RNG = np.random.default_rng(0)
 TRAIN = Split(RNG.integers(0, 256, (40, 16, 16, 3), np.uint8), RNG.integers(0, 10, 40))
-PHASES = (Phase(2, image_size=8, depth=2), Phase(1, image_size=12), Phase(2))
-RECIPE = Recipe("x", 5, 16, nesterov=True, phases=PHASES, ema=0.9)
+PHASES = (Phase(2, image_size=8, depth=2), Phase(1, image_size=12), Phase(1))
+RECIPE = Recipe("x", 4, 16, nesterov=True, phases=PHASES, ema=0.9)
 
 
 def build(phase: Phase) -> keras.Model:
@@ -39,18 +40,6 @@ def train(folder, **options):
     return fit(build, RECIPE, TRAIN, folder, num_classes=10, held_out=TRAIN, run_eagerly=is_eager, **options)
 
 
-class CutAfter(WallClockBudget):
-    """Ends the run after an epoch, as a spent budget does."""
-
-    def __init__(self, epoch):
-        super().__init__(None)
-        self.epoch = epoch
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch + 1 == self.epoch:
-            self.stopped = self.model.stop_training = True
-
-
 @pytest.fixture(scope="module", autouse=True)
 def few_batches_for_statistics():
     with pytest.MonkeyPatch.context() as patch:
@@ -58,43 +47,39 @@ def few_batches_for_statistics():
         yield
 
 
-@pytest.fixture(scope="module")
-def uncut(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("uncut")
-    model = train(folder)
-    return model.get_weights(), (folder / "log.csv").read_text()
+class Killed(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("cut", [1, 2, 3])
-def test_a_run_cut_anywhere_ends_in_the_weights_of_an_uncut_one(cut, uncut, tmp_path):
-    assert train(tmp_path, budget=CutAfter(cut)) is None
-    assert [done for done, _ in checkpoints(tmp_path)] == [cut]
-    model = train(tmp_path)
-    for want, got in zip(uncut[0], model.get_weights(), strict=True):
+def test_a_run_cut_anywhere_ends_in_the_weights_of_an_uncut_one(tmp_path):
+    """Cut within an epoch, between two, between two phases, after growing, and within an epoch of the grown network."""
+    uncut, cut = tmp_path / "uncut", tmp_path / "cut"
+    uncut.mkdir(), cut.mkdir()
+    expected = train(uncut)
+    for budget, newest in [
+        (CutAt(0, 1), "epoch_0_step_1"),
+        (CutAt(1), "epoch_1"),
+        (CutAt(2), "epoch_2"),
+        (None, "epoch_2_phase_1"),
+        (CutAt(2, 1), "epoch_2_phase_1_step_1"),
+        (CutAt(3), "epoch_3"),
+    ]:
+        if budget:
+            assert train(cut, budget=budget) is None
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                train(cut, callbacks=[Killed()])
+        assert checkpoints(cut)[-1].path.name == f"{newest}.weights.h5"
+    model = train(cut)
+    for want, got in zip(expected.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(got, want)
-    assert (tmp_path / "log.csv").read_text() == uncut[1]
-
-
-# A killed run leaves its log open.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_run_killed_after_growing_goes_on_with_the_grown_network(uncut, tmp_path, monkeypatch):
-    train(tmp_path, budget=CutAfter(2))
-
-    class Killed(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path, callbacks=[Killed()])
-    assert [path.name for _, path in checkpoints(tmp_path)] == ["epoch_2_phase_1.weights.h5"]
-    model = train(tmp_path)
-    for want, got in zip(uncut[0], model.get_weights(), strict=True):
-        np.testing.assert_array_equal(got, want)
+    assert (cut / "log.csv").read_text() == (uncut / "log.csv").read_text()
 
 
 def test_a_recipe_without_phases_is_one():
     assert [(part.begin, part.end) for part in parts(Recipe("x", 3))] == [(0, 3)]
-    assert [(part.begin, part.end) for part in parts(RECIPE)] == [(0, 2), (2, 3), (3, 5)]
+    assert [(part.begin, part.end) for part in parts(RECIPE)] == [(0, 2), (2, 3), (3, 4)]
 
 
 def test_images_and_padding_shrink_together():

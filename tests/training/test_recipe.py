@@ -56,6 +56,7 @@ def test_one_cycle_without_warmup_starts_at_the_peak():
         ("factor", 0.0),
         ("mixup", -1.0),
         ("images", -3),
+        ("clip_norm", 0.0),
         ("pad", -2),
         ("seed", -1),
         ("milestones", (8, 5)),
@@ -120,4 +121,22 @@ def test_file_without_recipe_is_an_error(tmp_path):
     path = tmp_path / "empty.py"
     path.write_text("RECIPE = 3\n")
     with pytest.raises(ValueError, match="defines RECIPE, a Recipe"):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("RECIPE = (\n", r"fails: SyntaxError: .*recipe.py, line 1"),
+        (
+            "from dia_keras.training import Recipe\nRECIPE = Recipe('x', 1, lr=2)\n",
+            "fails in line 2: TypeError: .*'lr'",
+        ),
+        ("import no_such_module\n", "fails in line 1: ModuleNotFoundError"),
+    ],
+)
+def test_a_file_that_fails_is_one_error_that_names_it(text, message, tmp_path):
+    path = tmp_path / "recipe.py"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf"`path` must be .*recipe.py', which {message}"):
         load_recipe(path)

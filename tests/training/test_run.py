@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import pathlib
+import signal
 import sys
 
 import keras
@@ -10,9 +12,12 @@ import numpy as np
 import pytest
 
 from dia_keras import zoo
-from dia_keras.training import load_recipe, train
-from dia_keras.training.curves import plot_curves
-from dia_keras.training.run import smoke
+from dia_keras.training import Recipe, load_recipe, train
+from dia_keras.training.runs import run
+from dia_keras.training.runs.curves import plot_curves
+from dia_keras.training.runs.interruption import Interrupted
+from dia_keras.training.runs.run import smoke
+from dia_keras.training.runs.run_folder import run_folder
 
 RECIPES = sorted((pathlib.Path(__file__).parents[2] / "zoo" / "recipes").glob("*.py"))
 
@@ -38,6 +43,36 @@ def test_a_smoke_run_leaves_log_record_curves_and_weights(source, tmp_path):
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["backend"] == keras.backend.backend() and record["device"] and record["minutes"] > 0
     assert (tmp_path / "curves.png").stat().st_size > 1000
+    with np.load(source) as arrays:
+        other = {**arrays, "x_train": arrays["x_train"][::-1]}
+    np.savez(tmp_path / "other.npz", **other)
+    with pytest.raises(ValueError, match="`source` must hold the training data with which the run began"):
+        train(recipe, tmp_path, source=tmp_path / "other.npz", is_smoke=True)
+    with run_folder(tmp_path), pytest.raises(ValueError, match="another process trains there"):
+        train(recipe, tmp_path, source=source, is_smoke=True)
+
+
+def test_a_failed_start_leaves_nothing(source, tmp_path):
+    with pytest.raises(ValueError, match="`train` must have at least 128 images"):
+        train(Recipe("dia_resnet20_cifar10", 1), tmp_path / "run", source=source)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_minutes_that_are_none_are_an_error_at_once(tmp_path):
+    with pytest.raises(ValueError, match="`minutes` must be positive and finite"):
+        train(Recipe("dia_resnet20_cifar10", 1), tmp_path / "run", source="nowhere", minutes=float("nan"))
+
+
+def test_a_signal_ends_the_run_and_says_how_to_go_on(source, tmp_path, monkeypatch):
+    def fit(*arguments, budget, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        (tmp_path / "epoch_0_step_5.weights.h5").touch()
+        assert budget.stopped
+
+    monkeypatch.setattr(run, "fit", fit)
+    with pytest.raises(Interrupted, match=r"same command again to go on from .*epoch_0_step_5.weights.h5") as stop:
+        train(Recipe("dia_resnet20_cifar10", 1, 8), tmp_path, source=source)
+    assert stop.value.code == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -8,7 +8,7 @@ import pytest
 
 from dia_keras.backbones import resnet, wrn
 from dia_keras.training import Recipe
-from dia_keras.training.fit import compile_for
+from dia_keras.training.fitting import compile_for
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's own")
 
@@ -40,7 +40,7 @@ def data():
 def traced(model, images, targets):
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    from dia_keras.training import torch_step
+    from dia_keras.training.steps import torch_step
 
     tensors = [v.value.detach() for v in [*model.trainable_variables, *model.non_trainable_variables]]
     step = torch_step.TorchStep(model)
@@ -49,7 +49,7 @@ def traced(model, images, targets):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_it_is_the_step_of_keras(name, monkeypatch):
-    from dia_keras.training import torch_step
+    from dia_keras.training.steps import torch_step
 
     monkeypatch.setattr(torch_step, "LARGE", 2**10)
     ours, keras_own = network(name), network(name)
@@ -68,7 +68,7 @@ def test_it_is_the_step_of_keras(name, monkeypatch):
 
 
 def test_in_half_precision_gradients_are_those_of_keras_but_for_rounding(monkeypatch):
-    from dia_keras.training import torch_step
+    from dia_keras.training.steps import torch_step
 
     monkeypatch.setattr(torch_step, "LARGE", 2**10)
     ours, keras_own = (network("bottleneck, shared unit", "mixed_bfloat16") for _ in range(2))
@@ -82,7 +82,7 @@ def test_the_attention_of_an_image_is_computed_before_it_meets_features(monkeypa
     """The node that stores it is there, and the copies that Keras' convolutions make of features are not."""
     import torch
 
-    from dia_keras.training import torch_step
+    from dia_keras.training.steps import torch_step
 
     monkeypatch.setattr(torch_step, "LARGE", 2**10)
     graph = torch_step.simplify(traced(network("bottleneck, shared unit"), *data())).graph
@@ -93,7 +93,7 @@ def test_the_attention_of_an_image_is_computed_before_it_meets_features(monkeypa
 
 
 def test_short_trainings_and_eager_ones_are_not_compiled():
-    from dia_keras.training.torch_step import LEAST_STEPS, compiled_step
+    from dia_keras.training.steps.torch_step import LEAST_STEPS, compiled_step
 
     model = network("basic, a module with a loss of its own")
     with compiled_step(model, LEAST_STEPS - 1):
@@ -107,7 +107,7 @@ def test_short_trainings_and_eager_ones_are_not_compiled():
 
 
 def test_a_machine_without_a_compiler_trains_all_the_same(monkeypatch):
-    from dia_keras.training import torch_step
+    from dia_keras.training.steps import torch_step
 
     monkeypatch.setattr(torch_step.shutil, "which", lambda name: None)
     model = network("basic, a module with a loss of its own")
@@ -119,7 +119,7 @@ def test_dropouts_of_one_shape_drop_different_units():
     """PyTorch's dropout writes its mask in place. In the simplified graph it does not, and no two masks are one."""
     import torch
 
-    from dia_keras.training import torch_step
+    from dia_keras.training.steps import torch_step
 
     inputs = keras.Input((4, 4, 8))
     x = keras.layers.Dropout(0.5)(inputs) * keras.layers.Dropout(0.25)(inputs) + keras.layers.Dropout(0.5)(inputs)
@@ -136,7 +136,7 @@ def test_a_network_with_dropout_in_half_precision_is_compiled():
     """Unsimplified, its graph stores gradients twice in a way that PyTorch's compiler cannot write in C++."""
     import torch
 
-    from dia_keras.training import torch_step
+    from dia_keras.training.steps import torch_step
 
     keras.config.set_dtype_policy("mixed_bfloat16")
     options = {"num_classes": 10, "classifier_activation": None, "input_shape": (8, 8, 3)}
@@ -152,7 +152,7 @@ def test_a_network_with_dropout_in_half_precision_is_compiled():
 def test_a_step_that_the_compiler_refuses_is_taken_all_the_same(monkeypatch):
     import torch
 
-    from dia_keras.training import torch_step
+    from dia_keras.training.steps import torch_step
 
     def refuse(*args, **options):
         raise torch._inductor.exc.InductorError(RuntimeError("no"), None)

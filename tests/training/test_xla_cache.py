@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from dia_keras.training.xla_cache import FOLDER, keep_compiled_programs
+from dia_keras.training.steps.xla_cache import FOLDER, keep_compiled_programs
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from unit_cases import KERAS_CELLS, N, features
 
 from dia_keras.backbones import ATTENTIONS
 from dia_keras.units import SE, SGE, SRM, AttentionModule, DIALSTMCell, RecurrentAttention
-from dia_keras.units.stage_unit import stage_unit
+from dia_keras.units.stage_units import stage_unit
 
 each_attention = pytest.mark.parametrize("key", ATTENTIONS)
 

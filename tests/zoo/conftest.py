@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from dia_keras import zoo
-from dia_keras.zoo import cards, entries, lookup
+from dia_keras.zoo import cards, downloads, entries
 
 ENTRIES = """
-licence = "Apache-2.0"
+license = "Apache-2.0"
 papers = { none = "None" }
 [backbones.tiny]
 function = "resnet"
@@ -63,7 +63,7 @@ def small_zoo(trained, tmp_path, monkeypatch):
     shutil.copytree(folder, root)
     monkeypatch.setattr(cards, "CARDS", root / "cards")
     monkeypatch.setattr(entries, "ENTRIES", root / "entries.toml")
-    monkeypatch.setattr(lookup, "cache", lambda: root / "cache")
+    monkeypatch.setattr(downloads, "cache", lambda: root / "cache")
     monkeypatch.setenv("DIA_KERAS_WEIGHTS", str(root / "weights"))
     monkeypatch.delenv("DIA_KERAS_URL", raising=False)
     return SmallZoo(root / "cards", root / "cache", root / "weights" / "tiny_cifar10.weights.h5", model)

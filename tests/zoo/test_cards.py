@@ -7,9 +7,16 @@ import conftest
 import pytest
 
 from dia_keras import zoo
-from dia_keras.zoo import cards, entries, lookup
+from dia_keras.zoo import cards, downloads, entries
 
 RECIPES = pathlib.Path(__file__).parents[2] / "zoo" / "recipes"
+# Of the ImageNet ResNets with 1000 classes, plain and with DIA-LSTM.
+IMAGENET = {
+    18: (11_689_512, 12_568_072),
+    34: (21_797_672, 22_676_232),
+    50: (25_557_032, 28_358_052),
+    101: (44_549_160, 47_350_180),
+}
 ATTENTIONS = {"": None, "dia_": "dia_lstm", "dia_light_": "dia_lstm_light", "se_": "se"}
 MODULES = ["se", "eca", "cbam", "srm", "spa", "sem", "spem"]
 BACKBONES = ["resnet20", "resnet56", "resnet110", "resnet164", "wrn52_4", "resnext101_8x32d"]
@@ -52,7 +59,8 @@ def test_there_is_an_entry_for_every_attention_backbone_and_data_set():
     stems += ["preresnet164", "dia_preresnet164"]
     main = [backbone for backbone in BACKBONES if backbone not in ("resnet56", "resnet110")]
     stems += [f"{dia}{module}_{backbone}" for dia in ("", "dia_") for module in MODULES for backbone in main]
-    assert set(zoo.list_models()) == {f"{stem}_cifar{classes}" for stem in stems for classes in (10, 100)}
+    names = {f"{stem}_cifar{classes}" for stem in stems for classes in (10, 100)}
+    assert set(zoo.list_models()) == names | {f"{dia}resnet{d}_imagenet" for dia in ("", "dia_") for d in IMAGENET}
 
 
 @pytest.mark.parametrize("name", zoo.list_models())
@@ -64,11 +72,11 @@ def test_the_name_says_what_the_card_holds(name):
     prefix = {attention: prefix for prefix, attention in ATTENTIONS.items()}.get(attention, f"{attention}_")
     prefix = "dia_" * shared + prefix
     numbers = [value for value in arguments.values() if isinstance(value, int) and value is not shared]
-    parts = {"resnext": "resnext{}_{}x{}d", "wrn": "wrn{}_{}"}
+    parts = {"imagenet_resnet": "resnet{}", "resnext": "resnext{}_{}x{}d", "wrn": "wrn{}_{}"}
     expected = parts.get(card.architecture.backbone, card.architecture.backbone + "{}").format(*numbers)
     assert stem == prefix + expected
     assert card.dataset.name == dataset
-    assert card.licence == "Apache-2.0"
+    assert card.license == "Apache-2.0"
     assert "https://" in card.paper
 
 
@@ -85,13 +93,22 @@ def test_cards_have_the_parameter_counts_of_the_paper(stem):
     assert tuple(zoo.card(f"{stem}_cifar{classes}").parameters for classes in (10, 100)) == PARAMETERS[stem]
 
 
-@pytest.mark.parametrize("name", zoo.list_models("*resnet20_*"))
+@pytest.mark.parametrize("depth", IMAGENET)
+def test_cards_for_imagenet_have_the_counts_of_the_paper_s_networks_with_more_classes(depth):
+    cards = zoo.card(f"resnet{depth}_imagenet"), zoo.card(f"dia_resnet{depth}_imagenet")
+    assert tuple(card.parameters for card in cards) == IMAGENET[depth]
+    assert all(
+        (len(set(card.labels)), card.dataset.image_size, card.resize) == (1000, (224, 224), "center") for card in cards
+    )
+
+
+@pytest.mark.parametrize("name", [*zoo.list_models("*resnet20_*"), *zoo.list_models("*resnet18_imagenet")])
 def test_networks_have_the_parameters_that_their_cards_say(name):
     model = zoo.load(name, weights=None)
     card = zoo.card(name)
     assert trainable(model) == card.parameters
     assert model.name == name
-    assert model.input_shape == (None, 32, 32, 3)
+    assert model.input_shape == (None, *card.dataset.image_size, 3)
     assert model.output_shape == (None, len(card.labels))
 
 
@@ -130,7 +147,7 @@ def test_a_row_of_the_table_is_a_whole_card():
         parameters=32_310_276,
         dataset=cards.dataset("cifar100"),
         recipe="one_cycle_gpu",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         paper="Huang et al., Layer-wise Shared Attention Network on Dynamical System Perspective, "
         "https://arxiv.org/abs/2210.16101",
     )
@@ -149,7 +166,7 @@ def test_pretrained_entries_have_metrics_and_weights_that_load():
     for name in zoo.list_models(pretrained=True):
         card = zoo.card(name)
         assert 0 < card.metrics.top1 <= card.metrics.top5 <= 100
-        assert lookup.find_weights(card, card.weights).name == card.weights.file
+        assert downloads.find_weights(card, card.weights).name == card.weights.file
         assert trainable(zoo.load(name)) == card.parameters
 
 
@@ -183,7 +200,7 @@ def test_an_unknown_name_gives_those_that_come_close():
         ValueError, match=r"Did you mean 'dia_resnet20_cifar100'.*Received: name='dia_resnet20_cifar1000'"
     ):
         zoo.card("dia_resnet20_cifar1000")
-    with pytest.raises(ValueError, match=r"list_models\(\)`. Received: name='\.\./setup'"):
+    with pytest.raises(ValueError, match=r"list_models\(\)`. Received: entry='\.\./setup'"):
         zoo.load("../setup")
 
 

@@ -1,16 +1,21 @@
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 
+import h5py
 import keras
 import numpy as np
 import pytest
+import safetensors.numpy
 from conftest import randomize
 
+import dia_keras
 from dia_keras import zoo
 from dia_keras.backbones import resnet, stage_outputs
+from dia_keras.samples import load_samples
 from dia_keras.zoo import entries
 
 
@@ -36,6 +41,42 @@ def test_networks_normalize_raw_images(small_zoo, images):
     bare.set_weights(model.get_weights())
     normalized = (images / 255 - (0.4914, 0.4822, 0.4465)) / (0.2023, 0.1994, 0.2010)
     np.testing.assert_allclose(predict(model, images), predict(bare, normalized), rtol=1e-4, atol=1e-5)
+
+
+def normalization_of_before():
+    """Returns the first layer that networks had before, with the constants of CIFAR-10's card."""
+    mean, std = np.array([0.4914, 0.4822, 0.4465]), np.array([0.2023, 0.1994, 0.2010])
+    constants = {"mean": (255 * mean).tolist(), "variance": ((255 * std) ** 2).tolist()}
+    return keras.layers.Normalization(**constants, dtype="float32", name="preprocessing")
+
+
+def test_models_and_weights_saved_with_the_normalization_of_before_answer_as_they_did(small_zoo, images, tmp_path):
+    before = resnet(14, "basic", attention="dia_lstm", preprocessing=normalization_of_before(), name="tiny_cifar10")
+    before.set_weights(small_zoo.model.get_weights())
+    before.save(tmp_path / "before.keras")
+    before.save_weights(tmp_path / "before.weights.h5")
+    expected = predict(before, images)
+    again = keras.models.load_model(tmp_path / "before.keras")
+    np.testing.assert_array_equal(predict(again, images), expected)
+    now = zoo.load("tiny_cifar10", weights=tmp_path / "before.weights.h5")
+    np.testing.assert_allclose(predict(now, images), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in zoo.list_models(pretrained=True) if "164" not in name])
+def test_shipped_networks_answer_as_with_the_normalization_of_before_up_to_rounding(name):
+    """By 1e-5 of a probability at most. A cut network is rescaled and normalized without being built again."""
+    model, dataset = zoo.load(name), zoo.card(name).dataset
+    images = load_samples(dataset.name)[0]
+    mean, std = (255 * np.array(values) for values in (dataset.mean, dataset.std))
+    normalized = ((images.astype("float32") - mean.astype("float32")) / std.astype("float32")).astype("float32")
+    rest = keras.Model(model.get_layer("preprocessing").output, model.output)
+    np.testing.assert_allclose(predict(model, images), predict(rest, normalized), rtol=0, atol=1e-5)
+    assert predict(model, images).max() > 0.5
+
+
+def test_networks_say_where_images_are_not_pixel_values(small_zoo, images):
+    with pytest.warns(dia_keras.PixelRangeWarning, match="pass the images as they are, without `/ 255`"):
+        zoo.load("tiny_cifar10").predict(images / 255, verbose=0)
 
 
 def test_uint8_and_float_images_give_the_same_answers(small_zoo, images):
@@ -139,6 +180,40 @@ def test_a_file_of_ones_own_loads_into_the_network_that_it_was_saved_from(small_
     again = zoo.load("tiny_cifar10", weights=str(path), **options)
     assert structure(again) == structure(model)
     np.testing.assert_array_equal(predict(again, images), predict(model, images))
+
+
+@pytest.mark.parametrize("options", [{}, {"num_classes": 2}, {"include_top": False}], ids=str)
+def test_safetensors_load_as_weights_h5_do(small_zoo, images, tmp_path, options):
+    zoo.save_weights(small_zoo.model, tmp_path / "mine.safetensors")
+    model, expected = (
+        zoo.load("tiny_cifar10", weights=path, **options) for path in (tmp_path / "mine.safetensors", small_zoo.file)
+    )
+    for one, other in zip(model.weights[:-2], expected.weights[:-2], strict=True):
+        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (one, other)))
+    assert structure(model) == structure(expected)
+
+
+def test_a_classifier_of_false_size_is_refused_before_it_is_built(small_zoo, tmp_path):
+    tensors = {
+        "layers/dense/vars/1": np.ones(200_000, "float16"),
+        "layers/dense/vars/0": np.ones((1, 200_000), "float16"),
+    }
+    safetensors.numpy.save_file(tensors, tmp_path / "false.safetensors")
+    with pytest.raises(ValueError, match=r"is missing; .*false.safetensors'"):
+        zoo.load("tiny_cifar10", weights=tmp_path / "false.safetensors", include_top=False)
+    with h5py.File(shutil.copy(small_zoo.file, tmp_path / "false.weights.h5"), "a") as file:
+        del file["layers/dense/vars/1"]
+        file.create_dataset("layers/dense/vars/1", (1 << 40,), "float32")
+    for options in ({}, {"include_top": False}):
+        with pytest.raises(ValueError, match=r"layers/dense/vars/. .*false.weights.h5'"):
+            zoo.load("tiny_cifar10", weights=tmp_path / "false.weights.h5", **options)
+
+
+def test_features_load_from_what_keras_writes_of_a_whole_network(small_zoo, images, tmp_path):
+    small_zoo.model.save_weights(tmp_path / "keras.weights.h5")
+    features = zoo.load("tiny_cifar10", weights=tmp_path / "keras.weights.h5", include_top=False)
+    expected = zoo.load("tiny_cifar10", include_top=False)
+    np.testing.assert_array_equal(predict(features, images), predict(expected, images))
 
 
 def test_a_file_of_ones_own_with_the_card_s_head_serves_another_number_of_classes(small_zoo, caplog):
@@ -293,3 +368,21 @@ def test_bad_arguments_are_errors_with_their_names(small_zoo, options, message, 
 def test_the_number_of_classes_may_be_numpys(small_zoo):
     labels = np.array([0, 2, 1])
     assert zoo.load("tiny_cifar10", num_classes=labels.max() + 1).output_shape == (None, 3)
+
+
+def test_two_loads_of_an_entry_fit_in_one_model(small_zoo, images):
+    inputs = keras.Input((32, 32, 3))
+    members = [zoo.load("tiny_cifar10", name=name) for name in ("left", "right")]
+    ensemble = keras.Model(inputs, keras.layers.average([member(inputs) for member in members]))
+    np.testing.assert_allclose(predict(ensemble, images), predict(small_zoo.model, images), atol=1e-5)
+    assert [layer.name for layer in ensemble.layers[1:3]] == ["left", "right"]
+
+
+@pytest.mark.parametrize("options", [{"include_top": False}, {"num_classes": 3}])
+def test_changed_networks_have_the_name_given(small_zoo, options, caplog):
+    assert zoo.load("tiny_cifar10", **options, name="other").name == "other"
+
+
+def test_an_unknown_entry_is_an_error_of_its_argument(small_zoo):
+    with pytest.raises(ValueError, match=r"`entry` must be one of .*Did you mean .*Received: entry='tiny_cifar'"):
+        zoo.load("tiny_cifar", name="other")

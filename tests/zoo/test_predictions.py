@@ -33,3 +33,12 @@ def test_predictions_of_another_shape_are_an_error(shape):
 def test_a_top_that_is_no_positive_integer_is_an_error(top):
     with pytest.raises(ValueError, match=rf"`top` must be a positive integer. Received: top={top}"):
         zoo.decode_predictions(np.eye(10), NAME, top=top)
+
+
+def test_labels_of_ones_own_are_taken():
+    decoded = zoo.decode_predictions(np.array([[0.2, 0.8], [0.9, 0.1]]), ["normal", "pneumonia"], top=1)
+    assert decoded == [[("pneumonia", 0.8)], [("normal", 0.9)]]
+    with pytest.raises(ValueError, match=r"must have shape \(batch, 3\)"):
+        zoo.decode_predictions(np.eye(2), ("a", "b", "c"))
+    with pytest.raises(ValueError, match=r"a list or tuple of labels in the order of the classes\. Received: name={"):
+        zoo.decode_predictions(np.eye(2), {"a", "b"})

@@ -1,11 +1,20 @@
+import itertools
+import json
+import re
+import shutil
+
+import fuzz_weights
 import h5py
 import keras
 import numpy as np
 import pytest
+import safetensors.numpy
 from conftest import randomize
 
 from dia_keras import zoo
 from dia_keras.backbones import resnet, wrn
+from dia_keras.units.initializers import without_initial_values
+from dia_keras.zoo import reading
 from dia_keras.zoo.weights_file import load_weights
 
 KERNEL = "layers/dense/vars/0"
@@ -136,7 +145,9 @@ def test_arrays_of_text_are_an_error(saved):
     with h5py.File(saved, "a") as file:
         del file[KERNEL]
         file[KERNEL] = np.full((64, 10), b"a")
-    with pytest.raises(ValueError, match=r"(?s)exactly the weights of 'small'.*name=classifier.*Received: weights="):
+    with pytest.raises(
+        ValueError, match=rf"exactly the weights of 'small': {KERNEL} \(classifier\) holds text.*Received: weights="
+    ):
         load_weights(small(), saved)
 
 
@@ -152,3 +163,263 @@ def test_randomize_leaves_no_weight_at_its_initial_value():
     before = values(model)
     randomize(model)
     assert all((old != new).all() for old, new in zip(before, values(model), strict=True))
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A network, and the folder of its files: ours in both forms, and Keras' own."""
+    folder = tmp_path_factory.mktemp("sound")
+    model = small()
+    randomize(model)
+    zoo.save_weights(model, folder / "ours.safetensors")
+    zoo.save_weights(model, folder / "ours.weights.h5")
+    model.save_weights(folder / "keras.weights.h5")
+    return model, folder
+
+
+@pytest.fixture
+def files(sound, tmp_path):
+    """A copy of the folder, to damage."""
+    shutil.copytree(sound[1], tmp_path / "files")
+    return tmp_path / "files"
+
+
+@pytest.fixture
+def refused(sound):
+    """Function that loads a file, which must end in an error that names it and leave the weights as they are."""
+    model, _ = sound
+    before = values(model)
+
+    def refused(path, message):
+        with pytest.raises(ValueError, match=rf"(?s)`weights` {message}.*Received: weights='{re.escape(str(path))}'"):
+            load_weights(model, path)
+        for old, new in zip(before, values(model), strict=True):
+            np.testing.assert_array_equal(old, new)
+
+    return refused
+
+
+def test_safetensors_have_the_same_names_and_numbers(sound):
+    model, folder = sound
+    tensors = safetensors.numpy.load_file(folder / "ours.safetensors")
+    with h5py.File(folder / "ours.weights.h5") as file:
+        assert len(tensors) == len(model.weights)
+        for key, tensor in tensors.items():
+            assert tensor.dtype == file[key].dtype == "float16"
+            np.testing.assert_array_equal(tensor, file[key])
+        record = json.loads(file.attrs["dia_keras"])
+    assert (record["entry"], record["format"]) == ("small", 1)
+    with safetensors.safe_open(folder / "ours.safetensors", "np") as file:
+        assert json.loads(file.metadata()["dia_keras"]) == record
+    other = small()
+    load_weights(other, folder / "ours.safetensors")
+    for saved, loaded in zip(values(model), values(other), strict=True):
+        np.testing.assert_array_equal(saved, loaded)
+
+
+def test_the_same_weights_give_the_same_safetensors(sound, tmp_path):
+    model, folder = sound
+    zoo.save_weights(model, tmp_path / "a.safetensors")
+    assert (tmp_path / "a.safetensors").read_bytes() == (folder / "ours.safetensors").read_bytes()
+
+
+def test_others_may_read_a_file_as_any_other(sound):
+    (sound[1] / "any").write_text("")
+    modes = {path.stat().st_mode for path in sound[1].iterdir()}
+    assert len(modes) == 1
+
+
+NUMBERS = np.ones((64, 10), "float32")
+VALUES = {
+    "nan": (
+        np.where(NUMBERS.cumsum().reshape(64, 10) == 9, np.nan, NUMBERS),
+        r"must be finite.*\(classifier\) holds nan",
+    ),
+    "infinity": (-np.inf * NUMBERS, r"must be finite in float32: .* holds -inf"),
+    "overflow": (1e39 * NUMBERS.astype("float64"), r"must be finite in float32: .* holds 1e\+39"),
+    "integers": (NUMBERS.astype("int64"), r"must hold exactly .*\(classifier\) holds integers instead of floats"),
+    "booleans": (NUMBERS > 0, r"must hold exactly .*\(classifier\) holds booleans"),
+    "complex": (NUMBERS * 1j, r"must hold exactly .*\(classifier\) holds complex"),
+    "long": (NUMBERS.astype("longdouble"), r"must hold exactly .*\(classifier\) holds other floats"),
+    "bytes": (NUMBERS.view("V4"), r"must hold exactly .*\(classifier\) holds bytes"),
+    "nothing": (h5py.Empty("f4"), r"must hold exactly .*\(classifier\) is empty"),
+}
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_what_is_not_a_finite_float_is_not_loaded(files, refused, kind):
+    path = files / "keras.weights.h5"
+    numbers, message = VALUES[kind]
+    with h5py.File(path, "a") as file:
+        del file[KERNEL]
+        file[KERNEL] = numbers
+    refused(path, message)
+
+
+ENUMERATION = h5py.enum_dtype({"A": 0, "B": 1}, basetype="i4")
+DATASETS = {
+    "enumeration": ({"shape": (64, 10), "dtype": ENUMERATION}, "holds booleans or an enumeration"),
+    "texts": ({"shape": (64, 10), "dtype": h5py.string_dtype()}, "holds text"),
+    "dates": ({"shape": (64, 10), "dtype": h5py.opaque_dtype(np.dtype("datetime64[s]"))}, "holds bytes"),
+    "never written": ({"shape": (64, 10), "dtype": "f4"}, "was never written"),
+    "chunks": ({"data": NUMBERS, "chunks": (8, 10)}, "is not stored in one piece"),
+    "compressed": ({"data": NUMBERS, "compression": "gzip"}, "is not stored in one piece"),
+    "huge": ({"shape": (1 << 30, 10), "dtype": "f4", "chunks": (1 << 20, 10)}, r"is not stored in one piece"),
+    "elsewhere": ({"shape": (64, 10), "dtype": "f4", "external": "other.bin"}, "is not stored in one piece"),
+}
+
+
+@pytest.mark.parametrize("kind", DATASETS)
+def test_tensors_that_are_not_there_as_they_should_be_are_not_loaded(files, refused, kind):
+    path = files / "keras.weights.h5"
+    options, message = DATASETS[kind]
+    with h5py.File(path, "a") as file:
+        del file[KERNEL]
+        file.create_dataset(KERNEL, **options)
+    refused(path, rf"must hold exactly the weights of 'small': {KERNEL} \(classifier\) (has shape|{message})")
+
+
+@pytest.mark.parametrize("link", [h5py.SoftLink("/layers/dense/vars/2"), h5py.ExternalLink("other.h5", "/kernel")])
+def test_links_are_not_followed(files, refused, link):
+    path = files / "keras.weights.h5"
+    with h5py.File(path, "a") as file:
+        file.move(KERNEL, "layers/dense/vars/2")
+        file[KERNEL] = link
+    refused(path, "must be a sound HDF5 file: 0 is a link to another place")
+
+
+def test_two_names_for_one_tensor_are_refused(files, refused):
+    path = files / "keras.weights.h5"
+    first, second = (f"layers/batch_normalization/vars/{i}" for i in (0, 1))
+    with h5py.File(path, "a") as file:
+        del file[second]
+        file[second] = file[first]
+    refused(path, f"must hold exactly .*{first} and .*{second} lie in the same place")
+
+
+def test_numbers_of_every_width_and_order_load(files, sound):
+    model, other = sound[0], small()
+    path = files / "keras.weights.h5"
+    with h5py.File(path, "a") as file:
+        for dtype, i in zip((">f2", ">f4", ">f8", "<f8"), itertools.count()):
+            key = f"layers/batch_normalization/vars/{i}"
+            numbers = file[key][()].astype(dtype)
+            del file[key]
+            file[key] = numbers
+    load_weights(other, path)
+    for saved, loaded in zip(values(model), values(other), strict=True):
+        np.testing.assert_array_equal(saved, loaded)
+
+
+@pytest.mark.parametrize("name", ["ours.safetensors", "ours.weights.h5"])
+def test_a_changed_number_shows_in_a_file_of_ours(files, refused, name):
+    content = bytearray((files / name).read_bytes())
+    begin, _ = fuzz_weights.extents(files / name)[KERNEL]
+    content[begin] ^= 1
+    (files / name).write_bytes(content)
+    refused(files / name, "must be undamaged: its tensors are not those that were saved, by their SHA-256")
+
+
+def test_a_file_of_a_later_format_is_refused(files, refused):
+    path = files / "ours.weights.h5"
+    with h5py.File(path, "a") as file:
+        record = {**json.loads(file.attrs["dia_keras"]), "format": 2}
+        file.attrs["dia_keras"] = np.bytes_(json.dumps(record))
+    refused(path, "must be of format 1 or earlier: it is of format 2")
+    with h5py.File(path, "a") as file:
+        file.attrs["dia_keras"] = "a word"
+    refused(path, "must be undamaged: its record 'a word' is not one of ours")
+
+
+def test_what_keras_writes_of_another_network_is_refused(files, refused):
+    path = files / "keras.weights.h5"
+    resnet(8, "basic").save_weights(path)
+    refused(path, r"must hold exactly .* is missing")
+    deeper = files / "deeper.weights.h5"
+    small(depth=14).save_weights(deeper)
+    refused(deeper, r"must hold exactly .* has shape .* more")
+
+
+def test_layers_of_another_kind_are_counted(files, refused):
+    path = files / "keras.weights.h5"
+    with h5py.File(path, "a") as file:
+        file["layers/conv3d/vars/0"] = NUMBERS
+    refused(path, "must hold exactly the weights of 'small': layers has 1 more member than the network")
+    with h5py.File(path, "a") as file:
+        file.move("layers/conv3d", "layers/dropout")  # has no weights, as a rule
+    refused(path, "must hold exactly the weights of 'small': layers has 1 more member than the network")
+
+
+def test_layers_without_weights_make_no_difference(files, sound):
+    other = small(preprocessing=keras.layers.Rescaling(1 / 255), include_top=False)
+    load_weights(small(include_top=False), _saved_by_keras(other, files / "other.weights.h5"))
+
+
+def _saved_by_keras(model, path):
+    model.save_weights(path)
+    return path
+
+
+def test_nested_groups_are_not_walked(files, refused):
+    path = files / "keras.weights.h5"
+    with h5py.File(path, "a", libver="latest") as file:
+        group = file
+        for _ in range(500):
+            group = group.create_group("a")
+    refused(path, "must hold exactly the weights of 'small': the file has 1 more member than the network")
+
+
+CHANGES = {
+    "integers": ({KERNEL: NUMBERS.astype("int32")}, r"has the type I32 instead of floats"),
+    "booleans": ({KERNEL: NUMBERS > 0}, r"has the type BOOL"),
+    "shape": ({KERNEL: NUMBERS.T}, r"has shape \(10, 64\) instead of \(64, 10\)"),
+    "surplus": ({"layers/dense/vars/2": NUMBERS}, r"layers/dense/vars/2 has no place in the network"),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_safetensors_that_do_not_fit_are_refused(files, refused, kind):
+    path = files / "ours.safetensors"
+    changes, message = CHANGES[kind]
+    tensors = {**safetensors.numpy.load_file(path), **{key: np.ascontiguousarray(x) for key, x in changes.items()}}
+    safetensors.numpy.save_file(tensors, path)
+    refused(path, f"must hold exactly the weights of 'small': .*{message}")
+    del tensors[KERNEL]
+    safetensors.numpy.save_file(tensors, path)
+    refused(path, rf"must hold exactly the weights of 'small': {KERNEL} \(classifier\) is missing")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff" * 8 + b"{}", (1 << 40).to_bytes(8, "little"), b"\2" + 7 * b"\0" + b"[]"]
+)
+def test_damaged_safetensors_are_refused(tmp_path, refused, content):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(content)
+    refused(path, "must be a sound safetensors file: ")
+
+
+def test_safetensors_of_other_programs_need_no_record(files, sound):
+    model, other = sound[0], small()
+    tensors = safetensors.numpy.load_file(files / "ours.safetensors")
+    safetensors.numpy.save_file({key: x.astype("float64") for key, x in tensors.items()}, files / "a.safetensors")
+    load_weights(other, files / "a.safetensors")
+    np.testing.assert_array_equal(values(other)[-1], values(model)[-1])
+
+
+def test_a_file_that_cannot_be_read_or_is_too_large_is_named(files, refused, monkeypatch):
+    refused(files / "none.weights.h5", "must be a file that can be read")
+    refused(shutil.copy(files / "keras.weights.h5", files / "a.bin"), "must end in .weights.h5 or .safetensors")
+    monkeypatch.setattr(reading, "LARGEST", 1000)
+    with pytest.raises(ValueError, match=r"`weights` must have at most 1000 bytes. Received: \d+ bytes in .*keras"):
+        reading.read_file(files / "keras.weights.h5")
+
+
+def test_weights_of_bfloat16_load_as_keras_writes_them(tmp_path):
+    keras.config.set_dtype_policy("bfloat16")
+    with without_initial_values():  # JAX compiles a program for each
+        model, other = small(), small()
+    randomize(model)
+    model.save_weights(tmp_path / "a.weights.h5")
+    load_weights(other, tmp_path / "a.weights.h5")
+    for saved, loaded in zip(model.weights, other.weights, strict=True):
+        assert bool(keras.ops.all(saved == loaded))

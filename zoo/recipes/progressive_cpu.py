@@ -3,7 +3,8 @@
     KERAS_BACKEND=torch python zoo/train.py zoo/recipes/progressive_cpu.py --entry dia_resnet164_cifar100
 
 The cost of an epoch falls with the area of the images: 16x16 takes a quarter of 32x32, and 24x24 about half. On PyTorch
-the steps are compiled (`dia_keras/training/torch_step.py`). Any network that fits any image size can train like this.
+the steps are compiled (`dia_keras/training/steps/torch_step.py`). Any network that takes images of any size can train
+so.
 """
 
 from dia_keras.training import Phase, Recipe

@@ -3,7 +3,7 @@
     KERAS_BACKEND=torch python zoo/train.py zoo/recipes/progressive_wrn_cpu.py --entry dia_wrn52_4_cifar100
 
 The cost of an epoch falls with the area of the images: 16x16 takes a quarter of 32x32, and 24x24 about half. On PyTorch
-the steps are compiled (`dia_keras/training/torch_step.py`). On a machine that does other work, too, one thread
+the steps are compiled (`dia_keras/training/steps/torch_step.py`). On a machine that does other work, too, one thread
 (`OMP_NUM_THREADS=1`) is faster than two, which wait for each other. Dropout is off: so short a training needs none.
 """
 

@@ -17,10 +17,10 @@ from dia_keras import zoo
 from dia_keras.files import write_json, write_text
 from dia_keras.training import Recipe, load_recipe, train
 from dia_keras.training.entry_evaluation import evaluate_entry
-from dia_keras.training.epochs_that_fit import Speed, with_epochs
-from dia_keras.training.host import describe_run
-from dia_keras.training.run import smoke, speed
-from dia_keras.training.xla_cache import keep_compiled_programs
+from dia_keras.training.runs.epochs_that_fit import Speed, with_epochs
+from dia_keras.training.runs.host import describe_run
+from dia_keras.training.runs.run import smoke, speed
+from dia_keras.training.steps.xla_cache import keep_compiled_programs
 
 #: Test images of a rehearsal.
 FEW = 100
@@ -81,8 +81,9 @@ def main(name, path, run, data, seconds: float, fit_seconds: float, least_epochs
     if recipe is None:
         return
     print(f"{name}: {recipe.epochs} epochs", flush=True)
-    if not final.exists() and train(recipe, run, source=source, minutes=(end - time.monotonic()) / 60) is None:
-        return
+    minutes = (end - time.monotonic()) / 60
+    if not final.exists() and (minutes <= 0 or train(recipe, run, source=source, minutes=minutes) is None):
+        return  # for the next call
     result = evaluate_entry(name, final, source, images=FEW if rehearsal else None)
     print(f"{name}: {100 * result.top1:.2f}% of {result.images} test images", flush=True)
     write_json(run / "result.json", {**dataclasses.asdict(result), "run": describe_run()})

@@ -35,10 +35,10 @@ from rich.console import Console
 
 from dia_keras import export, zoo
 from dia_keras.cli import data_options, without_traceback
-from dia_keras.export.formats import CALIBRATED
+from dia_keras.export.registry import CALIBRATED
 from dia_keras.export.report import table
-from dia_keras.training.host import describe_run
-from dia_keras.training.run import load_data
+from dia_keras.training.runs.host import describe_run
+from dia_keras.training.runs.run import load_data
 
 REPORTS = pathlib.Path(__file__).resolve().parents[1] / "records" / "exports"
 #: Largest number of images that settle norms: a deep net keeps all its features of them in memory.

@@ -1,13 +1,15 @@
 """Draws `zoo/records/accuracy.png`, top-1 against parameters, ours and published ones: part of `make tables`."""
 
-import math
+import itertools
 import pathlib
 import tomllib
 from typing import NamedTuple
 
 import click
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from matplotlib.transforms import Bbox
 
 from dia_keras import zoo
 from dia_keras.files import staged
@@ -20,6 +22,8 @@ STYLES = {
     "paper (best epoch)": {"color": "tab:gray", "marker": "x"},
     "best published": {"color": "tab:red", "marker": "^"},
 }
+
+MARKER = 8  # width of a point, in pixels of the figure
 
 
 class Point(NamedTuple):
@@ -45,9 +49,28 @@ def points(dataset: str) -> list[Point]:
     return found
 
 
-def _is_over(other: Point, point: Point) -> bool:
-    """Returns whether another point would be in the way of a name above this one."""
-    return 0 < other.top1 - point.top1 < 1 and abs(math.log10(other.parameters / point.parameters)) < 0.5
+def _write_names(axes: Axes, known: list[Point]) -> None:
+    """Writes the name of every point beside it, where neither another name nor another point is, if there is room."""
+    places = axes.transData.transform([(point.parameters, point.top1) for point in known])
+    taken = [Bbox.from_bounds(x - MARKER / 2, y - MARKER / 2, MARKER, MARKER) for x, y in places]
+    for point, own in zip(known, list(taken), strict=True):
+        others = [box for box in taken if box is not own]
+        sides, heights = ((5, "left"), (-5, "right")), (3, -8, 11, -16, 19, -24)
+        for (x, side), y in itertools.product(sides, heights):
+            name = axes.annotate(
+                point.network,
+                (point.parameters, point.top1),
+                (x, y),
+                textcoords="offset points",
+                fontsize=7,
+                horizontalalignment=side,
+                in_layout=False,
+            )
+            box = name.get_window_extent()
+            if not box.count_overlaps(others) or (side, y) == ("right", heights[-1]):
+                break
+            name.remove()
+        taken.append(box)
 
 
 def draw() -> Figure:
@@ -58,15 +81,15 @@ def draw() -> Figure:
         for whose, style in STYLES.items():
             mine = [point for point in known if point.whose == whose]
             axes.scatter([p.parameters for p in mine], [p.top1 for p in mine], label=whose, zorder=2, **style)
-        for point in known:
-            offset = 5, -8 if any(_is_over(other, point) for other in known) else 3
-            axes.annotate(point.network, (point.parameters, point.top1), offset, textcoords="offset points", fontsize=7)
         axes.set(xscale="log", xlabel="parameters", ylabel="top-1 (%)", title=title)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e6:g} M"))
         axes.margins(x=0.1)
         axes.set_xlim(right=10 * axes.get_xlim()[1])  # room for the names
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right", fontsize=8)
+    figure.draw_without_rendering()  # names find their places in the final layout
+    for axes, dataset in zip(figure.axes, DATASETS, strict=True):
+        _write_names(axes, points(dataset))
     return figure
 
 

@@ -91,7 +91,7 @@ def some_test_images(card: "Card", source: str | None, data_dir: str | None, res
     import numpy as np
 
     from ...data import Split
-    from ...training.run import load_data
+    from ...training.runs.run import load_data
 
     test = load_data(card, source, data_dir, resize=resize).test
     chosen = np.random.default_rng(0).permutation(len(test.labels))[:number]

@@ -42,7 +42,8 @@ def to_onnx(
         representative: Training images, see `to_tflite`, for `"int8"` only.
         opset: Version of the ONNX operators, 13 to 18.
         input_dtype: Dtype of the images that the file takes. Default: `"uint8"`, but `"float32"` where any images given
-            are float.
+            are float. A model without a normalization of pixel values of its own needs this argument or images:
+            `"uint8"` says that it takes pixel values, 0 to 255.
         labels: Names of the classes, which the file then carries.
         optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
         test: Test images and labels for the report, see `to_saved_model`.

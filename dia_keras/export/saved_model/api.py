@@ -37,7 +37,8 @@ def to_saved_model(
             output. On backends other than TensorFlow, a TensorFlow process converts it.
         path: The folder to write. It replaces an existing SavedModel.
         images: Array `(n, height, width, channels)`, uint8 or float, of images as the model takes them, to compare
-            on. Default: the package's sample images, pixel values 0 to 255, in the model's size.
+            on. Default: the package's sample images, pixel values 0 to 255, in the model's size, for a model that
+            begins with a normalization of pixel values. Other models may take anything: they need images.
         labels: Names of the classes, which the file then carries.
         optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
         test: Images and labels, `((n, height, width, channels), (n,))`, on which to measure the accuracies of file and

@@ -30,7 +30,8 @@ def to_tflite(
     """Exports a model as a TFLite file, for LiteRT on phones and small devices.
 
     Its one signature takes `images`, as the model takes them, and returns float32 `predictions`, whatever the file
-    computes in (but see `input_dtype`). As in TFLite Metadata, it is also a zip archive of `labels.txt` and
+    computes in (but see `input_dtype`). It has TFLite Model Metadata, from which MediaPipe Tasks and others
+    know how to feed it and what its classes are called; as there, it is also a zip archive of `labels.txt`, and of
     `metadata.json`. It is run with `ai_edge_litert`, and put in place only if it answers as `model.predict` does.
 
     Args:
@@ -47,9 +48,10 @@ def to_tflite(
             generator, or a function that returns one, of images or batches, of which the first 1000 images are used.
         batch_size: Number of images that the file takes at a time. `None` is any number, which is slower on one image.
         input_dtype: Dtype of the images that the file takes. Default: `"uint8"`, but `"float32"` for `"int16x8"`, which
-            cannot take integers, and where any images given are float. `"int8"`, with `quantize="int8"`, is for chips
-            that compute in integers alone: the file takes pixel values minus 128, and returns int8 predictions, in the
-            scale of its output tensor.
+            cannot take integers, and where any images given are float. A model without a normalization of pixel values
+            of its own needs this argument or images: `"uint8"` says that it takes pixel values, 0 to 255. `"int8"`,
+            with `quantize="int8"`, is for chips that compute in integers alone: the file takes pixel values minus 128,
+            and returns int8 predictions, in the scale of its output tensor.
         labels: Names of the classes, which the file then carries.
         optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
         test: Test images and labels for the report, see `to_saved_model`.

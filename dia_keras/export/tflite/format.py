@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from ..checks import is_integer
+from ...arguments import is_integer
 from ..comparison import Runners
 from ..format import Format, Quantization
 from ..request import Request

@@ -11,11 +11,13 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from ..errors import ExportError
 from ..frozen_graph import freeze, named
+from ..metadata import normalizes_pixels
 from ..request import Request
 from .batches import batches_of
 from .delegate import with_casts_of_images_first
 from .int8 import to_int8
 from .int16 import to_int16x8
+from .model_metadata import LABELS, flatbuffer_of, with_model_metadata
 
 
 def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:
@@ -39,9 +41,10 @@ def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> 
             f"`model` must consist of ops that TFLite has. Received: model={model.name!r}, {quantize=}. "
             f"The converter says: {str(error).strip().splitlines()[0]}"
         ) from error
-    request.path.write_bytes(content)
-    # As in TFLite Metadata, the file is also a zip archive.
+    takes_pixels = request.of_pixels or normalizes_pixels(model)
+    request.path.write_bytes(with_model_metadata(content, flatbuffer_of(metadata, takes_pixels)))
+    # As TFLite Model Metadata has it, the file is also a zip archive.
     with zipfile.ZipFile(request.path, "a") as archive:
         archive.writestr("metadata.json", json.dumps(metadata, indent=1))
         if request.labels:
-            archive.writestr("labels.txt", "\n".join(request.labels) + "\n")
+            archive.writestr(LABELS, "\n".join(request.labels) + "\n")

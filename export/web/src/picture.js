@@ -1,14 +1,14 @@
 // From an image file to the pixels that a model takes.
 
-import { centre, fit } from "./pixels.js";
+import { center, fit } from "./pixels.js";
 
 // The browser shrinks what is larger first: some give no pixels of more than a few thousand lines.
 const LARGEST = 2048;
 
-/** Returns the centre of an image file in the size of the target, as RGB bytes; throws if it is not an image. */
+/** Returns the center of an image file in the size of the target, as RGB bytes; throws if it is not an image. */
 export async function readPixels(file, target) {
   const bitmap = await decode(file);
-  const cut = centre(bitmap, target);
+  const cut = center(bitmap, target);
   const scale = Math.min(1, LARGEST / Math.max(cut.width, cut.height));
   const width = Math.ceil(cut.width * scale);
   const height = Math.ceil(cut.height * scale);
@@ -24,7 +24,7 @@ export async function readPixels(file, target) {
 
 async function decode(file) {
   try {
-    // The values in the file, as in training, not what its colour profile makes of them.
+    // The values in the file, as in training, not what its color profile makes of them.
     return await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   } catch (error) {
     throw new Error(`“${file.name}” is not an image that this browser can read.`, { cause: error });

@@ -1,7 +1,7 @@
 // Arithmetic on pixels, without the DOM.
 
 /**
- * Returns the centre of a picture, in the size of the target, as RGB bytes.
+ * Returns the center of a picture, in the size of the target, as RGB bytes.
  *
  * It is resized by a triangle filter that widens when it shrinks, so that no pixel is skipped: as Pillow's
  * `ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR)` does, up to rounding. A picture of the right size
@@ -17,7 +17,7 @@ export function fit(picture, target) {
 }
 
 /** Returns the part of a picture that `fit` takes notice of: `{left, top, width, height}`, in whole pixels. */
-export function centre(picture, target) {
+export function center(picture, target) {
   const scale = Math.min(picture.width / target.width, picture.height / target.height);
   const [left, top] = ["width", "height"].map((side) => {
     const spare = (picture[side] - target[side] * scale) / 2;
@@ -51,11 +51,11 @@ function filters(oldLength, newLength, scale) {
   const start = (oldLength - newLength * scale) / 2;
   const radius = Math.max(1, scale);
   return Array.from({ length: newLength }, (_, i) => {
-    const centre = start + (i + 0.5) * scale;
-    const first = Math.max(0, Math.round(centre - radius));
-    const end = Math.min(oldLength, Math.round(centre + radius));
+    const center = start + (i + 0.5) * scale;
+    const first = Math.max(0, Math.round(center - radius));
+    const end = Math.min(oldLength, Math.round(center + radius));
     const weights = Array.from({ length: end - first }, (_, j) =>
-      Math.max(0, 1 - Math.abs(first + j + 0.5 - centre) / radius),
+      Math.max(0, 1 - Math.abs(first + j + 0.5 - center) / radius),
     );
     const sum = weights.reduce((a, b) => a + b);
     return { first, weights: weights.map((weight) => weight / sum) };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { centre, fit } from "../src/pixels.js";
+import { center, fit } from "../src/pixels.js";
 
 /** Fits a picture whose red has these rows, and returns what becomes of its red. */
 function fittedRed(rows, width, height) {
@@ -17,7 +17,7 @@ test("a picture of the right size stays as it is, without alpha", () => {
   assert.deepEqual(Array.from(rgb), [1, 2, 3, 4, 5, 6, 0, 128, 255, 9, 8, 7]);
 });
 
-test("the centre is cut out in the proportions of the target", () => {
+test("the center is cut out in the proportions of the target", () => {
   const wide = [
     [9, 1, 2, 9],
     [9, 3, 4, 9],
@@ -38,13 +38,13 @@ test("shrinking and enlarging give what Pillow's ImageOps.fit gives", () => {
   assert.deepEqual(fittedRed(rows, 3, 6), tall);
 });
 
-test("a picture of one colour stays so in any size", () => {
+test("a picture of one color stays so in any size", () => {
   const rows = Array(40).fill(Array(90).fill(201));
   assert.ok(fittedRed(rows, 3, 3).every((value) => value === 201));
   assert.ok(fittedRed(rows, 200, 110).every((value) => value === 201));
 });
 
-test("what lies beside the centre changes nothing", () => {
+test("what lies beside the center changes nothing", () => {
   for (const [width, height] of [
     [90, 7],
     [5, 61],
@@ -54,7 +54,7 @@ test("what lies beside the centre changes nothing", () => {
     const rgba = (left, top, columns, lines) =>
       Array.from({ length: columns * lines }, (_, i) => pixel(left + (i % columns), top + Math.floor(i / columns))).flat();
     const target = { width: 4, height: 3 };
-    const cut = centre({ width, height }, target);
+    const cut = center({ width, height }, target);
     const whole = fit({ data: rgba(0, 0, width, height), width, height }, target);
     const part = fit({ data: rgba(cut.left, cut.top, cut.width, cut.height), ...cut }, target);
     assert.deepEqual(part, whole);

@@ -20,8 +20,8 @@ import numpy as np
 
 from dia_keras.cli import data_options, without_traceback
 from dia_keras.files import write_json
-from dia_keras.training.checkpoint import checkpoints
-from dia_keras.training.host import describe_run
+from dia_keras.training.runs.checkpoint_files import checkpoints
+from dia_keras.training.runs.host import describe_run
 
 HERE = pathlib.Path(__file__).resolve().parent
 ZOO = HERE.parents[1]
@@ -46,9 +46,10 @@ def main(recipe, entry: str, images: int, epochs: int, source: str | None, data_
         kill_in_second_epoch([*command, "--out", str(cut)], cut)
         subprocess.run([*command, "--out", str(cut)], check=True)
         last = [checkpoints(folder)[-1] for folder in (whole, cut)]
-        if [done for done, _ in last] != [epochs, epochs]:
-            raise click.ClickException(f"The trainings ended after {last[0][0]} and {last[1][0]} epochs, not {epochs}.")
-        arrays, different = compare(*(path for _, path in last))
+        ended = [saved.epochs for saved in last]
+        if ended != [epochs, epochs]:
+            raise click.ClickException(f"The trainings ended after {ended[0]} and {ended[1]} epochs, not {epochs}.")
+        arrays, different = compare(*(saved.path for saved in last))
         used = json.loads((whole / "recipe.json").read_text())
     found = {"entry": entry, "arrays": arrays, "different": different, "recipe": used, "run": describe_run()}
     RESULTS.mkdir(exist_ok=True)
@@ -67,7 +68,7 @@ def kill_in_second_epoch(command: list[str], folder: pathlib.Path) -> None:
     time.sleep(1)
     process.kill()
     process.wait()
-    done, _ = checkpoints(folder)[-1]
+    done = checkpoints(folder)[-1].epochs
     if done != 1:
         raise click.ClickException(f"The training had {done} epochs behind it when it was killed: give more --images.")
     print("Killed in its second epoch; goes on.", flush=True)

@@ -3,7 +3,7 @@ package dia.keras.classifier
 import kotlin.math.abs
 
 /**
- * The image's centre in the shape of [width] and [height], scaled to them: uint8 red, green and blue of each pixel, row
+ * The image's center in the shape of [width] and [height], scaled to them: uint8 red, green and blue of each pixel, row
  * by row.
  *
  * Every new pixel is a mean of old ones, weighted by a triangle whose reach is the distance of the new pixels: bilinear
@@ -45,10 +45,10 @@ private fun shares(size: Int, span: Double, count: Int): List<Share> {
     val step = span / count
     val reach = maxOf(step, 1.0)
     return List(count) { i ->
-        val centre = (size - span) / 2 + (i + 0.5) * step
-        val first = maxOf(0, (centre - reach + 0.5).toInt())
-        val end = minOf(size, (centre + reach + 0.5).toInt())
-        val weights = DoubleArray(end - first) { maxOf(0.0, 1 - abs(first + it + 0.5 - centre) / reach) }
+        val center = (size - span) / 2 + (i + 0.5) * step
+        val first = maxOf(0, (center - reach + 0.5).toInt())
+        val end = minOf(size, (center + reach + 0.5).toInt())
+        val weights = DoubleArray(end - first) { maxOf(0.0, 1 - abs(first + it + 0.5 - center) / reach) }
         val total = weights.sum()
         Share(first, DoubleArray(weights.size) { weights[it] / total })
     }

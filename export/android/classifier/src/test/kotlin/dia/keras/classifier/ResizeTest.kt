@@ -29,7 +29,7 @@ class ResizeTest {
     }
 
     @Test
-    fun `the centre is kept, and the sides of a wide image are cut off`() {
+    fun `the center is kept, and the sides of a wide image are cut off`() {
         val row = intArrayOf(9, 9, 1, 2, 9, 9)
         assertEquals(listOf(1, 2, 1, 2), grey(*row, *row, width = 6).greys(2, 2))
     }
@@ -40,7 +40,7 @@ class ResizeTest {
     }
 
     @Test
-    fun `an image of one colour keeps it at every size`() {
+    fun `an image of one color keeps it at every size`() {
         val image = Image(IntArray(37 * 53) { 0x123456 }, 37, 53)
         for ((width, height) in listOf(1 to 1, 5 to 9, 64 to 48, 300 to 7)) {
             val expected = ByteArray(width * height * 3) { byteArrayOf(0x12, 0x34, 0x56)[it % 3] }

@@ -1,0 +1,119 @@
+"""The normalization of the zoo's networks, which says when it gets other images than it is for."""
+
+import sys
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..pixel_range import PixelRangeWarning, looks_scaled
+
+#: Methods of `keras.Model` that are given images as `x`.
+TAKING_IMAGES = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
+
+
+@keras.saving.register_keras_serializable("dia_keras")
+class PixelRescaling(keras.layers.Rescaling):
+    """`scale * images + offset` of pixel values, 0 to 255, with a warning for images that look like 0..1 or -1..1.
+
+    The warning is a `dia_keras.PixelRangeWarning`, once for a layer. Looked at are:
+
+    - images that pass through the layer themselves: in calls of a model, in everything that PyTorch runs uncompiled,
+      and with `run_eagerly`. On a GPU, and in training, it is only the first batch, so as not to wait for each.
+    - the array that `fit`, `evaluate`, `predict` or their `_on_batch` forms are given, when Keras traces the model to
+      compile it: at the first call, and at the first with another shape or dtype. The array must go straight into this
+      layer, as in a network of the zoo, or one built on it.
+
+    Not looked at are data sets and generators in compiled training, evaluation and prediction.
+
+    Args:
+        scale: Factor: a number, or one for each channel.
+        offset: What is added then, of the same form.
+    """
+
+    def __init__(self, scale, offset=0.0, **kwargs):
+        super().__init__(scale, offset, **kwargs)
+        self._has_warned = False
+        self._has_looked = False
+
+    def call(self, inputs, training=False):
+        if not self._has_warned:
+            self._look_at(inputs, training)
+        return super().call(inputs)
+
+    def _look_at(self, inputs, training) -> None:
+        if not _is_concrete(inputs):
+            # PyTorch's compiler cannot look up the stack.
+            images = None if keras.backend.backend() == "torch" else _given_to_keras(self)
+        elif self._has_looked and (training or not _is_on_cpu(inputs)):
+            return
+        else:
+            images, self._has_looked = inputs, True
+        # A few pixels answer for most batches; an array that `fit` is given may be larger than the memory.
+        if images is None or not all(looks_scaled(_numpy(part)) for part in (images[:8, ::4, ::4], images[:32])):
+            return
+        self._has_warned = True
+        warnings.warn(
+            "The images look like values from 0 to 1, or from -1 to 1, but this network takes pixel values, from 0 to "
+            "255, and scales them itself: pass the images as they are, without `/ 255`. To silence this: "
+            "`warnings.filterwarnings('ignore', category=dia_keras.PixelRangeWarning)`",
+            PixelRangeWarning,
+            stacklevel=3,
+        )
+
+
+def _is_concrete(x) -> bool:
+    """Whether a tensor has values, and does not only stand for them while a function is compiled."""
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return False
+        # Subclasses may have no values, nor has what `torch.func.vmap` maps over.
+        is_plain = type(x) is torch.Tensor and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+        return is_plain and x.device.type != "meta"
+    if backend == "jax":
+        import jax
+
+        return isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer)
+    return hasattr(x, "numpy")
+
+
+def _is_on_cpu(x) -> bool:
+    if keras.backend.backend() == "jax":
+        return all(device.platform == "cpu" for device in x.devices())
+    return "cpu" in str(x.device).lower()
+
+
+def _numpy(x) -> np.ndarray:
+    return keras.ops.convert_to_numpy(x) if keras.ops.is_tensor(x) else np.asarray(x)
+
+
+def _given_to_keras(layer) -> Any | None:
+    """Returns the array of images that Keras compiles a model for, `None` where there is none, or others reach a layer.
+
+    Keras traces the model within the call of its method, whose arguments are up the stack.
+    """
+    frame = sys._getframe().f_back
+    while frame:
+        if frame.f_code.co_name in TAKING_IMAGES:
+            model, images = frame.f_locals.get("self"), frame.f_locals.get("x")
+            if isinstance(model, keras.Model):
+                is_batch = hasattr(images, "dtype") and len(getattr(images, "shape", ())) == 4
+                has_values = not keras.ops.is_tensor(images) or _is_concrete(images)
+                return images if is_batch and has_values and _feeds(model, layer) else None
+        frame = frame.f_back
+    return None
+
+
+def _feeds(model, layer) -> bool:
+    """Whether the images that a model takes go into a layer as they are, in models within the model, too."""
+    inputs = getattr(model, "inputs", None) or []
+    readers = [
+        each
+        for each in model.layers
+        if any(tensor is image for node in each._inbound_nodes for tensor in node.input_tensors for image in inputs)
+    ]
+    return any(each is layer or (isinstance(each, keras.Model) and _feeds(each, layer)) for each in readers)

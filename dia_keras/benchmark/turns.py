@@ -1,0 +1,173 @@
+"""Timing side by side."""
+
+import dataclasses
+import itertools
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import keras
+import numpy as np
+
+from .. import zoo
+from ..progress import track
+from .contenders import Candidate, candidates, plain_twin
+from .peers import MODES, find_peers, load_peer
+from .runtimes import RUNTIMES, Call
+
+Name = TypeVar("Name")
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """How fast one network runs.
+
+    Attributes:
+        network: The entry, and which form of it.
+        base: The network that `ratio` compares with: the entry's plain twin where the zoo has one.
+        runtime: A name in `RUNTIMES`, or how PyTorch runs a peer.
+        batch_size: Images a call.
+        threads: Number of threads, `None` where the runtime takes them all.
+        milliseconds: Median time of a call.
+        ratio: Median of `milliseconds` divided by that of `base`.
+        runs: Number of timed calls.
+    """
+
+    network: str
+    base: str
+    runtime: str
+    batch_size: int
+    threads: int | None
+    milliseconds: float
+    ratio: float
+    runs: int
+
+    @property
+    def images_per_second(self) -> float:
+        return 1e3 * self.batch_size / self.milliseconds
+
+
+def measure(
+    names: Sequence[str],
+    runtimes: Sequence[str] = ("tflite",),
+    batch_sizes: Sequence[int] = (1,),
+    threads: Sequence[int] = (1,),
+    runs: int = 100,
+    as_trained: bool = False,
+    least: bool = False,
+    peers: bool = False,
+) -> list[Measurement]:
+    """Times entries of the zoo, with random weights, beside their plain twins.
+
+    For every runtime, batch size and number of threads, all networks are exported and then take turns in random order,
+    until `runs` calls of each are timed.
+
+    Args:
+        names: Names of entries; their plain twins are added.
+        runtimes: Names in `RUNTIMES`.
+        batch_sizes: Images a call.
+        threads: Numbers of threads; runtimes that take them all are timed once.
+        runs: Timed calls of each network.
+        as_trained: Whether to time the networks without `export.optimize`, too.
+        least: Whether to time, too, a network that only pools and multiplies in place of its attention, which is what
+            any attention over channels costs at least, and, for DIA-LSTM, one that only multiplies by all of its
+            matrices, too, which is what it costs at least.
+
+    Returns:
+        The measurements, in the order of runtimes, batch sizes, threads and networks.
+
+    Raises:
+        ValueError: On an unknown entry or runtime, or where pytorchcv has none of the networks.
+        ImportError: Where a runtime or pytorchcv is not installed.
+    """
+    unknown = [runtime for runtime in runtimes if runtime not in RUNTIMES]
+    if unknown:
+        raise ValueError(f"`runtimes` must be among {', '.join(map(repr, RUNTIMES))}. Received: {unknown[0]!r}")
+    timed = candidates(names, as_trained, least)
+    entries = list(dict.fromkeys([*(plain_twin(name) or name for name in names), *names]))
+    in_pytorch = find_peers(entries) if peers else {}
+    random = np.random.default_rng(0)
+    found: list[Measurement] = []
+    with tempfile.TemporaryDirectory() as folder:
+        exported: dict[tuple[Any, int], dict[str, Path]] = {}  # runtimes of one format share their files
+        for runtime, batch_size in itertools.product(runtimes, batch_sizes):
+            chosen = RUNTIMES[runtime]
+            images = random.integers(0, 256, (batch_size, *zoo.card(names[0]).dataset.image_size, 3), "uint8")
+            if (chosen.exporter, batch_size) not in exported:
+                own_folder = Path(folder, f"{runtime}-{batch_size}")
+                exported[chosen.exporter, batch_size] = _exported(timed, runtime, batch_size, own_folder)
+            files = exported[chosen.exporter, batch_size]
+            for count in threads if chosen.has_threads else threads[:1]:
+                used = count if chosen.has_threads else None
+                calls = {
+                    Timed(name, timed[name].base, runtime, used): chosen.load(path, images, count)
+                    for name, path in files.items()
+                }
+                if runtime == runtimes[0]:
+                    for mode, (network, entry) in itertools.product(MODES, in_pytorch.items()):
+                        base = _peer_base(entry, in_pytorch)
+                        calls[Timed(network, base, mode, count)] = load_peer(entry, mode, images, count)
+                seconds = interleaved(calls, runs)
+                for each, median in seconds.items():
+                    ratio = median / seconds[each._replace(network=each.base)]
+                    found.append(Measurement(*each[:3], batch_size, each.threads, 1e3 * median, ratio, runs))
+    return found
+
+
+class Timed(NamedTuple):
+    """What takes a turn: see `Measurement` for the fields."""
+
+    network: str
+    base: str
+    runtime: str
+    threads: int | None
+
+
+def _peer_base(entry: str, in_pytorch: dict[str, str]) -> str:
+    """Returns the peer of an entry's plain twin."""
+    twin = plain_twin(entry) or entry
+    return next(network for network, name in in_pytorch.items() if name == twin)
+
+
+def interleaved(calls: Mapping[Name, Call], runs: int) -> dict[Name, float]:
+    """Returns the median seconds of calls that take turns; a first round, not counted, warms up.
+
+    A turn is two calls, of which the second is timed: the first brings back into the processor's caches what the others
+    have driven out, as where one network runs alone. The order is another one in every round.
+    """
+    seconds: dict[Name, list[float]] = {name: [] for name in calls}
+    names, random = list(calls), np.random.default_rng(0)
+    for turn in range(runs + 1):
+        for index in random.permutation(len(names)):
+            name = names[index]
+            calls[name]()
+            start = time.perf_counter()
+            calls[name]()
+            if turn > 0:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def _exported(timed: dict[str, Candidate], runtime: str, batch_size: int, folder: Path) -> dict[str, Path]:
+    """Writes the files into a new folder, and returns where they are."""
+    exporter, suffix, *_ = RUNTIMES[runtime]
+    folder.mkdir()
+    files = {}
+    for number, (name, candidate) in enumerate(track(list(timed.items()), f"Exporting for {runtime}")):
+        files[name] = folder / f"{number}{suffix}"
+        model = without_zeros(candidate.build())
+        # Random weights may give probabilities of 0 and 1, which rounding turns over.
+        exporter(model, files[name], batch_size=batch_size, optimize=candidate.optimize, tolerance=1.0)
+    return files
+
+
+def without_zeros(model: keras.Model) -> keras.Model:
+    """Draws the weights that begin as zeros, in place: converters drop the ops of biases that are zero."""
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        if not np.any(keras.ops.convert_to_numpy(weight)):
+            weight.assign(0.1 * random.normal(size=weight.shape))
+    return model

@@ -1,0 +1,40 @@
+"""Errors of the library in the words of a command: its options in place of Python's arguments."""
+
+import re
+
+import click
+
+# Arguments of the library's functions that a command's parameters have other names for.
+PARAMETERS = {"path": "recipe", "directory": "out", "test": "on_test_set", "entry": "name"}
+PHRASES = {
+    "one of `dia_keras.zoo.list_models()`": "one that `dia-keras list` shows",
+    "'pretrained', None, or": "'pretrained' or",
+}
+
+
+def in_options(message: str, command: click.Command) -> str:
+    """Returns an error that speaks of arguments as one that speaks of a command's options.
+
+    `` `source` `` becomes `` `--data` ``, and `Received: source='x'` becomes `Received: --data='x'`. Arguments without
+    an option stay as they are. Sentences that begin with "In Python, " are left out.
+
+    Args:
+        message: What the error says.
+        command: The command.
+    """
+    options = {parameter.name: _shown(parameter) for parameter in command.params}
+    options |= {
+        argument: options[name] for argument, name in PARAMETERS.items() if name in options and argument not in options
+    }
+    for phrase, replacement in PHRASES.items():
+        message = message.replace(phrase, replacement)
+    message = re.sub(r" ?In Python, .*?\.(?= |$)", "", message)
+    rule, received, values = message.partition("Received: ")
+    rule = re.sub(r"`(\w+)=?`", lambda found: f"`{options.get(found[1], found[1])}`", rule)
+    values = re.sub(r"(^|, )(\w+)=", lambda found: f"{found[1]}{options.get(found[2], found[2])}=", values)
+    return rule + received + values
+
+
+def _shown(parameter: click.Parameter) -> str:
+    """Returns what a user types for a parameter: the long form of an option, or the name of an argument."""
+    return max(parameter.opts, key=len) if isinstance(parameter, click.Option) else parameter.human_readable_name

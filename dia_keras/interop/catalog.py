@@ -1,0 +1,185 @@
+"""Files with published weights, and how they are fetched."""
+
+import dataclasses
+import functools
+import hashlib
+import http.client
+import os
+import pathlib
+import tomllib
+import zipfile
+from typing import Any
+
+from ..files import staged
+from ..zoo.downloads import cache, download
+
+SOURCES = pathlib.Path(__file__).with_name("sources.toml")
+#: Environment variable with the address of a folder that has the files instead.
+BASE = "DIA_KERAS_SOURCES_URL"
+_CHUNK = 1 << 18
+# Of a file whose size is not published.
+_MOST_BYTES = 1 << 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A file with published weights.
+
+    Attributes:
+        name: Library, model and, where there are several of it, the tag of the weights, `"library/model.tag"`.
+        url: Address of the file.
+        digest: The hash of the weights or its beginning, as published. Where `url` is a zip file, of the file in it.
+        algorithm: Of the hash: `"sha1"` or `"sha256"`.
+        license: Terms of the weights.
+        entry: The zoo's entry of this network, if there is one.
+        megabytes: Size in units of 2^20 bytes, where it is published.
+        top1, top5: Accuracies in percent, where they are published.
+        remark: What else to know.
+    """
+
+    name: str
+    url: str
+    digest: str
+    algorithm: str
+    license: str
+    entry: str | None = None
+    megabytes: float | None = None
+    top1: float | None = None
+    top5: float | None = None
+    remark: str | None = None
+
+    @property
+    def file(self) -> str:
+        """Name of the file with the weights, unpacked."""
+        return self.url.rpartition("/")[2].removesuffix(".zip")
+
+
+@functools.cache
+def sources() -> tuple[Source, ...]:
+    """Returns all files with published weights that are known, see `sources.toml`."""
+    found = []
+    for library, table in tomllib.loads(SOURCES.read_text(encoding="utf-8")).items():
+        shared = {key: value for key, value in table.items() if key not in ("url", "files")}
+        for model, row in table["files"].items():
+            fields: dict[str, Any] = {**shared, **row, "name": f"{library}/{model}"}
+            release, error, file = (fields.pop(key, "") for key in ("release", "error", "file"))
+            if error:  # of CIFAR and SVHN the best class's, of ImageNet that of the best five
+                fields["top1" if "_" in model else "top5"] = round(100 - int(error) / 100, 2)
+            digest = fields["digest"][:8]
+            url = table["url"].format(release=release, model=model, error=error, digest=digest, file=file)
+            found.append(Source(url=url, **fields))
+    return tuple(found)
+
+
+def find_source(name: str) -> Source:
+    """Returns the file with published weights of a zoo entry, or with the name `"library/model"`.
+
+    Raises:
+        ValueError: Where there is none, or an entry has several.
+    """
+    found = [each for each in sources() if name in (each.name, each.entry)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        choice = ", ".join(f"{each.name} ({each.license}{_accuracy(each)})" for each in found)
+        raise ValueError(f"`name` must be one of {choice}. Received: name={name!r}, which has several")
+    raise ValueError(
+        "`name` must be a zoo entry or a model with published weights, as `dia_keras.interop.sources()` lists them. "
+        f"Received: name={name!r}"
+    )
+
+
+def source_of_file(file: str) -> str | None:
+    """Returns the library and model of a file by the name that it was published under, or `None`."""
+    names = {each.name for each in sources() if file in (each.file, each.url.rpartition("/")[2])}
+    return names.pop() if len(names) == 1 else None
+
+
+def source_of_entry(library: str, entry: str) -> str:
+    """Returns the library's model that an entry is.
+
+    Raises:
+        ValueError: Where there is none, or several.
+    """
+    found = {
+        each.name.partition(".")[0] for each in sources() if each.entry == entry and each.name.startswith(f"{library}/")
+    }
+    if len(found) != 1:
+        raise ValueError(
+            f"`source` must name the model, as '{library}/MODEL': {library} has {len(found) or 'no'} known models for "
+            f"{entry!r}. Received: source={library!r}"
+        )
+    return found.pop()
+
+
+def fetch(name: str, base: str | None = None) -> pathlib.Path:
+    """Downloads a file with published weights, once, and verifies it.
+
+    Args:
+        name: Name of a zoo entry or of a model, as `find_source` takes it.
+        base: Address of a folder that has the file instead of its own; the default is what the environment variable
+            `DIA_KERAS_SOURCES_URL` has, if anything.
+
+    Returns:
+        Path of the file, in the cache.
+
+    Raises:
+        ValueError: Where the name is unknown, or the file is not the one that was published.
+        ConnectionError: Where the download fails.
+    """
+    source = find_source(name)
+    path = cache() / "torch" / source.file
+    if path.is_file() and _is_right(path, source):
+        return path
+    base = base or os.environ.get(BASE)
+    url = f"{base.rstrip('/')}/{source.url.rpartition('/')[2]}" if base else source.url
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with staged(path) as new:
+        packed = new.with_name(url.rpartition("/")[2] if url.endswith(".zip") else new.name)
+        try:
+            _download(url, packed, source)
+        except (OSError, http.client.HTTPException) as error:
+            raise ConnectionError(f"The download of {url} failed: {error}") from error
+        if packed != new:
+            _unpack(packed, new, url)
+        if not _is_right(new, source):
+            raise ValueError(
+                f"{url} must have the {source.algorithm.upper()} {source.digest}, as published: it is damaged or of "
+                f"another version. Received: {_digest(new, source)}"
+            )
+    return path
+
+
+def _download(url: str, path: pathlib.Path, source: Source) -> None:
+    most = int((source.megabytes + 1) * (1 << 20)) if source.megabytes else _MOST_BYTES
+    content = download(url, most)
+    if len(content) > most:
+        raise ValueError(f"{url} must have at most {most} bytes. Received: more")
+    path.write_bytes(content)
+
+
+def _unpack(packed: pathlib.Path, new: pathlib.Path, url: str) -> None:
+    """Writes the one file in a zip file."""
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            (member,) = archive.infolist()
+            if member.file_size > _MOST_BYTES:
+                raise ValueError(f"a file of {member.file_size} bytes")
+            with archive.open(member) as file, new.open("wb") as target:
+                while chunk := file.read(_CHUNK):
+                    target.write(chunk)
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(f"{url} must be a zip file with one file of weights. Received: {error}") from error
+
+
+def _is_right(path: pathlib.Path, source: Source) -> bool:
+    return _digest(path, source).startswith(source.digest)
+
+
+def _digest(path: pathlib.Path, source: Source) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, source.algorithm).hexdigest()
+
+
+def _accuracy(source: Source) -> str:
+    return f", top-1 {source.top1}%" if source.top1 else f", top-5 {source.top5}%" if source.top5 else ""

@@ -1,0 +1,150 @@
+"""From weights of PyTorch to the same network in Keras."""
+
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from .. import zoo
+from ..files import staged
+from ..units.initializers import without_initial_values
+from ..zoo.loading import load
+from . import dianet, pytorchcv, timm, torchvision
+from .catalog import source_of_entry, source_of_file
+from .network import Published
+from .rules import translated, weights_by_name
+from .state import read_state
+from .structure import difference, structure_of
+
+LIBRARIES = {module.__name__.rpartition(".")[2]: module for module in (pytorchcv, torchvision, timm, dianet)}
+
+
+def convert_torch(
+    weights: str | os.PathLike | Mapping[str, Any],
+    target: str | keras.Model | None = None,
+    source: str | None = None,
+) -> keras.Model:
+    """Loads weights of PyTorch into the same network of Keras, which answers as the original does.
+
+    Every array is used exactly once and every weight is set, or nothing is. The network is told by `source`, never by
+    shapes: there are networks that differ and have the same ones.
+
+    Args:
+        weights: Path of a file that `torch.save` wrote, or of a `.safetensors` file; or a state dict. Nothing in a file
+            is run.
+        target: Name of a zoo entry; or a network of `dia_keras.backbones`, with its classifier; or `None` for the
+            source's own network, from raw RGB images, of values 0 to 255, to probabilities.
+        source: Library and model, such as `"pytorchcv/diaresnet164bn_cifar100"`, `"torchvision/resnet50"`,
+            `"timm/seresnet50.a1_in1k"` or `"dianet/dia_resnet164_cifar100"`. The library alone is enough for an entry
+            of which it has one model; nothing, for a file with the name that it was published under.
+
+    Returns:
+        The network, with the weights: `target` itself, where it is a model.
+
+    Raises:
+        ValueError: Where a file is damaged or needs code to be read; a source is unknown or cannot be converted; the
+            target is another network than the source's; or its weights are not exactly those of the file.
+        ImportError: Where PyTorch is needed to read a file and is not installed.
+
+    Example:
+
+    >>> model = convert_torch("diaresnet164bn_cifar100-1953-b1c474d2.pth", "dia_resnet164_cifar100")
+    """
+    if not isinstance(target, str | keras.Model | None):
+        raise ValueError(f"`target` must be the name of a zoo entry, a model or None. Received: target={target!r}")
+    source = _full(source, weights, target)
+    origin = published(source)
+    if isinstance(target, str):
+        theirs, ours = origin.dataset, zoo.card(target).dataset
+        if (theirs.mean, theirs.std) != (ours.mean, ours.std):
+            raise ValueError(
+                f"`target` must normalize images as {source} does, with mean {theirs.mean} and std {theirs.std}; with "
+                f"`target=None` the source's own network is built. Received: target={target!r}, with mean {ours.mean} "
+                f"and std {ours.std}"
+            )
+    state = read_state(weights)
+    with without_initial_values():
+        model = origin.build() if target is None else target
+        if isinstance(model, str):
+            model = load(model, weights=None)
+        layers = structure_of(model)
+        if target is not None:
+            _check(model, layers, source, origin)
+    values = translated(state, origin.rules, model, layers)
+    for name, weight in weights_by_name(model).items():
+        weight.assign(values[name])
+    return model
+
+
+def published(source: str) -> Published:
+    """Returns the network of a source, `"library/model"`.
+
+    Raises:
+        ValueError: Where it is unknown or cannot be converted; the message says why.
+    """
+    library, _, name = source.partition("/") if isinstance(source, str) else ("", "", "")
+    if library not in LIBRARIES or not name:
+        raise ValueError(
+            f"`source` must be a library, {', '.join(LIBRARIES)}, and its model, such as "
+            f"'pytorchcv/diaresnet164bn_cifar100'. Received: source={source!r}"
+        )
+    found = LIBRARIES[library].published(name)
+    if isinstance(found, str):
+        raise ValueError(f"`source` cannot be converted: {found}. Received: source={source!r}")
+    return found
+
+
+def save(model: keras.Model, path: str | os.PathLike) -> None:
+    """Saves a converted network in float32: its weights as `.weights.h5`, or all of it as `.keras`.
+
+    Raises:
+        ValueError: Where the name ends otherwise, or the folder does not exist.
+    """
+    path = check_path(path)
+    with staged(path) as new:
+        if path.suffix == ".keras":
+            model.save(new)
+        else:
+            model.save_weights(new)
+
+
+def check_path(path: str | os.PathLike) -> pathlib.Path:
+    """Returns the path of a file that `save` can write, or raises a `ValueError`."""
+    path = pathlib.Path(path)
+    if not path.name.endswith((".weights.h5", ".keras")):
+        raise ValueError(f"`path` must end in .weights.h5 or .keras. Received: path={str(path)!r}")
+    return path
+
+
+def _full(source: str | None, weights, target) -> str:
+    """Returns library and model, found by the entry or the name of the file where they are not given."""
+    if source is None and isinstance(weights, str | os.PathLike):
+        known = source_of_file(pathlib.Path(weights).name)
+        if known:
+            return known
+    if source in LIBRARIES and isinstance(target, str):
+        return source_of_entry(source, target)
+    if source is None:
+        raise ValueError(
+            "`source` must name a library and its model, such as 'pytorchcv/diaresnet164bn_cifar100', where the "
+            "weights are in no file with the name that it was published under. Received: source=None"
+        )
+    return source
+
+
+def _check(model: keras.Model, layers, source: str, origin: Published) -> None:
+    """Raises a `ValueError` where a model is not the source's network, but for its images and number of classes."""
+    head = layers.get("classifier")
+    if head is None:
+        raise ValueError(
+            f"`target` must be a network of dia_keras.backbones with its classifier. Received: {model.name!r}"
+        )
+    expected = origin.build(input_shape=model.input_shape[1:], num_classes=head.settings["units"], preprocessing=None)
+    differs = difference(structure_of(expected), layers)
+    if differs:
+        raise ValueError(
+            f"`target` must be the network of {source}, {origin.call}: {differs}. With `target=None` that network is "
+            f"built. Received: target={model.name!r}"
+        )

@@ -1,0 +1,52 @@
+"""Accuracy on a whole data set."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from ..data import Split
+from ..progress import track
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Accuracies, from 0 to 1.
+
+    Attributes:
+        top1: Fraction of images whose best class is right.
+        top5: Fraction of images with the right class among the best five.
+        per_class: Top-1 by class name.
+        images: Number of images.
+    """
+
+    top1: float
+    top5: float
+    per_class: dict[str, float]
+    images: int
+
+
+def evaluate(model: keras.Model, split: Split, class_names: tuple[str, ...], batch_size: int = 250) -> Evaluation:
+    """Returns the accuracies of a model from raw images to logits or probabilities.
+
+    Args:
+        model: The model, `(n, height, width, channels)` to `(n, len(class_names))`.
+        split: Images and labels.
+        class_names: Names of the classes, in the order of their labels.
+        batch_size: Images a batch.
+    """
+    starts = track(range(0, len(split.images), batch_size), "Evaluating")
+    scores = np.concatenate([model.predict_on_batch(split.images[i : i + batch_size]) for i in starts])
+    if scores.shape[-1] != len(class_names):
+        raise ValueError(
+            f"`model` must have as many outputs as `class_names` has names, {len(class_names)}. "
+            f"Received: outputs of shape {scores.shape}"
+        )
+    best = np.argsort(-scores, axis=-1, kind="stable")[:, :5]
+    right = best == split.labels[:, None]
+    per_class = {
+        name: float(right[split.labels == i, 0].mean())
+        for i, name in enumerate(class_names)
+        if (split.labels == i).any()
+    }
+    return Evaluation(float(right[:, 0].mean()), float(right.any(-1).mean()), per_class, len(split.labels))

@@ -1,0 +1,131 @@
+"""Training by `model.fit`, from a recipe and arrays to weights, resumable to the bit."""
+
+import functools
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from ..data import Split
+from .augment import batches
+from .averaging import AveragedWeights, first_images, measure_statistics
+from .phases import Build, enter, parts_to_go, scaled_down, scaled_padding
+from .recipe import Recipe
+from .runs.budget import WallClockBudget
+from .runs.checkpoint import Checkpoint, Stopped, resume
+from .runs.checkpoint_files import epochs_done, keep_whole
+from .runs.divergence import FiniteLoss
+from .runs.log import EpochLog, keep_epochs
+from .steps.fused_norm import fused_batch_norms
+from .steps.torch_step import compiled_step
+from .teachers import taught
+
+
+def fit(
+    model: keras.Model | Build,
+    recipe: Recipe,
+    train: Split,
+    directory: pathlib.Path,
+    *,
+    num_classes: int,
+    teachers: Sequence[keras.Model] = (),
+    held_out: Split | None = None,
+    budget: WallClockBudget | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    run_eagerly: bool = False,
+) -> keras.Model | None:
+    """Trains a model, going on from the newest checkpoint in `directory` that is whole.
+
+    Writes `log.csv` (one row an epoch) and a checkpoint after every epoch, or within one where the budget ends. A run
+    that was cut anywhere and goes on ends in the same weights as one that was not.
+
+    Args:
+        model: Model from raw images to logits, not compiled; or, for a recipe with phases, a function that builds the
+            model of a phase. A model is trained in place.
+        recipe: The recipe.
+        train: Training images and labels.
+        directory: Existing folder for log and checkpoints.
+        num_classes: Number of classes.
+        teachers: Networks that take part in the targets, by `recipe.distillation`.
+        held_out: Images to evaluate on after every epoch.
+        budget: Stops the run early.
+        callbacks: Further callbacks of `model.fit`.
+        run_eagerly: Whether nothing is compiled: sooner for a few steps of a deep net.
+
+    Returns:
+        The trained model, or `None` where the budget ended the run before the last epoch.
+
+    Raises:
+        ValueError: Where there are fewer images than a batch has, a recipe with phases gets a model, or none of the
+            checkpoints is whole.
+        Diverged: Where the loss is not finite. The last good checkpoint stays.
+    """
+    steps = len(train.labels) // recipe.batch_size
+    if steps == 0:
+        raise ValueError(f"`train` must have at least {recipe.batch_size} images. Received: {len(train.labels)}")
+    if recipe.phases and isinstance(model, keras.Model):
+        raise ValueError("`model` must be a function that builds the model of a phase. Received: a model, and phases")
+    build: Build = (lambda phase: model) if isinstance(model, keras.Model) else model
+    budget = budget or WallClockBudget(None)
+    budget.epochs = recipe.epochs
+    log = directory / "log.csv"
+    keep_whole(directory, steps)
+    keep_epochs(log, epochs_done(directory))
+    try:
+        for part in parts_to_go(recipe, directory):
+            trained = enter(part, build, lambda each: compile_for(each, recipe, steps, run_eagerly), recipe, directory)
+            size = part.phase.image_size
+            images, labels = scaled_down(train, size)
+            scaled = scaled_padding(recipe, train.images.shape[1], size)
+            data = functools.partial(batches, images, labels, num_classes, scaled)
+            evaluation = on_held_out(held_out and scaled_down(held_out, size), num_classes)
+            averaged = [AveragedWeights(data)] if recipe.ema is not None else []
+            with fused_batch_norms(trained, *teachers), compiled_step(trained, recipe.epochs * steps):
+                while (begin := resume(trained, directory)).epochs < part.end:
+                    checkpoint = Checkpoint(directory, recipe.seed, budget, part.number, begin.step)
+                    trained.fit(
+                        taught(data(*begin), teachers, recipe.distillation),
+                        steps_per_epoch=steps - begin.step,
+                        epochs=begin.epochs + 1 if begin.step else part.end,  # the rest of an epoch, then whole ones
+                        initial_epoch=begin.epochs,
+                        **evaluation,
+                        shuffle=False,  # the generator shuffles
+                        verbose=1 if sys.stdout.isatty() else 2,
+                        callbacks=[
+                            *[budget, FiniteLoss(directory, begin.step), EpochLog(log), checkpoint],
+                            *averaged,
+                            *callbacks,
+                        ],
+                    )
+                    if budget.stopped:
+                        return None
+    except Stopped:
+        return None
+    # Puts the averaged weights in place of those that the last checkpoint has for training on.
+    trained.optimizer.finalize_variable_values(trained.trainable_variables)
+    if recipe.ema is not None:
+        measure_statistics(trained, first_images(data()))
+    return trained
+
+
+def on_held_out(held_out: Split | None, num_classes: int) -> dict[str, Any]:
+    """Returns the arguments of `model.fit` that end every epoch with an evaluation, if there are images for it."""
+    if held_out is None or not len(held_out.labels):
+        return {}
+    targets = keras.utils.to_categorical(held_out.labels, num_classes)
+    return {"validation_data": (held_out.images, targets), "validation_batch_size": 250}
+
+
+def compile_for(model: keras.Model, recipe: Recipe, steps_per_epoch: int, run_eagerly: bool = False) -> None:
+    """Compiles a model for training by a recipe: by XLA on JAX and on GPUs, where it pays."""
+    backend = keras.backend.backend()
+    xla = backend == "jax" or (backend == "tensorflow" and bool(keras.distribution.list_devices("gpu")))
+    model.compile(
+        recipe.optimizer(steps_per_epoch),
+        recipe.loss(),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        run_eagerly=run_eagerly,
+        jit_compile=xla and not run_eagerly,
+    )

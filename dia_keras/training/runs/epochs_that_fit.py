@@ -1,0 +1,134 @@
+"""How many epochs fit into a time."""
+
+import dataclasses
+import pathlib
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+
+from ...data import Split
+from ..augment import batches
+from ..fitting import compile_for, on_held_out
+from ..recipe import Recipe
+from ..steps.fused_norm import fused_batch_norms
+from ..teachers import taught
+from .checkpoint import Checkpoint
+
+PROBE_STEPS = 50
+
+
+class EpochClock(keras.callbacks.Callback):
+    """Measures every epoch: its training steps, and all of it, with evaluation and the callbacks that come after.
+
+    Attributes:
+        steps: Seconds of the training steps, by epoch.
+        seconds: Seconds from the start of the epoch to that of the next, or the end of the training, by epoch.
+    """
+
+    def on_train_begin(self, logs=None):
+        self.steps: list[float] = []
+        self.seconds: list[float] = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._close(epoch)
+        self._began = time.monotonic()
+
+    def on_test_begin(self, logs=None):
+        self._end_of_steps()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._end_of_steps()
+
+    def on_train_end(self, logs=None):
+        self._close(len(self.steps))
+
+    def _end_of_steps(self):
+        if len(self.steps) == len(self.seconds):
+            self.steps.append(time.monotonic() - self._began)
+
+    def _close(self, epochs: int):
+        if len(self.seconds) < epochs:
+            self.seconds.append(time.monotonic() - self._began)
+
+
+class Speed(NamedTuple):
+    """Seconds that an epoch takes, with evaluation and checkpoint, and those that compiling takes before the first."""
+
+    per_epoch: float
+    compiling: float
+
+    def epochs_in(self, seconds: float) -> int:
+        """Returns the number of epochs that fit into a time in which compiling is included."""
+        return max(0, int((seconds - self.compiling) / (1.05 * self.per_epoch)))
+
+
+def fitted(
+    recipe: Recipe,
+    model: keras.Model,
+    teachers: Sequence[keras.Model],
+    training: Split,
+    held_out: Split,
+    num_classes: int,
+    seconds: float,
+) -> Recipe:
+    """Returns the recipe with as many epochs as fit into the seconds, milestones moved alike.
+
+    Args:
+        recipe: The recipe; more epochs than it has are not returned.
+        model: Network to measure on, as `fit` takes it; it gets trained a little.
+        teachers: Networks that take part in the targets.
+        training: Training images and labels.
+        held_out: Images that every epoch ends with an evaluation on.
+        num_classes: Number of classes.
+        seconds: The time, from now on, in which compiling is included.
+    """
+    began = time.monotonic()
+    speed = measure_speed(recipe, model, teachers, training, held_out, num_classes)
+    return with_epochs(recipe, speed.epochs_in(seconds - (time.monotonic() - began)))
+
+
+def measure_speed(
+    recipe: Recipe,
+    model: keras.Model,
+    teachers: Sequence[keras.Model],
+    training: Split,
+    held_out: Split,
+    num_classes: int,
+) -> Speed:
+    """Returns how fast a recipe trains, after two short epochs. The arguments are those of `fitted`."""
+    steps = len(training.labels) // recipe.batch_size
+    compile_for(model, recipe, steps)
+    clock, probe = EpochClock(), min(PROBE_STEPS, steps)
+    # The first epoch compiles, the second is measured; the real run, of another schedule, compiles once more.
+    data = batches(training.images, training.labels, num_classes, recipe)
+    with tempfile.TemporaryDirectory() as folder, fused_batch_norms(model, *teachers):
+        model.fit(
+            taught(data, teachers, recipe.distillation),
+            steps_per_epoch=probe,
+            epochs=2,
+            **on_held_out(held_out, num_classes),
+            shuffle=False,
+            verbose=0,
+            callbacks=[clock, Checkpoint(pathlib.Path(folder), recipe.seed)],
+        )
+    compiling = clock.seconds[0] - clock.seconds[1]
+    per_epoch = clock.seconds[1] + clock.steps[1] * (steps / probe - 1)
+    print(f"{per_epoch / steps:.4f} s a step, {per_epoch:.1f} s an epoch, {compiling:.0f} s to compile")
+    return Speed(per_epoch, compiling)
+
+
+def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
+    """Returns a recipe with so many epochs, but at least one a phase and no more than it has; milestones move alike."""
+    epochs = max(len(recipe.phases), 1, min(recipe.epochs, epochs))
+    lengths = [max(1, int(phase.epochs * epochs / recipe.epochs)) for phase in recipe.phases]
+    while lengths and sum(lengths) != epochs:  # what rounding leaves goes to the longest phase
+        longest = lengths.index(max(lengths))
+        lengths[longest] += 1 if sum(lengths) < epochs else -1
+    phases = tuple(
+        dataclasses.replace(phase, epochs=length) for phase, length in zip(recipe.phases, lengths, strict=True)
+    )
+    milestones = tuple(dict.fromkeys(max(1, round(m * epochs / recipe.epochs)) for m in recipe.milestones))
+    return recipe.replace(epochs=epochs, milestones=milestones, phases=phases)

@@ -1,0 +1,252 @@
+"""A run: a recipe, its data, its folder. What `zoo/train.py` and `dia-keras train` do."""
+
+import dataclasses
+import importlib.util
+import json
+import os
+import pathlib
+import time
+import traceback
+from typing import NamedTuple
+
+import keras
+
+from ... import data as data_module
+from ... import zoo
+from ...data.picture import Resize
+from ...files import write_json
+from ...zoo.loading import build as build_network
+from ..fitting import fit
+from ..phases import Build
+from ..precision import built_in
+from ..recipe import Phase, Recipe
+from ..steps.xla_cache import keep_compiled_programs
+from ..teachers import check_same_teachers, load_teachers
+from .budget import WallClockBudget
+from .checkpoint_files import checkpoints
+from .curves import plot_curves
+from .epochs_that_fit import Speed, fitted, measure_speed
+from .host import describe_run
+from .interruption import Interrupted, stopped_by_signals
+from .run_folder import check_same_data, check_same_recipe, recorded_recipe, run_folder
+
+
+def load_recipe(path: str | os.PathLike, **changes) -> Recipe:
+    """Returns the `RECIPE` that a Python file defines, with other values where given.
+
+    Raises:
+        ValueError: Where the file defines none, or a change names no field of `Recipe`.
+        FileNotFoundError: Where there is no such file.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"`path` must be a recipe file. Received: path={str(path)!r}, which does not exist")
+    spec = importlib.util.spec_from_file_location("recipe", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"`path` must be a Python file that defines RECIPE. Received: path={str(path)!r}")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(
+            f"`path` must be a Python file that defines RECIPE. Received: path={str(path)!r}, "
+            f"which fails{_line_of(error, path)}: {type(error).__name__}: {error}"
+        ) from error
+    recipe = getattr(module, "RECIPE", None)
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"`path` must be a Python file that defines RECIPE, a Recipe. Received: path={str(path)!r}")
+    unknown = set(changes) - {field.name for field in dataclasses.fields(Recipe)}
+    if unknown:
+        raise ValueError(f"Unknown fields of a recipe: {', '.join(sorted(unknown))}")
+    return recipe.replace(**changes)
+
+
+def _line_of(error: Exception, path: pathlib.Path) -> str:
+    """Returns where in a file an error arose, nothing where the error itself says so, as a SyntaxError does."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f" in line {lines[-1]}" if lines else ""
+
+
+def smoke(recipe: Recipe) -> Recipe:
+    """Returns a recipe of two epochs, or one a phase, of one step each, which shows that the real one runs."""
+    phases = tuple(dataclasses.replace(phase, epochs=1) for phase in recipe.phases)
+    return recipe.replace(
+        epochs=len(phases) or 2,
+        phases=phases,
+        batch_size=8,
+        milestones=(1,) if recipe.milestones else (),
+        held_out=0,
+        images=8,
+    )
+
+
+def train(
+    recipe: Recipe,
+    directory: str | os.PathLike,
+    *,
+    source: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
+    resize: Resize | None = None,
+    minutes: float | None = None,
+    fit_to_minutes: bool = False,
+    is_smoke: bool = False,
+) -> pathlib.Path | None:
+    """Trains a zoo entry, or goes on training it, in a folder of its own.
+
+    The folder gets `recipe.json`, `data.json` (SHA-256 of the training data), `log.csv`, `run.json` (command, device,
+    versions, minutes), `curves.png`, the two newest checkpoints with `checkpoints.json`, their SHA-256, and, when the
+    training is complete, `final.weights.h5` (float16); `teachers.json`, where there are teachers, has the SHA-256 of
+    their weights. An error before the first checkpoint leaves nothing of this.
+
+    Args:
+        recipe: The recipe.
+        directory: The run's folder; made if missing. One that holds a run of another recipe is an error.
+        source: Where the data are: see `dia_keras.data.load`. Default: the entry's data set, from TFDS.
+        data_dir: TFDS' folder.
+        resize: How images of another size are resized, see `dia_keras.data.load`. Default: what the card says.
+        minutes: Wall-clock budget; the run checkpoints and stops before it is spent, also within an epoch.
+        fit_to_minutes: Measure the time an epoch first, and lower the number of epochs to what fits.
+        is_smoke: Take two steps, one an epoch, and compile nothing where the backend can do without.
+
+    Returns:
+        The path of the final weights, or `None` where the budget ended the run before the last epoch.
+
+    Raises:
+        ValueError: Where `minutes` is not positive and finite, where the folder is that of a training that runs, or of
+            another recipe, other data or other teachers, or where none of its checkpoints is whole.
+        Diverged: Where the loss is not finite. The last good checkpoint stays.
+        Interrupted: A `KeyboardInterrupt`, after Ctrl-C or SIGTERM stopped the run with a checkpoint.
+    """
+    started = time.monotonic()
+    budget = WallClockBudget(minutes, started)
+    if fit_to_minutes and minutes is None:
+        raise ValueError("`fit_to_minutes` needs `minutes`. Received: minutes=None")
+    keep_compiled_programs()
+    directory = pathlib.Path(directory)
+    recipe = smoke(recipe) if is_smoke else recipe
+    build, training, held_out, num_classes = prepare(recipe, source, data_dir, resize)
+    teachers = load_teachers(recipe)
+    weights = directory / "final.weights.h5"
+    with run_folder(directory), stopped_by_signals(budget) as signals:
+        record = directory / "recipe.json"
+        if fit_to_minutes and record.exists():
+            earlier = recorded_recipe(record)
+            recipe = recipe.replace(epochs=earlier.epochs, milestones=earlier.milestones, phases=earlier.phases)
+        elif minutes is not None and fit_to_minutes:
+            left = 60 * minutes - (time.monotonic() - started)
+            recipe = fitted(recipe, build(Phase(1)), teachers, training, held_out, num_classes, left)
+        check_same_recipe(recipe, record)
+        check_same_data(training, directory / "data.json")
+        check_same_teachers(recipe, directory / "teachers.json")
+
+        run_record = _RunRecord(directory / "run.json", started)
+        model = fit(
+            build,
+            recipe,
+            training,
+            directory,
+            num_classes=num_classes,
+            teachers=teachers,
+            held_out=held_out,
+            budget=budget,
+            callbacks=[run_record],
+            # Compiling takes longer than a few steps; but without it, JAX compiles every op of its own.
+            run_eagerly=is_smoke and keras.backend.backend() != "jax",
+        )
+        run_record.write()
+        plot_curves(directory / "log.csv", directory / "curves.png", title=recipe.entry)
+        if model is not None:
+            zoo.save_weights(model, weights)
+            return weights
+    if signals:
+        raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
+    return None
+
+
+def how_to_go_on(directory: pathlib.Path) -> str:
+    """Returns what a run that is not complete goes on from."""
+    newest = [saved.path for saved in checkpoints(directory)[-1:]]
+    return f"Run the same command again to go on from {newest[0] if newest else 'the beginning'}."
+
+
+def speed(recipe: Recipe, source: str | os.PathLike | None = None, data_dir: str | os.PathLike | None = None) -> Speed:
+    """Returns how fast a recipe trains here. The arguments are those of `train`."""
+    keep_compiled_programs()
+    build, training, held_out, num_classes = prepare(recipe, source, data_dir)
+    return measure_speed(recipe, build(Phase(1)), load_teachers(recipe), training, held_out, num_classes)
+
+
+class Prepared(NamedTuple):
+    """What a recipe names: the networks of its phases, the images to train on and those held out, and the classes."""
+
+    build: Build
+    training: data_module.Split
+    held_out: data_module.Split
+    num_classes: int
+
+
+def prepare(
+    recipe: Recipe,
+    source: str | os.PathLike | None,
+    data_dir: str | os.PathLike | None,
+    resize: Resize | None = None,
+) -> Prepared:
+    """Loads the data of a recipe, and returns them with the function that builds its networks."""
+    card = zoo.card(recipe.entry)
+    data = load_data(card, source, data_dir, recipe.held_out, resize)
+    training = data.train
+    if recipe.images:
+        training = data_module.Split(training.images[: recipe.images], training.labels[: recipe.images])
+
+    def build(phase: Phase) -> keras.Model:
+        size = (phase.image_size,) * 2 if phase.image_size else card.dataset.image_size
+        changes = {"depth": phase.depth, "dropout": recipe.dropout}
+        with built_in(recipe.precision):
+            keras.utils.set_random_seed(recipe.seed)
+            return build_network(
+                recipe.entry, (*size, 3), **{name: value for name, value in changes.items() if value is not None}
+            )
+
+    return Prepared(build, training, data.held_out, len(data.class_names))
+
+
+def load_data(card: zoo.Card, source=None, data_dir=None, held_out: int = 0, resize=None) -> data_module.DataSet:
+    """Loads the data of a zoo entry, from TFDS or from `source`, whose classes must be the entry's, as RGB.
+
+    Images of other sizes than the entry's are resized as its card says, or by `resize`.
+
+    Raises:
+        ValueError: Where the classes are others, or in another order.
+    """
+    data = data_module.load(
+        source or card.dataset.name,
+        data_dir=data_dir,
+        held_out=held_out,
+        image_size=card.dataset.image_size,
+        resize=resize or card.resize,
+        channels=3,
+    )
+    if data.class_names != card.labels:
+        raise ValueError(
+            f"`source` must have the {len(card.labels)} classes of {card.name}, in their order: "
+            f"{', '.join(card.labels[:3])}, ... Received: {len(data.class_names)} classes, "
+            f"{', '.join(data.class_names[:3])}, ..."
+        )
+    return data
+
+
+class _RunRecord(keras.callbacks.Callback):
+    """Writes what the run runs on, and the minutes that it took, by the clock and of processors, after every epoch."""
+
+    def __init__(self, path: pathlib.Path, started: float):
+        super().__init__()
+        self.path, self.started = path, started
+        self.earlier = json.loads(path.read_text()) if path.exists() else {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.write()
+
+    def write(self) -> None:
+        spent = {"minutes": time.monotonic() - self.started, "processor_minutes": time.process_time()}
+        minutes = {name: round(self.earlier.get(name, 0.0) + seconds / 60, 2) for name, seconds in spent.items()}
+        write_json(self.path, {**describe_run(), **minutes})

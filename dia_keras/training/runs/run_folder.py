@@ -1,0 +1,127 @@
+"""A run's folder: for one trainer at a time, with records of the recipe and the data that the run began with."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...data import Split
+from ...files import write_json
+from ..recipe import Recipe
+from .checkpoint_files import RECORD, checkpoints
+
+try:
+    import fcntl
+except ImportError:  # on Windows, where no lock of a folder ends with its process
+    fcntl = None  # type: ignore[assignment]
+
+#: What a start writes before the first checkpoint.
+OF_A_START = ("recipe.json", "data.json", "teachers.json", "log.csv", "partial.weights.h5", RECORD)
+
+
+@contextlib.contextmanager
+def run_folder(directory: pathlib.Path) -> Iterator[None]:
+    """Makes and locks a run's folder. An error before the first checkpoint leaves it as it was.
+
+    Raises:
+        ValueError: Where another process trains in the folder.
+    """
+    is_new = not directory.exists()
+    directory.mkdir(parents=True, exist_ok=True)
+    with _locked(directory):
+        new = [directory / name for name in OF_A_START if not (directory / name).exists()]
+        try:
+            yield
+        except Exception:
+            if not checkpoints(directory):
+                for path in new:
+                    path.unlink(missing_ok=True)
+                if is_new and not any(directory.iterdir()):
+                    directory.rmdir()
+            raise
+
+
+@contextlib.contextmanager
+def _locked(directory: pathlib.Path) -> Iterator[None]:
+    """Holds a lock on a folder, which the system takes back when the process ends, however it ends."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                "`directory` must be of no training that runs: another process trains there. "
+                f"Received: directory={str(directory)!r}"
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def recorded_recipe(record: pathlib.Path) -> Recipe:
+    """Returns the recipe that a run began with.
+
+    Raises:
+        ValueError: Where the file holds no recipe.
+    """
+    try:
+        return Recipe.from_json(_read(record))
+    except TypeError as error:
+        raise ValueError(f"`directory` must hold the record of a recipe. Received: {record} ({error})") from error
+
+
+def check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
+    """Writes the recipe into the run's folder, or checks that it is the one there."""
+    mine = dataclasses.asdict(recipe)
+    if not record.exists():
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write_json(record, mine)
+        return
+    theirs = dataclasses.asdict(recorded_recipe(record))
+    different = sorted(key for key in mine if mine[key] != theirs[key])
+    if different:
+        raise ValueError(
+            f"`directory` must be new or hold a run of the same recipe. Received: directory={str(record.parent)!r}, "
+            f"whose recipe differs in {', '.join(different)}"
+        )
+
+
+def check_same_data(training: Split, record: pathlib.Path) -> None:
+    """Writes number and SHA-256 of the training images and labels into the run's folder, or checks those there."""
+    mine = {"images": len(training.labels), "sha256": _sha256(training)}
+    if not record.exists():
+        if checkpoints(record.parent):
+            print(f"No hash of the training data is recorded in {record.parent}: that of these data is, from now on.")
+        write_json(record, mine)
+        return
+    theirs = _read(record)
+    if mine != theirs:
+        raise ValueError(
+            "`source` must hold the training data with which the run began. Received: "
+            f"{mine['images']} images that are not the {theirs.get('images')} of {record}"
+        )
+
+
+def _sha256(split: Split) -> str:
+    found = hashlib.sha256()
+    for array in split:
+        found.update(f"{array.dtype} {array.shape} ".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
+
+
+def _read(record: pathlib.Path) -> dict:
+    try:
+        return json.loads(record.read_text())
+    except ValueError as error:
+        raise ValueError(f"`directory` must hold records that can be read. Received: {record} ({error})") from error

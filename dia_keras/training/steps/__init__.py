@@ -1,0 +1,1 @@
+"""Training steps that are faster than Keras' own, by the same formulas."""

@@ -1,0 +1,176 @@
+"""Finding the weights file of an entry, and making sure that it is the one."""
+
+import hashlib
+import http.client
+import os
+import pathlib
+import queue
+import shutil
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import keras
+import platformdirs
+
+from ..files import remove_leftovers, staged
+from .cards import Card, Weights
+from .reading import WeightsFile
+
+#: Folder on the web of the weights files; none has been set up yet.
+DEFAULT_URL: str | None = None
+#: A download ends in an error where it does not bring so many bytes in so many seconds.
+_LEAST, _SECONDS = 30 << 10, 30
+_CHUNK = 1 << 18
+
+
+def cache() -> pathlib.Path:
+    """Returns the folder that downloads are kept in."""
+    return platformdirs.user_cache_path("dia_keras")
+
+
+def places() -> list[pathlib.Path]:
+    """Returns the folders where weights are looked for, in order.
+
+    These are the package, the folder in `DIA_KERAS_WEIGHTS`, `zoo/weights` of a checkout, and the cache.
+    """
+    package = pathlib.Path(__file__).parent
+    configured = os.environ.get("DIA_KERAS_WEIGHTS")
+    return [
+        package / "weights",
+        *([pathlib.Path(configured).expanduser()] if configured else []),
+        package.parents[1] / "zoo" / "weights",
+        cache(),
+    ]
+
+
+def find_weights(card: Card, weights: Weights) -> pathlib.Path:
+    """Returns the path of an entry's weights file. For arguments and errors see `read_weights`."""
+    return read_weights(card, weights).path
+
+
+def read_weights(card: Card, weights: Weights) -> WeightsFile:
+    """Returns an entry's weights file, read once and verified; downloads it where it is in none of the `places`.
+
+    Args:
+        card: Card of the entry.
+        weights: Its weights.
+
+    Raises:
+        FileNotFoundError: If it is nowhere, and there is no URL to get it from.
+        ConnectionError: If the download fails, or brings fewer than 30 KiB in 30 seconds.
+        ValueError: If size or SHA-256 are not those on the card, or where the cache may not be written to.
+    """
+    url = os.environ.get("DIA_KERAS_URL") or weights.url or DEFAULT_URL
+    for place in places():
+        path = place / weights.file
+        if not path.is_file():
+            continue
+        content = _read(path, weights.size)
+        try:
+            _verify(content, path.stat().st_size, weights, str(path))
+        except ValueError:
+            # A stale file in the cache is downloaded anew; elsewhere, and where that cannot be, it is an error.
+            if place == cache() and url:
+                continue
+            raise
+        return WeightsFile(path, content)
+    if not url:
+        raise FileNotFoundError(
+            f"The weights of {card.name!r}, {weights.file}, are in none of {', '.join(map(str, places()))}. "
+            "Set DIA_KERAS_WEIGHTS to the folder that holds them, or DIA_KERAS_URL to the address of one."
+        )
+    return _download(f"{url.rstrip('/')}/{weights.file}", cache() / weights.file, weights)
+
+
+def _read(path: pathlib.Path, size: int) -> bytes:
+    """Returns a file's content, or at most a byte more than `size`, which tells a file that is too long."""
+    with path.open("rb") as file:
+        return file.read(size + 1)
+
+
+def _verify(content: bytes, size: int, weights: Weights, origin: str) -> None:
+    if len(content) != weights.size:
+        raise ValueError(f"{origin} must have {weights.size} bytes, as its card says. Received: {size} bytes")
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != weights.sha256:
+        raise ValueError(
+            f"{origin} must have the SHA-256 {weights.sha256}, as its card says: it is damaged or of another version. "
+            f"Received: {sha256}"
+        )
+
+
+def _download(url: str, path: pathlib.Path, weights: Weights) -> WeightsFile:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path.parent)
+    try:
+        content = download(url, weights.size, weights.size)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise ConnectionError(f"The download of {url} failed: {error}") from error
+    _verify(content, len(content), weights, url)
+    with staged(path) as new:
+        new.write_bytes(content)
+    return WeightsFile(path, content)
+
+
+def _remove_leftovers(folder: pathlib.Path) -> None:
+    """Removes what killed processes left in the cache."""
+    remove_leftovers(folder)
+    for download in folder.glob(".download-*"):  # of a form that has no lock: it lives for a day
+        if time.time() - download.stat().st_mtime > 24 * 60 * 60:
+            shutil.rmtree(download, ignore_errors=True)
+
+
+def download(url: str, most: int, size: int | None = None) -> bytes:
+    """Downloads at most a byte more than `most`, which tells a file that is too long.
+
+    Another thread receives, since only so a server that sends a byte now and then cannot keep this one waiting.
+
+    Args:
+        url: Address of the file.
+        most: Bytes that the file may have.
+        size: Bytes that it has, where that is known, for the bar of progress.
+
+    Raises:
+        OSError, ValueError, http.client.HTTPException: Where the download fails or stalls.
+    """
+    progress = keras.utils.Progbar(size, unit_name="byte", verbose=int(sys.stdout.isatty()))
+    arrived: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+    stopped = threading.Event()
+    threading.Thread(target=_receive, args=(url, most, arrived, stopped), daemon=True).start()
+    content, at_begin, deadline = bytearray(), 0, time.monotonic() + _SECONDS
+    try:
+        while True:
+            try:
+                chunk = arrived.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise TimeoutError(f"it brought {len(content) - at_begin} bytes in {_SECONDS} seconds") from None
+            if isinstance(chunk, Exception):
+                raise chunk
+            if not chunk:
+                return bytes(content)
+            content += chunk
+            progress.update(min(len(content), size or most))
+            if len(content) - at_begin >= _LEAST:
+                at_begin, deadline = len(content), time.monotonic() + _SECONDS
+    finally:
+        stopped.set()
+
+
+def _receive(url: str, most: int, arrived: queue.SimpleQueue, stopped: threading.Event) -> None:
+    """Puts what a server sends into a queue, as it comes, and at the end an empty chunk or the error."""
+    left = most + 1
+    try:
+        with urllib.request.urlopen(url, timeout=_SECONDS) as response:
+            while left and not stopped.is_set() and (chunk := response.read1(min(_CHUNK, left))):
+                arrived.put(chunk)
+                left -= len(chunk)
+            if left and (missing := getattr(response, "length", None)):
+                raise OSError(f"the connection ended {missing} bytes early")
+        arrived.put(b"")
+    except Exception as error:  # is raised in the thread that waits
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        arrived.put(error)

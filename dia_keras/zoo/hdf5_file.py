@@ -1,0 +1,246 @@
+"""Weights files in Keras' own form, HDF5.
+
+HDF5's library is in C and does not stand up to damaged files: with one bit flipped, listing the members of a group may
+end in a segmentation fault. Here, members are looked up by the names that a network expects, and none are listed. Of a
+tensor, the library tells type, shape and place; its numbers are taken from the file's bytes. This holds against damage,
+as `tests/zoo/fuzz_weights.py` shows, but not against files that are made to crash it: their form is safetensors.
+"""
+
+import collections
+import io
+import itertools
+import math
+import pathlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
+
+from .tensors import BFLOAT16, RECORD, Contents, Layout, Tensor, Unfit
+
+SUFFIX = ".weights.h5"
+#: What `Model.save_weights` adds for a compiled model; it is no part of the network.
+_OPTIMIZER = "optimizer"
+#: Layers without weights, for which Keras writes empty groups: a network may have others than the one in the file.
+_WEIGHTLESS = (
+    "activation",
+    "add",
+    "average_pooling2d",
+    "concatenate",
+    "dropout",
+    "flatten",
+    "global_average_pooling2d",
+    "global_max_pooling2d",
+    "input_layer",
+    "max_pooling2d",
+    "multiply",
+    "normalization",
+    "re_lu",
+    "rescaling",
+    "softmax",
+    "zero_padding2d",
+)
+_TEXT = 1 << 16  # bytes
+_FLOATS = (
+    (h5t.IEEE_F16LE, "<f2"),
+    (h5t.IEEE_F32LE, "<f4"),
+    (h5t.IEEE_F64LE, "<f8"),
+    (h5t.IEEE_F16BE, ">f2"),
+    (h5t.IEEE_F32BE, ">f4"),
+    (h5t.IEEE_F64BE, ">f8"),
+)
+_OTHERS = {
+    h5t.FLOAT: "other floats",
+    h5t.INTEGER: "integers",
+    h5t.STRING: "text",
+    h5t.TIME: "dates",
+    h5t.BITFIELD: "bits",
+    h5t.OPAQUE: "bytes",
+    h5t.COMPOUND: "complex numbers or records",
+    h5t.REFERENCE: "references",
+    h5t.ENUM: "booleans or an enumeration",
+    h5t.VLEN: "text or lists",
+    h5t.ARRAY: "arrays",
+}
+
+
+def look_up(content: bytes, layout: Layout) -> Contents:
+    """Returns what a file tells of the tensors that a network expects, and of others as far as can be seen.
+
+    Members of groups are counted, not listed: a group that has more than are expected holds others. These are named if
+    they have the names that Keras would give to more layers of the same classes.
+
+    Raises:
+        Unfit: If the file is damaged or of another form.
+    """
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            return _LookUp(content).contents(file, layout)
+    except Exception as error:  # damage shows in errors of a dozen classes
+        raise Unfit(f"must be a sound HDF5 file: {error}") from error
+
+
+def write(path: pathlib.Path, tensors: Mapping[str, np.ndarray], layers: Mapping[str, str], record: str) -> None:
+    """Writes tensors by name, the names of their layers, and the record."""
+    # These versions of the layout need a fifth less room for a deep net's many small arrays, and have checksums.
+    with h5py.File(path, "w", libver=("v108", "v110")) as file:
+        for key, tensor in tensors.items():
+            file.create_dataset(key, data=tensor).parent.attrs["name"] = layers[key]
+        file.attrs[RECORD] = np.bytes_(record)
+
+
+class _LookUp:
+    """The state of one look-up."""
+
+    def __init__(self, content: bytes):
+        self.content = content
+        self.tensors: dict[str, Tensor] = {}
+        self.surplus: list[str] = []
+        self.spans: list[tuple[int, int, str]] = []  # begin, end and name of the tensors found
+
+    def contents(self, file: h5py.File, layout: Layout) -> Contents:
+        if file.userblock_size:
+            raise ValueError("it has a user block")
+        root = h5g.open(file.id, b"/")
+        self.group(root, "", _tree(layout))
+        for (_, end, first), (begin, _, second) in itertools.pairwise(sorted(self.spans)):
+            if begin < end:
+                self.surplus.append(f"{first} and {second} lie in the same place")
+        return Contents(self.tensors, self.surplus, _text(root, RECORD))
+
+    def group(self, group: h5g.GroupID, path: str, expected: dict) -> None:
+        """Looks up the expected members of a group, and counts the others."""
+        others = group.get_num_objs()
+        for name, members in expected.items():
+            member, inner = _member(group, name), f"{path}/{name}".lstrip("/")
+            if member is None:
+                continue
+            others -= 1
+            if members is None:
+                self.tensors[inner] = self.tensor(member, inner)
+            elif isinstance(member, h5g.GroupID):
+                self.group(member, inner, members)
+            else:
+                self.surplus.append(f"{inner} has no place in the network")
+        if not path and _member(group, _OPTIMIZER):
+            others -= 1
+        empty = set(_weightless(group)) - expected.keys() if others and path else set()
+        others -= len(empty)
+        for name in _next_names(expected) if others else ():
+            if name not in empty and (member := _member(group, name)):
+                others -= 1
+                self.surplus.append(f"{_first_tensor(member, f'{path}/{name}')} has no place in the network")
+        if others > 0:
+            members = "member" if others == 1 else "members"
+            self.surplus.append(f"{path or 'the file'} has {others} more {members} than the network")
+
+    def tensor(self, dataset: Any, name: str) -> Tensor:
+        if not isinstance(dataset, h5d.DatasetID):
+            return Tensor((), problem="is not a tensor")
+        space = dataset.get_space()
+        if space.get_simple_extent_type() == h5s.NULL:
+            return Tensor((), problem="is empty")
+        shape, dtype = tuple(space.get_simple_extent_dims()), _dtype(dataset)
+        if isinstance(dtype, str):
+            return Tensor(shape, problem=f"holds {dtype} instead of floats of 16, 32 or 64 bits")
+        plan = dataset.get_create_plist()
+        if plan.get_layout() != h5d.CONTIGUOUS or plan.get_nfilters() or plan.get_external_count():
+            return Tensor(shape, problem="is not stored in one piece; files of `save_weights` are")
+        begin, size = dataset.get_offset(), math.prod(shape) * dtype.itemsize
+        if begin is None:
+            return Tensor(shape, problem="was never written")
+        if dataset.get_storage_size() != size or begin + size > len(self.content):
+            return Tensor(shape, problem="is not whole")
+        self.spans.append((begin, begin + size, name))
+        return Tensor(shape, dtype, memoryview(self.content)[begin : begin + size])
+
+
+def _tree(layout: Layout) -> dict:
+    """Returns the expected members of every group as nested dictionaries; a tensor is `None`."""
+    tree: dict = {}
+    for path in (*layout.groups, *layout.places):
+        *parents, name = path.split("/")
+        group = tree
+        for parent in parents:
+            group = group.setdefault(parent, {})
+        if path in layout.places:
+            group[name] = None
+        else:
+            group.setdefault(name, {})
+    return tree
+
+
+def _member(group: h5g.GroupID, name: str) -> Any:
+    """Returns a member of a group, or `None`. Links that lead out of the file, or elsewhere in it, are not followed."""
+    link = name.encode()
+    if not group.links.exists(link):
+        return None
+    if group.links.get_info(link).type != h5l.TYPE_HARD:
+        raise ValueError(f"{name} is a link to another place")
+    return h5o.open(group, link)
+
+
+def _weightless(group: h5g.GroupID) -> Iterator[str]:
+    """Yields the members of a group that stand for layers without weights."""
+    for layer in _WEIGHTLESS:
+        for name in _series(layer, 0):
+            member = _member(group, name)
+            if member is None:
+                break
+            if isinstance(member, h5g.GroupID) and _is_empty(member):
+                yield name
+
+
+def _is_empty(group: h5g.GroupID) -> bool:
+    variables = _member(group, "vars")
+    count = group.get_num_objs()
+    return count == 0 or (count == 1 and isinstance(variables, h5g.GroupID) and variables.get_num_objs() == 0)
+
+
+def _next_names(expected: dict) -> list[str]:
+    """Returns the names that Keras would give to one more member of each expected kind, or to a classifier."""
+    kinds = collections.Counter("" if name.isdecimal() else re.sub(r"_\d+$", "", name) for name in expected)
+    kinds["dense"] += 0
+    return [next(_series(kind, count)) for kind, count in kinds.items()]
+
+
+def _series(kind: str, begin: int) -> Iterator[str]:
+    """Yields the names of members of a kind: `dense`, `dense_1`, ... for layers, numbers for variables, of no kind."""
+    for number in itertools.count(begin):
+        yield f"{kind}_{number}".lstrip("_") if number or not kind else kind
+
+
+def _first_tensor(member: Any, path: str) -> str:
+    """Returns the name of the first tensor of a layer's group, or of the group where it is nested deeper."""
+    path = path.lstrip("/")
+    if isinstance(member, h5g.GroupID) and (variables := _member(member, "vars")) and _member(variables, "0"):
+        return f"{path}/vars/0"
+    return path
+
+
+def _dtype(dataset: h5d.DatasetID) -> np.dtype | str:
+    """Returns the type of a dataset where it is one of floats, or in words what else it is."""
+    stored = dataset.get_type()
+    for known, dtype in _FLOATS:
+        if stored.equal(known):
+            return np.dtype(dtype)
+    kind = stored.get_class()
+    if kind == h5t.OPAQUE and stored.get_size() == 2 and _text(dataset, "dtype") == "bfloat16":  # as Keras writes it
+        return BFLOAT16
+    return _OTHERS.get(kind, "something")
+
+
+def _text(owner: Any, name: str) -> str | None:
+    """Returns an attribute that is a text."""
+    if not h5a.exists(owner, name.encode()):
+        return None
+    attribute = h5a.open(owner, name.encode())
+    if attribute.get_type().get_class() != h5t.STRING or attribute.shape != () or attribute.get_storage_size() > _TEXT:
+        raise ValueError(f"the attribute {name} is not a short text")
+    value = np.empty((), attribute.dtype)
+    attribute.read(value)
+    text = value[()]
+    return text.decode() if isinstance(text, bytes) else str(text)

@@ -1,0 +1,79 @@
+"""Weights files as bytes that are read once: what was verified is what is parsed."""
+
+import os
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from . import hdf5_file, safetensors_file
+from .tensors import Contents, Layout, Place, Unfit, read
+
+FORMS = (hdf5_file, safetensors_file)
+SUFFIXES = tuple(form.SUFFIX for form in FORMS)
+#: Bytes of a file that is read at all: a gibibyte. With Adam's state, the largest entry of the zoo has 0.6.
+LARGEST = 1 << 30
+
+
+class WeightsFile(NamedTuple):
+    """A weights file: its path, for messages, and its content."""
+
+    path: pathlib.Path
+    content: bytes
+
+
+def read_file(path: str | os.PathLike) -> WeightsFile:
+    """Returns a weights file with its content.
+
+    Raises:
+        ValueError: If it cannot be read, or has more than a gibibyte.
+    """
+    path = pathlib.Path(path)
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(size) if size <= LARGEST else None
+    except OSError as error:
+        raise ValueError(
+            f"`weights` must be a file that can be read ({error.strerror}). Received: weights={str(path)!r}"
+        ) from error
+    if content is None:
+        raise ValueError(f"`weights` must have at most {LARGEST} bytes. Received: {size} bytes in {str(path)!r}")
+    return WeightsFile(path, content)
+
+
+def tensors_in(file: WeightsFile, layout: Layout) -> dict[str, np.ndarray]:
+    """Returns the tensors of a network by name, in its dtypes, from a file that holds all of them and no others.
+
+    Raises:
+        ValueError: If the file is damaged or does not fit; the message names the file and what does not fit.
+    """
+    try:
+        return read(_look_up(file, layout), layout)
+    except Unfit as error:
+        raise ValueError(f"`weights` {error}. Received: weights={str(file.path)!r}") from error
+
+
+def shape_in(file: WeightsFile, name: str) -> tuple[int, ...] | None:
+    """Returns the shape of a tensor in a weights file, `None` where it has none of this name that can be read.
+
+    Raises:
+        ValueError: If the file is damaged or of another form.
+    """
+    try:
+        tensor = _look_up(file, Layout("", {name: Place((), "float32", "")}, ())).tensors.get(name)
+    except Unfit as error:
+        raise ValueError(f"`weights` {error}. Received: weights={str(file.path)!r}") from error
+    return None if tensor is None or tensor.problem else tensor.shape
+
+
+def form_of(path: pathlib.Path):
+    """Returns the module of a form by the suffix of a file, or `None`."""
+    return next((form for form in FORMS if path.name.endswith(form.SUFFIX)), None)
+
+
+def _look_up(file: WeightsFile, layout: Layout) -> Contents:
+    form = form_of(file.path)
+    if form is None:
+        raise Unfit(f"must end in {' or '.join(SUFFIXES)}")
+    return form.look_up(file.content, layout)

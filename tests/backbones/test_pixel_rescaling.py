@@ -1,0 +1,133 @@
+"""Networks of pixel values say, once, when they get images of 0..1 or -1..1, and never for others."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+import dia_keras
+from dia_keras.backbones import pixel_rescaling
+from dia_keras.backbones.pixel_rescaling import PixelRescaling
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), "uint8")
+SCALED = (PIXELS / 255).astype("float32")
+LABELS = np.arange(6) % 2
+
+
+def network(compiled=True):
+    inputs = keras.Input((8, 8, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(PixelRescaling(1 / 60, -2.0)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2)(pooled))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=not compiled)
+    return model
+
+
+def warned(function) -> int:
+    """Returns how many warnings a function gives."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        function()
+    return sum(each.category is dia_keras.PixelRangeWarning for each in found)
+
+
+WAYS = {
+    "call": lambda model, images: model(images),
+    "predict": lambda model, images: model.predict(images, batch_size=4, verbose=0),
+    "predict a batch": lambda model, images: model.predict_on_batch(images),
+    "fit": lambda model, images: model.fit(images, LABELS, verbose=0),
+    "train on a batch": lambda model, images: model.train_on_batch(images, LABELS),
+    "evaluate": lambda model, images: model.evaluate(images, LABELS, verbose=0),
+    "validation": lambda model, images: model.fit(PIXELS, LABELS, verbose=0, validation_data=(images, LABELS)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_scaled_images_give_one_warning(way):
+    model = network()
+    assert warned(lambda: WAYS[way](model, SCALED)) == 1
+    assert warned(lambda: (WAYS[way](model, 2 * SCALED - 1), model(SCALED))) == 0, "once is enough"
+
+
+@pytest.mark.parametrize("way", ["call", "predict"])
+def test_scaled_images_after_pixel_values_are_seen(way):
+    model = network()
+    assert warned(lambda: (WAYS[way](model, PIXELS), WAYS[way](model, PIXELS))) == 0
+    assert warned(lambda: WAYS[way](model, 2 * SCALED - 1)) == 1
+
+
+def built_on(model):
+    return keras.Model(model.input, keras.layers.ReLU()(model.output))
+
+
+def within(model):
+    inputs = keras.Input((8, 8, 3))
+    return keras.Model(inputs, keras.layers.ReLU()(model(inputs)))
+
+
+def loaded(model, path):
+    model.save(path)
+    return keras.models.load_model(path)
+
+
+@pytest.mark.parametrize("other", [built_on, within, lambda model: keras.Sequential([model, keras.layers.ReLU()])])
+def test_models_made_of_a_network_say_it_too(other):
+    assert warned(lambda: other(network()).predict(SCALED, verbose=0)) == 1
+
+
+def test_a_loaded_model_says_it_too(tmp_path):
+    model = network()
+    again = loaded(model, tmp_path / "model.keras")
+    assert warned(lambda: again.predict(SCALED, verbose=0)) == 1
+    np.testing.assert_array_equal(again.predict(PIXELS, verbose=0), model.predict(PIXELS, verbose=0))
+
+
+def test_images_that_a_model_makes_pixel_values_of_are_right():
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, network()(keras.layers.Rescaling(255)(inputs)))
+    assert warned(lambda: (model.predict(SCALED, verbose=0), model(SCALED))) == 0
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        PIXELS,
+        PIXELS.astype("float32"),
+        PIXELS + 0.5 * SCALED,  # resized ones are not integers
+        np.zeros_like(SCALED),
+        (PIXELS // 128).astype("float32"),  # hardly anything to be seen, but integers
+        np.concatenate([SCALED[:3], PIXELS[:3]]),  # a dark picture is not alone
+        np.full_like(SCALED, np.nan),
+    ],
+    ids=["uint8", "float", "resized", "black", "nearly black", "dark", "NaN"],
+)
+def test_pixel_values_give_no_warning(images):
+    assert warned(lambda: (network()(images), network().predict(images, verbose=0))) == 0
+
+
+def test_the_warning_may_be_silenced_or_made_an_error():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=dia_keras.PixelRangeWarning)
+        network()(SCALED)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", category=dia_keras.PixelRangeWarning)
+        with pytest.raises(dia_keras.PixelRangeWarning, match=r"from 0 to 1.*takes pixel values, from 0 to 255"):
+            network().predict(SCALED, verbose=0)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_training_is_not_slowed_down(compiled, monkeypatch):
+    """A look at values waits for them: in training it is only at the first batch, or when Keras compiles."""
+    looks = []
+    monkeypatch.setattr(pixel_rescaling, "looks_scaled", lambda values: looks.append(values.size))
+    network(compiled).fit(PIXELS, LABELS, batch_size=1, verbose=0)
+    assert 1 <= len(looks) <= 3 and max(looks) <= 6 * 2 * 2 * 3, "of 6 batches, and a few pixels"
+
+
+def test_values_are_those_of_keras_rescaling():
+    for scale, offset in ((0.1, 0.5), ([0.1, 0.2, 0.3], [1.0, 2.0, 3.0])):
+        layer = PixelRescaling(scale, offset, name="preprocessing")
+        found = keras.ops.convert_to_numpy(layer(PIXELS))
+        np.testing.assert_allclose(found, PIXELS * np.array(scale) + np.array(offset), rtol=1e-5)
+        assert PixelRescaling.from_config(layer.get_config()).get_config() == layer.get_config()
+        assert layer.variables == []
