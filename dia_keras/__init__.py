@@ -21,6 +21,17 @@ if not startup.IS_COMMAND_LINE:
 
 
 def __getattr__(name: str):
-    if name in ("backbones", "data", "export", "inference", "interop", "samples", "training", "units", "zoo"):
+    if name in (
+        "analysis",
+        "backbones",
+        "data",
+        "export",
+        "inference",
+        "interop",
+        "samples",
+        "training",
+        "units",
+        "zoo",
+    ):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,6 +18,7 @@ def resnext(
     *,
     filters: int = 128,
     stem_filters: int = 32,
+    skip: bool = True,
     **options: Unpack[NetworkOptions],
 ) -> keras.Model:
     """ResNeXt (Xie et al., https://arxiv.org/abs/1611.05431): the paper's is ResNeXt101,8x32.
@@ -29,6 +30,7 @@ def resnext(
         filters: Output channels of the first stage; the others have two and four times as many. ResNeXts published
             for CIFAR have 256, those of the paper 128.
         stem_filters: Filters of the stem; of published ones 64, of the paper's 32.
+        skip: Whether blocks have skip connections.
         **options: Attention, input and head: see `dia_keras.backbones.network.build_network`.
 
     Returns:
@@ -45,7 +47,7 @@ def resnext(
     return build_network(
         stem=small_stem(positive_integer("stem_filters", stem_filters)),
         stages=[Stage(filters, 1, n), Stage(2 * filters, 2, n), Stage(4 * filters, 2, n)],
-        block=partial(post_activation_block, branch=branch),
+        block=partial(post_activation_block, branch=branch, skip=skip),
         settings={
             **ZERO_BIAS_CELLS,
             "se": {"ratio": 4, "use_bias": False},

@@ -10,7 +10,9 @@ from .blocks import pre_activation_block, pre_basic_branch
 from .network import ZERO_BIAS, ZERO_BIAS_CELLS, NetworkOptions, Stage, blocks_per_stage, build_network, small_stem
 
 
-def wrn(depth: int = 52, widen: int = 4, *, dropout: float = 0.3, **options: Unpack[NetworkOptions]) -> keras.Model:
+def wrn(
+    depth: int = 52, widen: int = 4, *, dropout: float = 0.3, skip: bool = True, **options: Unpack[NetworkOptions]
+) -> keras.Model:
     """Wide ResNet (Zagoruyko and Komodakis, https://arxiv.org/abs/1605.07146): the paper's is WRN52-4.
 
     Recurrent attention gets one batch norm more, after the branch's last convolution, as in the authors' code.
@@ -19,6 +21,7 @@ def wrn(depth: int = 52, widen: int = 4, *, dropout: float = 0.3, **options: Unp
         depth: 6 n + 4: 16, 22, 28, 40, 52, ...
         widen: Factor k of the stages' widths 16 k, 32 k, 64 k.
         dropout: Rate of dropout between a block's two convolutions, in training.
+        skip: Whether blocks have skip connections.
         **options: Attention, input and head: see `dia_keras.backbones.network.build_network`.
 
     Returns:
@@ -34,7 +37,7 @@ def wrn(depth: int = 52, widen: int = 4, *, dropout: float = 0.3, **options: Unp
     return build_network(
         stem=small_stem(16, pre_activation=True),
         stages=[Stage(16 * widen, 1, n), Stage(32 * widen, 2, n), Stage(64 * widen, 2, n)],
-        block=partial(pre_activation_block, branch=partial(pre_basic_branch, dropout=dropout)),
+        block=partial(pre_activation_block, branch=partial(pre_basic_branch, dropout=dropout), skip=skip),
         pre_activation=True,
         norm_before_cells=True,
         settings={

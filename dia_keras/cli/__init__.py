@@ -10,6 +10,7 @@ from .converting import convert as convert
 from .entries import list_command as list_command
 from .evaluation import evaluate as evaluate
 from .evaluation import show_evaluation as show_evaluation
+from .explaining import explain as explain
 from .exporting import export as export
 from .fine_tuning import fine_tune as fine_tune
 from .predictions import predict as predict
@@ -34,6 +35,7 @@ COMMANDS = (
     card,
     predict,
     evaluate,
+    explain,
     train,
     fine_tune,
     reproduce,

@@ -346,9 +346,9 @@ def test_without_batch_norm_stem_and_shortcuts_keep_theirs():
     assert norms == ["stem_bn", "stage1_block1_shortcut_bn", "stage2_block1_shortcut_bn", "stage3_block1_shortcut_bn"]
 
 
-@pytest.mark.parametrize("build", [resnet, preresnet])
-def test_without_skip_connections(build):
-    model = build(20, attention="dia_lstm", skip=False, input_shape=(16, 16, 3))
+@each_backbone
+def test_without_skip_connections(build, widths):
+    model = build(attention="dia_lstm", skip=False, input_shape=(16, 16, 3))
     assert not [layer.name for layer in model.layers if isinstance(layer, keras.layers.Add) or "shortcut" in layer.name]
     assert list(stage_outputs(model)) == ["stage1", "stage2", "stage3"]
     assert np.isfinite(numpy(model(images()))).all()

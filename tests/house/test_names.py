@@ -8,7 +8,15 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["dia_keras.cli", "dia_keras.data", "dia_keras.interop", "dia_keras.reproduction", "dia_keras.zoo"]
+    "name",
+    [
+        "dia_keras.analysis",
+        "dia_keras.cli",
+        "dia_keras.data",
+        "dia_keras.interop",
+        "dia_keras.reproduction",
+        "dia_keras.zoo",
+    ],
 )
 def test_no_function_shadows_its_module(name):
     package = importlib.import_module(name)

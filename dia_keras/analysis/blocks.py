@@ -1,0 +1,57 @@
+"""Where a network has its blocks: what their layers are called is told in `dia_keras.backbones`."""
+
+import re
+from typing import NamedTuple
+
+import keras
+
+from .inner import nodes_of
+
+_ATTENTION = re.compile(r"stage(\d+)(_block\d+)?_attention")
+_OF_STAGE = re.compile(r"stage(\d+)_(?!.*attention)")
+
+
+class Block(NamedTuple):
+    """A block of a network: the number of its stage and its own number in it, both counted from 1."""
+
+    stage: int
+    number: int
+
+    def __str__(self):
+        return f"{self.stage}.{self.number}"
+
+
+def attention_calls(model: keras.Model) -> dict[int, Block]:
+    """Returns the block of every call of an attention, by the `id` of Keras' node of the call, in their order.
+
+    Raises:
+        ValueError: If the model has no attention.
+    """
+    found: dict[int, Block] = {}
+    for node in nodes_of(model):
+        if match := _ATTENTION.fullmatch(node.operation.name):
+            found[id(node)] = _next(found, int(match[1]))
+    if not found:
+        raise ValueError(
+            "`model` must be a network of `dia_keras.backbones` with attention. "
+            f"Received: model={model!r}, without layers named 'stage1_attention' or 'stage1_block1_attention'"
+        )
+    return found
+
+
+def sums(model: keras.Model) -> dict[str, Block]:
+    """Returns the blocks by the names of the layers that add shortcut and branch, in that order of inputs.
+
+    It is empty where a network has no skip connections.
+    """
+    found: dict[str, Block] = {}
+    for node in nodes_of(model):
+        match = _OF_STAGE.match(node.operation.name)
+        if match and isinstance(node.operation, keras.layers.Add):
+            found[node.operation.name] = _next(found, int(match[1]))
+    return found
+
+
+def _next(found: dict, stage: int) -> Block:
+    """Returns the next block of a stage. A stage has one call of each kind a block, in the order of the blocks."""
+    return Block(stage, 1 + sum(block.stage == stage for block in found.values()))

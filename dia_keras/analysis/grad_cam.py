@@ -1,0 +1,164 @@
+"""Grad-CAM: where in an image a network finds its answer (Fig. 6)."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from ..backbones import stage_outputs
+from ..units.attention_module import image_axes
+from .inner import check_layer, checked, features_and_gradients, logits
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class ClassActivation(NamedTuple):
+    """What Grad-CAM finds in n images.
+
+    Attributes:
+        maps: How much every place speaks for the class, float32 `(n, height, width)` of the layer; not negative.
+        classes: The class of each map, `(n,)`.
+        probabilities: What the network gives for it, `(n,)`.
+    """
+
+    maps: np.ndarray
+    classes: np.ndarray
+    probabilities: np.ndarray
+
+
+def class_activation(
+    model: keras.Model, images, layer: str | None = None, classes: int | Sequence[int] | None = None
+) -> ClassActivation:
+    """Computes Grad-CAM (Selvaraju et al., https://arxiv.org/abs/1610.02391).
+
+        a_k = mean over places of d score / d A_k,    map = ReLU(sum over k of a_k A_k)
+
+    A is what the layer gives, k its channels. The score is that of the class before the softmax.
+
+    Args:
+        model: Functional model from images to logits or probabilities of classes.
+        images: Images as the model takes them, `(n, height, width, channels)`: for the zoo, 0 to 255.
+        layer: Name of a layer that gives feature maps. Default: `stage<k>_output` of the last stage.
+        classes: Class of all images, or of each. Default: the likeliest of each.
+
+    Returns:
+        A `ClassActivation`.
+
+    Raises:
+        ValueError: If the model is not functional, has no such layer or no such class, or the images do not fit it.
+
+    Example:
+
+    >>> model = dia_keras.zoo.load("dia_resnet20_cifar100")
+    >>> images, labels = dia_keras.samples.load_samples("cifar100")
+    >>> class_activation(model, images).maps.shape
+    (5, 8, 8)
+    """
+    model, images = checked(model, images)
+    if layer is None:
+        layer = f"{list(stage_outputs(model))[-1]}_output"
+    check_layer(model, layer)
+    scores = ops.convert_to_numpy(logits(model, images)).astype("float32")
+    chosen = _classes(classes, scores)
+    hot = np.eye(scores.shape[1], dtype="float32")[chosen]
+    # Images do not see each other, so that the gradient of the sum has the gradient of each.
+    found, gradients = features_and_gradients(
+        model, images, [layer], lambda logits: ops.sum(ops.multiply(ops.cast(logits, "float32"), hot))
+    )
+    _, channel_axis, places = image_axes()
+    weights = gradients[layer].mean(axis=places, keepdims=True)
+    maps = np.maximum((weights * found[layer]).sum(axis=channel_axis), 0)
+    return ClassActivation(maps, chosen, _probabilities(scores)[np.arange(len(chosen)), chosen])
+
+
+def plot_grad_cam(
+    models: Mapping[str, keras.Model],
+    images,
+    layer: str | None = None,
+    classes: int | Sequence[int] | None = None,
+    labels: Sequence[str] | None = None,
+) -> "Figure":
+    """Draws images, and below them the places that speak for the answers of networks (Fig. 6).
+
+    Args:
+        models: The networks by their names: a row for each.
+        images: Images of values 0 to 255, `(n, height, width, 3)`: a column for each.
+        layer: Name of a layer, see `class_activation`.
+        classes: Class of all images, or of each, see `class_activation`.
+        labels: Names of the classes.
+
+    Returns:
+        A matplotlib figure. Each map is drawn relative to its own largest value.
+
+    Raises:
+        ValueError: See `class_activation`.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+
+    found = {name: class_activation(model, images, layer, classes) for name, model in models.items()}
+    pictures = _pictures(images)
+    rows = 1 + len(found)
+    figure = Figure(figsize=(1.5 + 1.6 * len(pictures), 0.6 + 1.85 * rows), layout="constrained")
+    grid = figure.subplots(rows, len(pictures), squeeze=False)
+    for axes in grid.flat:
+        axes.set(xticks=[], yticks=[])
+    for axes, picture in zip(grid[0], pictures, strict=True):
+        axes.imshow(picture)
+    grid[0, 0].set_ylabel("image", fontsize=8)
+    for row, (name, activation) in zip(grid[1:], found.items(), strict=True):
+        row[0].set_ylabel(name, fontsize=8)
+        for axes, picture, heat, number, probability in zip(row, pictures, *activation, strict=True):
+            extent = (-0.5, picture.shape[1] - 0.5, picture.shape[0] - 0.5, -0.5)
+            axes.imshow(picture)
+            axes.imshow(
+                heat / (heat.max() or 1),
+                cmap="inferno",
+                alpha=0.6,
+                vmin=0,
+                vmax=1,
+                extent=extent,
+                interpolation="bilinear",
+            )
+            label = labels[number] if labels is not None else f"class {number}"
+            axes.set_title(f"{label} {probability:.0%}", fontsize=8)
+    # Not of the maps that are drawn, through which the images are seen.
+    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), "inferno"), ax=grid[1:], shrink=0.8)
+    bar.set_label("for the class, relative to\nthe largest value of the map", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    figure.suptitle(f"Grad-CAM at {layer or 'the last stage'}", fontsize=10)
+    return figure
+
+
+def _classes(classes, scores: np.ndarray) -> np.ndarray:
+    if scores.ndim != 2:
+        raise ValueError(f"`model` must give (n, classes). Received: a model that gives {scores.shape}")
+    if classes is None:
+        return scores.argmax(axis=1)
+    chosen = np.asarray(classes)
+    numbers = range(scores.shape[1])
+    if chosen.shape not in ((), (len(scores),)) or any(number not in numbers for number in chosen.reshape(-1)):
+        raise ValueError(
+            f"`classes` must be a number from 0 to {len(numbers) - 1}, or one for each of the {len(scores)} images. "
+            f"Received: classes={classes!r}"
+        )
+    return np.broadcast_to(chosen, len(scores)).astype(np.int64)
+
+
+def _probabilities(scores: np.ndarray) -> np.ndarray:
+    """Returns what softmax makes of logits, or sigmoid where there is one."""
+    if scores.shape[1] == 1:
+        return ops.convert_to_numpy(ops.sigmoid(scores))
+    return ops.convert_to_numpy(ops.softmax(scores))
+
+
+def _pictures(images) -> np.ndarray:
+    """Returns images as matplotlib draws them."""
+    pictures = np.asarray(images)
+    if image_axes()[1] == 1:
+        pictures = pictures.transpose(0, 2, 3, 1)
+    return np.clip(pictures, 0, 255).astype(np.uint8)

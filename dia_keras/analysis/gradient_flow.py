@@ -1,0 +1,109 @@
+"""The gradient that reaches the output of each stage, with and without skip connections (Fig. 9)."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+from keras import ops
+
+from ..backbones import stage_outputs
+from .blocks import sums
+from .inner import checked, features_and_gradients
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def stage_gradients(model: keras.Model, images, labels, training: bool = True) -> dict[str, np.ndarray]:
+    """Returns the absolute gradient of the loss with respect to the output of each stage.
+
+    The loss is the cross-entropy, averaged over the batch. The model's weights and statistics stay as they are.
+
+    Args:
+        model: Network of `dia_keras.backbones`, from images to logits or probabilities.
+        images: A batch of images as the model takes them, `(n, height, width, channels)`.
+        labels: Their classes, integers `(n,)`.
+        training: Whether batch norms use the statistics of the batch, and dropout drops, as in a training step.
+
+    Returns:
+        Array `(n, height, width, channels)` of the stage's output, not negative, by `"stage1"`, `"stage2"`, ...
+
+    Raises:
+        ValueError: If the model has no stages, or images or labels do not fit it.
+    """
+    model, images = checked(model, images)
+    stages = list(stage_outputs(model))
+    labels, classes = np.asarray(labels), model.outputs[0].shape[-1]
+    fits = labels.shape == (len(images),) and np.issubdtype(labels.dtype, np.integer)
+    if not fits or labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"`labels` must be {len(images)} integers from 0 to {classes - 1}, one for each image. "
+            f"Received: labels={labels!r}"
+        )
+
+    def loss(logits):
+        logits = ops.cast(logits, "float32")
+        return ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+
+    names = [f"{stage}_output" for stage in stages]
+    _, gradients = features_and_gradients(model, images, names, loss, training)
+    return {stage: np.abs(gradients[name]) for stage, name in zip(stages, names, strict=True)}
+
+
+def plot_gradients(
+    models: Mapping[str, keras.Model], images, labels, training: bool = True, title: str = "gradient of the loss"
+) -> "Figure":
+    """Draws the distribution of the gradient at the output of each stage, for several networks (Fig. 9).
+
+    Args:
+        models: Networks of `dia_keras.backbones` of equally many stages, by their names. Names that are the same up to
+            a comma have one color. The lines of networks without skip connections are dashed.
+        images: A batch of images as the models take them, `(n, height, width, channels)`.
+        labels: Their classes, integers `(n,)`.
+        training: See `stage_gradients`.
+        title: Title of the figure.
+
+    Returns:
+        A matplotlib figure, a panel for each stage. Values of exactly zero are not in the lines, which have a
+        logarithmic axis, but in the means; a network that exploded has the mean `nan`.
+
+    Raises:
+        ValueError: See `stage_gradients`.
+    """
+    from matplotlib.figure import Figure
+
+    found = {name: stage_gradients(model, images, labels, training) for name, model in models.items()}
+    dashed = {name for name, model in models.items() if not sums(checked(model, images)[0])}
+    colors = list(dict.fromkeys(name.split(",")[0] for name in found))
+    panels = list(next(iter(found.values())))
+    shown = {name: {stage: _logarithms(each[stage]) for stage in panels} for name, each in found.items()}
+    ends = [np.percentile(values, (0.1, 99.9)) for each in shown.values() for values in each.values() if values.size]
+    low, high = (np.min(ends) - 0.2, np.max(ends) + 0.2) if ends else (-1, 0)
+    bins = np.linspace(low, high, 61)
+    figure = Figure(figsize=(1 + 3.6 * len(panels), 3.2 + 0.22 * len(found)), layout="constrained")
+    for axes, stage in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for name, each in shown.items():
+            share = np.histogram(each[stage], bins)[0] / max(1, found[name][stage].size)
+            axes.stairs(
+                100 * share,
+                10**bins,
+                label=f"{name}: mean {found[name][stage].mean():.1e}",
+                color=f"C{colors.index(name.split(',')[0])}",
+                linestyle="--" if name in dashed else "-",
+                linewidth=1.4,
+            )
+        axes.set_xscale("log")
+        axes.set_title(f"output of {stage.replace('stage', 'stage ')}", fontsize=9)
+        axes.set_xlabel("absolute gradient", fontsize=9)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
+    figure.axes[0].set_ylabel("values (%)", fontsize=9)
+    figure.suptitle(f"{title}, {len(np.asarray(images))} images", fontsize=10)
+    return figure
+
+
+def _logarithms(gradients: np.ndarray) -> np.ndarray:
+    """Returns the decadic logarithms of values that are positive and finite."""
+    return np.log10(gradients[np.isfinite(gradients) & (gradients > 0)])

@@ -1,0 +1,183 @@
+"""A network run layer by layer, so that what a layer gives can be seen, and changed on the way.
+
+This reaches every layer of a network, also those within a stage, whose attention carries a state past the features: no
+model of Keras begins in the middle of them.
+"""
+
+import difflib
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops, tree
+
+from ..inference.copies import as_functional, is_functional
+from .gradients import gradient, untracked
+
+
+class Call(NamedTuple):
+    """A call of a layer within a network.
+
+    Attributes:
+        node: Keras' node of the call, of which a shared layer has several.
+        args: Positional arguments, tensors.
+        kwargs: Keyword arguments.
+    """
+
+    node: Any
+    args: tuple
+    kwargs: dict[str, Any]
+
+    @property
+    def layer(self):
+        """The layer."""
+        return self.node.operation
+
+    def argument(self, position: int, name: str):
+        """Returns an argument by its position or its name, or `None`."""
+        return self.args[position] if len(self.args) > position else self.kwargs.get(name)
+
+
+#: Takes a call and its outputs, and returns what the rest of the network gets as its outputs.
+Change = Callable[[Call, Any], Any]
+
+_LAST = (keras.activations.softmax, keras.activations.sigmoid)
+
+
+def checked(model: keras.Model, images) -> tuple[keras.Model, np.ndarray]:
+    """Returns a model as a functional one, and the images as an array.
+
+    Raises:
+        ValueError: If the model is not functional, with one input and one output, or the images do not fit it.
+    """
+    if not is_functional(model) or len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            f"`model` must be a functional `keras.Model` with one input and one output. Received: model={model!r}"
+        )
+    images, shape = np.asarray(images), model.inputs[0].shape
+    fits = images.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape[1:], images.shape[1:], strict=True))
+    if not fits or not len(images):
+        sides = ", ".join(str(n or "any") for n in shape[1:])
+        raise ValueError(f"`images` must have shape (n, {sides}). Received: images of shape {images.shape}")
+    return as_functional(model), images
+
+
+def nodes_of(model: keras.Model) -> list[Any]:
+    """Returns Keras' nodes of a functional model, one a call, in an order in which they can be computed."""
+    return [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
+
+
+def logits(model: keras.Model, images, change: Change | None = None, training: bool = False):
+    """Returns the outputs of a network before its last softmax or sigmoid.
+
+    Args:
+        model: Functional model with one input and one output, see `checked`.
+        images: Images as the model takes them, `(n, height, width, channels)`.
+        change: Sees every call of a layer and its outputs, and returns what the others get in their place.
+        training: Whether batch norms use the statistics of the batch, and dropout drops.
+
+    Returns:
+        A tensor of the shape of the model's output: `(n, classes)`.
+    """
+    nodes, output = nodes_of(model), model.outputs[0]
+    # Features that nobody reads any more are let go.
+    readers = Counter([id(tensor) for node in nodes for tensor in node.input_tensors] + [id(output)])
+    values = {id(model.inputs[0]): ops.convert_to_tensor(images, model.inputs[0].dtype)}
+    for node in nodes:
+        if node.is_input:
+            continue
+        args, kwargs = node.arguments.fill_in(values)
+        if getattr(node.operation, "_call_has_training_arg", False):
+            kwargs = {**kwargs, "training": training}
+        call = Call(node, args, kwargs)
+        outputs = node.operation(*args, **kwargs)
+        if any(tensor is output for tensor in node.outputs):
+            outputs = _before_activation(call, outputs)
+        if change is not None:
+            outputs = change(call, outputs)
+        values.update(zip(map(id, node.outputs), tree.flatten(outputs), strict=True))
+        for tensor in node.input_tensors:
+            readers[id(tensor)] -= 1
+            if not readers[id(tensor)]:
+                values.pop(id(tensor), None)
+    return values[id(output)]
+
+
+def _before_activation(call: Call, outputs):
+    """Returns the outputs of the last layer, without its softmax or sigmoid."""
+    layer, inputs = call.layer, call.argument(0, "inputs")
+    if isinstance(layer, keras.layers.Softmax):
+        return inputs
+    if getattr(layer, "activation", None) not in _LAST:
+        return outputs
+    if isinstance(layer, keras.layers.Activation):
+        return inputs
+    if isinstance(layer, keras.layers.Dense):
+        result = ops.matmul(ops.cast(inputs, layer.compute_dtype), layer.kernel)
+        return result if layer.bias is None else result + layer.bias
+    return outputs
+
+
+def features_and_gradients(
+    model: keras.Model,
+    images,
+    names: Collection[str],
+    value: Callable[[Any], Any],
+    training: bool = False,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Returns what layers give, and the gradient of a value with respect to it. The model stays as it is.
+
+    Args:
+        model: Functional model, see `checked`.
+        images: Images as the model takes them.
+        names: Names of layers that are called once and give one tensor: see `check_layer`.
+        value: Maps the logits, a tensor `(n, classes)`, to a scalar.
+        training: Whether batch norms use the statistics of the batch, and dropout drops.
+
+    Returns:
+        `(features, gradients)`: each an array a name, of the shape of the layer's output, float32.
+    """
+    features: dict[str, Any] = {}
+
+    def see(call, outputs):
+        if call.layer.name in names:
+            features[call.layer.name] = ops.convert_to_numpy(ops.cast(outputs, "float32"))
+        return outputs
+
+    def value_with(offsets):
+        def add(call, outputs):
+            if call.layer.name not in names:
+                return outputs
+            return outputs + ops.cast(offsets[call.layer.name], outputs.dtype)
+
+        return value(logits(model, images, add, training))
+
+    # The gradient with respect to an offset of zero is that with respect to the features.
+    # In the scope, batch norms keep their moving statistics.
+    with keras.StatelessScope():
+        with untracked():
+            logits(model, images, see, training)
+        gradients = gradient(value_with, {name: np.zeros_like(features[name]) for name in names})
+    return features, gradients
+
+
+def check_layer(model: keras.Model, name: str) -> None:
+    """Checks that a layer of a model gives feature maps, and is called once.
+
+    Raises:
+        ValueError: If there is no such layer, or it does not.
+    """
+    nodes = nodes_of(model)
+    calls = [node for node in nodes if node.operation.name == name]
+    if not calls:
+        near = difflib.get_close_matches(str(name), [node.operation.name for node in nodes], 3)
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(f"`layer` must be the name of a layer of the model.{hint} Received: layer={name!r}")
+    shapes = [tuple(tensor.shape) for tensor in calls[0].outputs]
+    if len(calls) > 1 or len(shapes) > 1 or len(shapes[0]) != 4:
+        raise ValueError(
+            "`layer` must be called once and give feature maps. "
+            f"Received: layer={name!r}, which is called {len(calls)} times and gives {', '.join(map(str, shapes))}"
+        )

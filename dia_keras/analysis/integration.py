@@ -1,0 +1,115 @@
+"""Feature integration: how much each block's attention depends on those of the blocks before (Algorithm 1, Fig. 7)."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from ..arguments import positive_integer
+from .attention_maps import attention_by_stage
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def gini_importance(attention: np.ndarray, trees: int = 100, seed: int = 0) -> np.ndarray:
+    """Returns how important the earlier blocks' attention is for a random forest that predicts a later block's.
+
+    For every block t but the first, a forest is fitted to predict h_t from h_1, ..., h_(t-1). The Gini importances of
+    a block's channels are summed (Algorithm 1). Scaled by its largest value, a row is one of the paper's Fig. 7.
+
+    Args:
+        attention: Attention of a stage, `(images, blocks, channels)`, as `attention_by_stage` returns it.
+        trees: Number of trees of a forest.
+        seed: Seed of the forests.
+
+    Returns:
+        Array `(blocks - 1, blocks - 1)`: row t - 2 has the importance of h_1, ..., h_(t-1) for h_t, which sums to 1,
+        and zeros after them. All of it is zero where h_t is the same in all images.
+
+    Raises:
+        ValueError: If there are fewer than two images or two blocks, or values that are not finite.
+        ImportError: Without scikit-learn.
+    """
+    trees = positive_integer("trees", trees)
+    attention = np.asarray(attention)
+    if attention.ndim != 3 or min(attention.shape[:2], default=0) < 2 or not np.isfinite(attention).all():
+        raise ValueError(
+            "`attention` must have shape (images, blocks, channels), with two images and two blocks at least, and "
+            f"finite values. Received: attention of shape {attention.shape}"
+        )
+    try:
+        from sklearn.ensemble import RandomForestRegressor
+    except ImportError as error:
+        raise ImportError("Random forests need scikit-learn: `pip install dia_keras[analysis]`.") from error
+
+    images, blocks, channels = attention.shape
+    found = np.zeros((blocks - 1, blocks - 1))
+    for target in range(1, blocks):
+        forest = RandomForestRegressor(trees, random_state=seed)
+        targets = attention[:, target] if channels > 1 else attention[:, target, 0]
+        forest.fit(attention[:, :target].reshape(images, target * channels), targets)
+        found[target - 1, :target] = forest.feature_importances_.reshape(target, channels).sum(axis=1)
+    return found
+
+
+def plot_integration(models: Mapping[str, keras.Model], images, trees: int = 100, seed: int = 0) -> "Figure":
+    """Draws the feature integration of networks, a row for each, a column for each stage (Fig. 7).
+
+    Args:
+        models: Networks of `dia_keras.backbones` with attention, a DIA unit or modules of their own, by their names.
+        images: Images as the models take them, `(n, height, width, channels)`: some hundreds.
+        trees: Number of trees of a forest.
+        seed: Seed of the forests.
+
+    Returns:
+        A matplotlib figure. Each row of a panel is relative to its own largest value. Stages of fewer than two blocks
+        are left out.
+
+    Raises:
+        ValueError: If a model has no attention, or no stage of two blocks or more, or the images do not fit it.
+        ImportError: Without scikit-learn.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    found = {}
+    for name, model in models.items():
+        stages = {stage: h for stage, h in attention_by_stage(model, images).items() if h.shape[1] > 1}
+        if not stages:
+            raise ValueError(f"`models` must have stages of two blocks at least. Received: {name!r}")
+        found[name] = {stage: gini_importance(h, trees, seed) for stage, h in stages.items()}
+    columns = sorted({stage for importances in found.values() for stage in importances})
+    figure = Figure(figsize=(1.2 + 2.6 * len(columns), 0.9 + 2.6 * len(found)), layout="constrained")
+    grid = figure.subplots(len(found), len(columns), squeeze=False)
+    for row, (name, importances) in zip(grid, found.items(), strict=True):
+        for axes, stage in zip(row, columns, strict=True):
+            if stage not in importances:
+                axes.axis("off")
+                continue
+            importance = importances[stage]
+            most = importance.max(axis=1, keepdims=True)
+            relative = np.ma.masked_where(
+                np.triu(np.ones_like(importance), 1) > 0, importance / np.where(most, most, 1)
+            )
+            blocks = len(importance) + 1
+            extent = (0.5, blocks - 0.5, blocks + 0.5, 1.5)
+            drawn = axes.imshow(relative, vmin=0, vmax=1, cmap="viridis", extent=extent, interpolation="nearest")
+            if blocks <= 6:
+                for target, source in zip(*np.tril_indices(blocks - 1), strict=True):
+                    value = relative[target, source]
+                    color = "black" if value > 0.5 else "white"
+                    axes.text(source + 1, target + 2, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
+            axes.set_title(f"{name}\nstage {stage}", fontsize=8)
+            axes.set_xlabel("source block n", fontsize=8)
+            axes.tick_params(labelsize=7)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(MaxNLocator(integer=True))
+        row[0].set_ylabel("target block t", fontsize=8)
+    bar = figure.colorbar(drawn, ax=grid, shrink=0.8)
+    bar.set_label("Gini importance of $h_n$ for $h_t$,\nrelative to the row's largest", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    number = len(np.asarray(images))
+    figure.suptitle(f"Feature integration by random forests, {number} images", fontsize=10)
+    return figure

@@ -1,0 +1,131 @@
+"""The accuracy that is lost when a block is removed: the dynamical-systems view of section 1.
+
+There a block is a step, x + f(x), and a network of many small steps loses little by one that is left out.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+from keras import ops
+
+from .blocks import Block, attention_calls, sums
+from .gradients import untracked
+from .inner import Call, Change, checked, logits
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def without_block(model: keras.Model, block: Block) -> Change:
+    """Returns the change to a network, for `inner.logits`, that replaces a block by its shortcut.
+
+    Where the blocks of a stage hand on a state, the removed one hands on the state that it got.
+
+    Args:
+        model: Functional network of `dia_keras.backbones` with skip connections.
+        block: The block.
+
+    Raises:
+        ValueError: If there is no such block.
+    """
+    added = sums(model)
+    if block not in added.values():
+        places = ", ".join(map(str, added.values())) or "none, without skip connections"
+        raise ValueError(f"`block` must be one of the model's: {places}. Received: block={block!r}")
+    try:
+        attentions = attention_calls(model)
+    except ValueError:  # a network without attention
+        attentions = {}
+
+    def change(call: Call, outputs):
+        if added.get(call.layer.name) == block:
+            shortcut, _ = call.argument(0, "inputs")
+            return shortcut
+        if attentions.get(id(call.node)) == block and getattr(call.layer, "carries_state", False):
+            features, _ = outputs
+            before = call.argument(1, "states")
+            if before is None:  # the first block, before which there is the zero state
+                before = call.layer.cell.get_initial_state(batch_size=features.shape[0])
+            return features, before
+        return outputs
+
+    return change
+
+
+def accuracy_without_blocks(
+    model: keras.Model, images, labels, batch_size: int = 50
+) -> tuple[float, dict[Block, float]]:
+    """Returns the top-1 accuracy of a network, and that which it has left without each of its blocks.
+
+    Args:
+        model: Network of `dia_keras.backbones` with skip connections, from images to logits or probabilities.
+        images: Images as the model takes them, `(n, height, width, channels)`.
+        labels: Their classes, integers `(n,)`.
+        batch_size: Images a batch.
+
+    Returns:
+        `(accuracy, without)`: from 0 to 1; `without` by `Block(stage, number)`.
+
+    Raises:
+        ValueError: If the model has no skip connections, or images or labels do not fit it.
+    """
+    model, images = checked(model, images)
+    labels = np.asarray(labels)
+    if labels.shape != (len(images),):
+        raise ValueError(f"`labels` must have shape ({len(images)},), as there are images. Received: {labels.shape}")
+    blocks = list(sums(model).values())
+    if not blocks:
+        raise ValueError(f"`model` must have blocks with skip connections. Received: model={model!r}")
+
+    def accuracy(change: Change | None) -> float:
+        right = 0
+        with untracked():
+            for begin in range(0, len(images), batch_size):
+                part = slice(begin, begin + batch_size)
+                answers = ops.convert_to_numpy(logits(model, images[part], change)).argmax(axis=1)
+                right += int((answers == labels[part]).sum())
+        return right / len(images)
+
+    return accuracy(None), {block: accuracy(without_block(model, block)) for block in blocks}
+
+
+def plot_lesions(models: Mapping[str, keras.Model], images, labels) -> "Figure":
+    """Draws the accuracy that networks lose when one block is removed, a panel for each network.
+
+    Args:
+        models: Networks of `dia_keras.backbones` with skip connections, by their names.
+        images: Images as the models take them, `(n, height, width, channels)`.
+        labels: Their classes, integers `(n,)`.
+
+    Returns:
+        A matplotlib figure, a bar for each block.
+
+    Raises:
+        ValueError: See `accuracy_without_blocks`.
+    """
+    from matplotlib.figure import Figure
+
+    found = {name: accuracy_without_blocks(model, images, labels) for name, model in models.items()}
+    widest = max(len(without) for _, without in found.values())
+    figure = Figure(figsize=(max(6, min(14, 1.5 + 0.5 * widest)), 0.5 + 2.6 * len(found)), layout="constrained")
+    for (axes,), (name, (whole, without)) in zip(
+        figure.subplots(len(found), 1, squeeze=False), found.items(), strict=True
+    ):
+        lost = [100 * (whole - left) for left in without.values()]
+        stages = [block.stage for block in without]
+        for stage in sorted(set(stages)):
+            own = [i for i, each in enumerate(stages) if each == stage]
+            bars = axes.bar(own, [lost[i] for i in own], color=f"C{stage - 1}", label=f"stage {stage}")
+            if len(lost) <= 20:
+                axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=7)
+        axes.set_xticks(range(len(lost)), [str(block) for block in without], rotation=90 if len(lost) > 20 else 0)
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.margins(x=0.01, y=0.15)
+        axes.set_title(f"{name}: {100 * whole:.1f}% of {len(labels)} images right with all blocks", fontsize=9)
+        axes.set_ylabel("points lost", fontsize=9)
+        axes.tick_params(labelsize=7)
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    axes.set_xlabel("block that is removed (stage.block)", fontsize=9)
+    return figure

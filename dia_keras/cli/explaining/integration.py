@@ -1,0 +1,48 @@
+"""`dia-keras explain integration`: how much the attention of a block depends on those before."""
+
+import pathlib
+from typing import Literal
+
+import click
+
+from ..shared import data_options, examples, resize_option, without_traceback
+from .shared import cards_of, entries_argument, images_option, out_option, some_test_images, weights_option, write
+
+
+@click.command(
+    "integration",
+    short_help="How attention depends on that of earlier blocks.",
+    epilog=examples(
+        "dia-keras explain integration dia_resnet20_cifar100 --out integration.png",
+        "dia-keras explain integration dia_resnet164_cifar100 --data cifar100.npz --images 200 --trees 20",
+    ),
+)
+@entries_argument
+@images_option(500)
+@click.option("--trees", type=click.IntRange(1), default=100, show_default=True, help="Trees of a random forest.")
+@weights_option
+@data_options
+@resize_option
+@out_option("integration.png")
+@without_traceback
+def draw(
+    names: tuple[str, ...],
+    number: int,
+    trees: int,
+    weights: str,
+    source: str | None,
+    data_dir: str | None,
+    resize: Literal["crop", "stretch", "pad"] | None,
+    out: pathlib.Path,
+) -> None:
+    """Draw how much the attention of each block depends on those of the blocks before, in the networks ENTRY...
+
+    A random forest predicts a block's attention from those before; what is drawn is their Gini importance (the paper's
+    Algorithm 1 and Fig. 7). It needs scikit-learn, and an entry with attention.
+    """
+    from ... import zoo
+    from ...analysis import plot_integration
+
+    images, _ = some_test_images(cards_of(names)[0], source, data_dir, resize, number)
+    models = {name: zoo.load(name, weights=weights) for name in names}
+    write(plot_integration(models, images, trees), out)

@@ -1,0 +1,58 @@
+"""The gradient at the outputs of the stages."""
+
+import keras
+import numpy as np
+import pytest
+from small_networks import run, small
+
+from dia_keras.analysis import plot_gradients, stage_gradients
+
+LABELS = np.array([0, 3, 1])
+
+
+def test_the_gradient_at_the_last_stage_is_that_of_softmax_and_pooling(dia, images):
+    found = stage_gradients(dia, images, LABELS, training=False)
+    assert {name: each.shape for name, each in found.items()} == {
+        "stage1": (3, 8, 8, 16),
+        "stage2": (3, 4, 4, 32),
+        "stage3": (3, 2, 2, 64),
+    }
+    (answers,) = run(dia, images, "classifier")
+    kernel = np.array(dia.get_layer("classifier").get_weights()[0])
+    # d loss / d logits = p - y, over a batch of three; the pooling spreads it over four places.
+    expected = np.abs((answers - np.eye(4)[LABELS]) @ kernel.T) / (3 * 4)
+    np.testing.assert_allclose(
+        found["stage3"], np.broadcast_to(expected[:, None, None], (3, 2, 2, 64)), rtol=1e-3, atol=1e-7
+    )
+
+
+def test_a_training_step_has_the_statistics_of_the_batch(dia, images):
+    training, inference = (stage_gradients(dia, images, LABELS, training=mode)["stage1"] for mode in (True, False))
+    assert np.abs(training - inference).max() > 1e-5
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [0, 1, 4], [0, 1, -1], [0.0, 1.0, 2.0]])
+def test_labels_that_do_not_fit_are_an_error(dia, images, labels):
+    with pytest.raises(ValueError, match="`labels` must be 3 integers from 0 to 3"):
+        stage_gradients(dia, images, labels)
+
+
+def test_the_figure_has_a_dashed_line_for_a_network_without_skip_connections(monkeypatch, images):
+    found = {"stage1": np.array([0.1, 0.2, 0.0]), "stage2": np.array([1e-6, 1e-5, 1e-4])}
+    monkeypatch.setattr("dia_keras.analysis.gradient_flow.stage_gradients", lambda model, *data: found)
+    figure = plot_gradients({"with": small(8), "without": small(8, skip=False)}, images, LABELS)
+    assert [axes.get_title() for axes in figure.axes] == ["output of stage 1", "output of stage 2"]
+    solid, dashed = figure.axes[0].patches
+    assert solid.get_linestyle() in ("-", "solid") and dashed.get_linestyle() in ("--", "dashed")
+    assert dashed.get_label() == "without: mean 1.0e-01"
+    np.testing.assert_allclose([sum(axes.patches[0].get_data()[0]) for axes in figure.axes], [200 / 3, 100])
+
+
+def test_a_network_that_exploded_is_drawn_as_nan(images):
+    model = small(8)
+    model.get_layer("stem_conv").kernel.assign(np.full((3, 3, 3, 16), np.inf))
+    figure = plot_gradients({"exploded": model}, images, LABELS)
+    assert figure.axes[0].patches[0].get_label() == "exploded: mean nan"
+    keras.tree.map_structure(
+        lambda values: np.testing.assert_array_equal(values, 0), figure.axes[0].patches[0].get_data()[0]
+    )

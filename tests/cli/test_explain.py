@@ -1,0 +1,87 @@
+"""Tests of `dia-keras explain`: each command writes a picture, and says what is wrong."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from dia_keras import zoo
+from dia_keras.backbones import resnet
+from dia_keras.cli import main
+from dia_keras.samples import sample_paths
+from dia_keras.zoo import loading
+
+COMMANDS = ("grad-cam", "attention", "integration", "gradients", "lesion")
+ENTRY = "dia_resnet20_cifar10"
+
+
+@pytest.fixture(scope="module")
+def npz(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "tiny.npz"
+    x, y = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), np.uint8), np.arange(12) % 10
+    names = np.array(zoo.card(ENTRY).labels)
+    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y, class_names=names)
+    return path
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Lets the zoo give a network of two blocks a stage."""
+
+    def build(name, input_shape=(32, 32, 3), weights=None, skip=True):
+        return resnet(14, "basic", attention="dia_lstm", skip=skip, input_shape=input_shape)
+
+    monkeypatch.setattr(zoo, "load", build)
+    monkeypatch.setattr(loading, "build", build)
+
+
+def explain(*arguments, fails=False):
+    result = CliRunner().invoke(main, ["explain", *map(str, arguments)])
+    assert (result.exit_code != 0) == fails, result.output
+    assert not fails or isinstance(result.exception, SystemExit)
+    return result.output.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("grad-cam", ENTRY, "--class", "horse", "--image", sample_paths("cifar10")[0]),
+        ("attention", ENTRY),
+        ("integration", ENTRY, "--images", 6, "--trees", 2),
+        ("gradients", ENTRY, "--images", 4),
+        ("lesion", ENTRY, "--images", 4),
+    ],
+    ids=COMMANDS,
+)
+def test_a_picture_is_written(small, npz, tmp_path, options):
+    data = ("--data", npz) if options[0] in ("integration", "gradients", "lesion") else ()
+    path = tmp_path / "picture.png"
+    assert f"Wrote {path}" in explain(*options, *data, "--out", path)
+    with Image.open(path) as picture:
+        assert picture.format == "PNG" and min(picture.size) > 200
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_examples(command):
+    result = CliRunner().invoke(main, ["explain", command, "--help"])
+    assert f"Examples:\n    dia-keras explain {command}" in result.output and command in explain("--help")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_wrong_entries_and_files_are_errors_before_the_work(command, tmp_path):
+    assert "dia_resnet20_cifar10" in explain(command, "dia_resnet20_cifar", "--out", tmp_path / "a.png", fails=True)
+    assert "`--out` must end in .png" in explain(command, ENTRY, "--out", tmp_path / "a.jpg", fails=True)
+
+
+def test_entries_for_different_data_are_an_error(tmp_path):
+    names = (ENTRY, "dia_resnet20_cifar100")
+    output = explain("grad-cam", *names, "--out", tmp_path / "a.png", fails=True)
+    assert "entries for cifar10 and cifar100" in output
+
+
+def test_a_class_or_layer_that_is_not_there_is_an_error(small, tmp_path):
+    out = ("--out", tmp_path / "a.png")
+    assert "must be a class of CIFAR-10. Received: 'zebra'" in explain(
+        "grad-cam", ENTRY, "--class", "zebra", *out, fails=True
+    )
+    assert "Received: layer='stage9'" in explain("grad-cam", ENTRY, "--layer", "stage9", *out, fails=True)
