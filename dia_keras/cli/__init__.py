@@ -3,7 +3,6 @@
 import click
 
 from .. import startup
-from . import quiet
 from .benchmarking import benchmark as benchmark
 from .cards import card as card
 from .converting import convert as convert
@@ -18,6 +17,7 @@ from .reproducing import reproduce as reproduce
 from .shared import console as console
 from .shared import data_options as data_options
 from .shared import without_traceback as without_traceback
+from .terminal import quiet
 from .training import train as train
 
 if startup.IS_COMMAND_LINE:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from .. import progress, startup
-from .words import in_options
+from .terminal.words import in_options
 
 # Paths and names are shown as they are: rich's markup, [old] or :cat:, is for nobody here.
 console = Console(markup=False, emoji=False)

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from dia_keras import zoo
 from dia_keras.cli import benchmark, evaluate, export, main, predict, train
-from dia_keras.cli.words import in_options
+from dia_keras.cli.terminal.words import in_options
 
 
 @pytest.mark.parametrize(
