@@ -163,6 +163,8 @@ def _is_functional(graph) -> bool:
     for node in graph.nodes:
         if node.target in twins and len(node.args[0].users) == 1:
             node.target = twins[node.target]
+            if node.target is aten.bernoulli.p and len(node.args) == 1:
+                node.args = (node.args[0], 0.5)  # the default of the form in place
     return not any(getattr(getattr(node.target, "_schema", None), "is_mutable", False) for node in graph.nodes)
 
 
