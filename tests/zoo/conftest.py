@@ -7,6 +7,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from small_weights import METRICS, randomize
 
 from dia_keras import zoo
 from dia_keras.zoo import cards, downloads, entries
@@ -25,7 +26,6 @@ plain = { attention = "dia_lstm" }
 cifar10 = { backbones = ["tiny"], plain = [189_650] }
 cifar100 = { backbones = ["tiny"], plain = [195_500] }
 """
-METRICS = {"top1": 60.5, "top5": 95.0, "epochs": 2, "seed": 0, "hardware": "2 cores", "command": "make", "log": "a.csv"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,14 +67,6 @@ def small_zoo(trained, tmp_path, monkeypatch):
     monkeypatch.setenv("DIA_KERAS_WEIGHTS", str(root / "weights"))
     monkeypatch.delenv("DIA_KERAS_URL", raising=False)
     return SmallZoo(root / "cards", root / "cache", root / "weights" / "tiny_cifar10.weights.h5", model)
-
-
-def randomize(model: keras.Model) -> None:
-    """Moves all weights, moving averages too, off their initial values, to numbers that float16 holds."""
-    rng = np.random.default_rng(0)
-    for weight in model.weights:
-        value = keras.ops.convert_to_numpy(weight) + rng.uniform(0, 0.1, weight.shape)
-        weight.assign(value.astype("float16").astype("float32"))
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@ import json
 import math
 import pathlib
 
-import conftest
 import pytest
+from small_weights import METRICS
 
 from dia_keras import zoo
 from dia_keras.zoo import cards, downloads, entries
@@ -205,7 +205,7 @@ def test_an_unknown_name_gives_those_that_come_close():
 
 
 def test_update_card_records_weights_and_metrics(small_zoo):
-    card = cards.update_card("tiny_cifar100", weights=small_zoo.file, metrics={**conftest.METRICS, "images": 10_000})
+    card = cards.update_card("tiny_cifar100", weights=small_zoo.file, metrics={**METRICS, "images": 10_000})
     assert card == zoo.card("tiny_cifar100")
     assert card.weights.file == "tiny_cifar10.weights.h5"
     assert card.weights.size == small_zoo.file.stat().st_size
@@ -219,4 +219,4 @@ def test_update_card_leaves_a_card_as_it_was_where_metrics_are_missing(small_zoo
     with pytest.raises(TypeError, match="top5"):
         cards.update_card("tiny_cifar10", metrics={"top1": 50.0})
     assert (small_zoo.cards / "tiny_cifar10.json").read_text() == before
-    assert json.loads(before)["metrics"] == conftest.METRICS
+    assert json.loads(before)["metrics"] == METRICS

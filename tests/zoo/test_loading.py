@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 import safetensors.numpy
-from conftest import randomize
+from small_weights import randomize
 
 import dia_keras
 from dia_keras import zoo

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import safetensors.numpy
-from conftest import randomize
+from small_weights import randomize
 
 from dia_keras import zoo
 from dia_keras.backbones import resnet, wrn
