@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..child_process import module_path
 from ..messages import first_sentence, last_line
 from .comparison import compare, has_classes, top1
 from .errors import ExportError, ExportMismatchError
@@ -99,7 +100,7 @@ def _in_tensorflow_process(model: keras.Model, request: Request, expected: np.nd
         environment = {
             **os.environ,
             "KERAS_BACKEND": "tensorflow",
-            "PYTHONPATH": _module_path(),
+            "PYTHONPATH": module_path(sys.modules["dia_keras"], keras),
             "CUDA_VISIBLE_DEVICES": "",  # the accelerator belongs to this process
         }
         command = [sys.executable, "-P", "-m", __package__, name]
@@ -117,17 +118,6 @@ def _in_tensorflow_process(model: keras.Model, request: Request, expected: np.nd
     if "error" in answer:
         raise RuntimeError(f"`model` could not be converted on the TensorFlow backend: {answer['error']}")
     return Findings(**answer["found"])
-
-
-def _module_path() -> str:
-    """Returns where the TensorFlow process looks for modules: where this one does, but not in the current folder.
-
-    A file that happens to lie there, such as `tensorflow.py`, must not run in the place of an installed package. Only
-    where Keras or this package is in the current folder itself, as in a checkout, is it needed.
-    """
-    needed = {Path(file).resolve().parents[depth] for file, depth in ((__file__, 2), (keras.__file__, 1))}
-    unwanted = {Path.cwd().resolve()} - needed
-    return os.pathsep.join(name for name in sys.path if name and Path(name).resolve() not in unwanted)
 
 
 def answer_request(folder: Path) -> None:

@@ -76,7 +76,7 @@ def read_weights(card: Card, weights: Weights) -> WeightsFile:
             if place == cache() and url:
                 continue
             raise
-        return WeightsFile(path, content)
+        return WeightsFile(path, content, is_verified=True)
     if not url:
         raise FileNotFoundError(
             f"The weights of {card.name!r}, {weights.file}, are in none of {', '.join(map(str, places()))}. "
@@ -112,7 +112,7 @@ def _download(url: str, path: pathlib.Path, weights: Weights) -> WeightsFile:
     _verify(content, len(content), weights, url)
     with staged(path) as new:
         new.write_bytes(content)
-    return WeightsFile(path, content)
+    return WeightsFile(path, content, is_verified=True)
 
 
 def _remove_leftovers(folder: pathlib.Path) -> None:

@@ -37,7 +37,8 @@ def read_labels(path: str, classes: int) -> list[str]:
 def load_image(path: str, height: int, width: int, resize: str = "crop") -> np.ndarray:
     """Returns an image of any size as `dia-keras predict` sees it: upright, on white, RGB, scaled to the model's size.
 
-    "crop" takes its center, in the model's shape; "stretch" all of it, out of shape; "pad" all of it, on black.
+    "crop" takes its center, in the model's shape; "center" seven eighths of it, as usual for ImageNet; "stretch" all
+    of it, out of shape; "pad" all of it, on black.
     """
     if Path(path).exists() and not Path(path).is_file():  # a pipe would be waited for
         raise ValueError(f"{path} cannot be read: it is not a file")
@@ -55,8 +56,9 @@ def load_image(path: str, height: int, width: int, resize: str = "crop") -> np.n
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert("RGB")
-    if resize == "crop":
-        return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR))
+    if resize in ("crop", "center"):
+        border = 1 / 16 if resize == "center" and image.size != (width, height) else 0  # is left out on each side
+        return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR, bleed=border))
     if resize == "stretch":
         return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
     scale = min(width / image.width, height / image.height)
@@ -134,9 +136,10 @@ def main() -> None:
     parser.add_argument("--threads", type=positive, help="threads to compute on (default: LiteRT's choice)")
     parser.add_argument(
         "--resize",
-        choices=("crop", "stretch", "pad"),
+        choices=("crop", "center", "stretch", "pad"),
         default="crop",
-        help="how images get the model's size: the center, all out of shape, or all with black borders (default: crop)",
+        help="how images get the model's size: the center, seven eighths of it (ImageNet), all out of shape, or all "
+        "with black borders (default: crop)",
     )
     arguments = parser.parse_args()
     interpreter = load_model(arguments.model, arguments.threads)

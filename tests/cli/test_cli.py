@@ -258,7 +258,7 @@ def test_predict_gives_the_network_what_a_folder_has(seen, tmp_path):
     for path in (tmp_path / "train" / "a" / "photo.jpg", tmp_path / "test" / "a" / "photo.jpg"):
         path.parent.mkdir(parents=True)
         noise.save(path, exif=exif)
-    for resize in (None, "crop", "stretch", "pad"):
+    for resize in (None, *typing.get_args(Resize)):
         run("predict", path, "--model", "dia_resnet20_cifar10", *(["--resize", resize] if resize else []))
         folder = data.load(tmp_path, image_size=(32, 32), resize=resize or "crop")
         np.testing.assert_array_equal(seen.pop(), folder.test.images)

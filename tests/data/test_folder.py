@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import typing
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from odd_pictures import write_odd_pictures, write_unreadable_pictures
 from PIL import Image
 
 from dia_keras.data import load
-from dia_keras.data.picture import read_picture
+from dia_keras.data.picture import Resize, read_picture
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_every_kind_of_picture_is_read_as_by_predict(folder):
     odd = write_odd_pictures(folder / "train" / "bee" / "deeper")
     paths = sorted(picture.path for picture in odd.values())
     assert {path.suffix for path in paths} == {".png", ".tif", ".webp", ".gif", ".jpg", ".pgm"}
-    for resize in ("crop", "stretch", "pad"):
+    for resize in typing.get_args(Resize):
         train = load(folder, image_size=(16, 12), resize=resize).train
         expected = [read_picture(path, 16, 12, resize) for path in paths]
         np.testing.assert_array_equal(train.images[2:], expected)
@@ -120,6 +121,7 @@ def test_other_rules_and_channels_are_an_error(folder):
 def test_folders_need_no_backend(folder):
     script = f"""
 import sys
+import typing
 for name in ("tensorflow", "tensorflow_datasets", "jax", "torch", "keras"):
     sys.modules[name] = None
 sys.argv[0] = "dia-keras"  # the command line imports Keras only where it must

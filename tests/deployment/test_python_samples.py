@@ -5,6 +5,7 @@ import re
 import runpy
 import subprocess
 import sys
+import typing
 import zipfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from odd_pictures import write_odd_pictures
 from PIL import Image
 
 from dia_keras import export
-from dia_keras.data.picture import read_picture
+from dia_keras.data.picture import Resize, read_picture
 from dia_keras.samples import load_samples, sample_paths
 
 pytestmark = pytest.mark.tensorflow
@@ -181,7 +182,7 @@ def test_pictures_become_the_arrays_of_dia_keras(name, tmp_path):
     for file in ("noise.jpg", "noise.png", "noise.webp", "noise.tif"):
         noise.save(tmp_path / file, exif=exif)
         paths.append(tmp_path / file)
-    for resize in ("crop", "stretch", "pad"):
+    for resize in typing.get_args(Resize):
         for path in paths:
             expected = read_picture(path, 32, 24, resize)
             np.testing.assert_array_equal(load_image(str(path), 32, 24, resize), expected, f"{path.name}, {resize}")
@@ -191,7 +192,7 @@ def test_the_rule_of_resizing_is_an_argument(runtime, model, tmp_path):
     script, _, path = runtime
     image = np.random.default_rng(0).integers(0, 256, (48, 90, 3), "uint8")
     Image.fromarray(image).save(tmp_path / "wide.png")
-    for resize in ("crop", "stretch", "pad"):
+    for resize in typing.get_args(Resize):
         expected = read_picture(tmp_path / "wide.png", 32, 32, resize)
         assert_as_keras(answers(script, path, tmp_path / "wide.png", "--resize", resize), model, [expected])
 

@@ -14,7 +14,7 @@ from small_weights import randomize
 from dia_keras import zoo
 from dia_keras.backbones import resnet, wrn
 from dia_keras.units.initializers import without_initial_values
-from dia_keras.zoo.files import reading
+from dia_keras.zoo.files import hdf5_process, reading
 from dia_keras.zoo.weights_file import load_weights
 
 KERNEL = "layers/dense/vars/0"
@@ -423,3 +423,27 @@ def test_weights_of_bfloat16_load_as_keras_writes_them(tmp_path):
     load_weights(other, tmp_path / "a.weights.h5")
     for saved, loaded in zip(model.weights, other.weights, strict=True):
         assert bool(keras.ops.all(saved == loaded))
+
+
+def test_a_file_that_crashes_the_library_is_refused(files, refused, monkeypatch):
+    crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    monkeypatch.setattr(hdf5_process, "_PROGRAM", crash)
+    refused(files / "keras.weights.h5", "must be a sound HDF5 file: it crashes HDF5's library")
+
+
+def test_a_file_that_keeps_the_library_busy_is_refused(files, refused, monkeypatch):
+    monkeypatch.setattr(hdf5_process, "_PROGRAM", "import time; time.sleep(60)")
+    monkeypatch.setattr(hdf5_process, "SECONDS", 0.5)
+    refused(files / "keras.weights.h5", "must be a sound HDF5 file: HDF5's library did not read it in")
+
+
+def test_code_in_the_current_folder_does_not_run(files, sound, tmp_path, monkeypatch):
+    (tmp_path / "h5py.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    load_weights(sound[0], files / "ours.weights.h5")
+
+
+def test_a_verified_file_needs_no_process(files, sound, monkeypatch):
+    monkeypatch.setattr(hdf5_process, "_PROGRAM", "raise SystemExit(1)")
+    path = files / "ours.weights.h5"
+    load_weights(sound[0], reading.WeightsFile(path, path.read_bytes(), is_verified=True))

@@ -3,7 +3,7 @@
 HDF5's library is in C and does not stand up to damaged files: with one bit flipped, listing the members of a group may
 end in a segmentation fault. Here, members are looked up by the names that a network expects, and none are listed. Of a
 tensor, the library tells type, shape and place; its numbers are taken from the file's bytes. This holds against damage,
-as `tests/zoo/fuzz_weights.py` shows, but not against files that are made to crash it: their form is safetensors.
+as `tests/zoo/fuzz_weights.py` shows. Against files that are made to crash the library, `hdf5_process` looks files up.
 """
 
 import collections
@@ -13,7 +13,7 @@ import math
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -44,6 +44,7 @@ _WEIGHTLESS = (
     "zero_padding2d",
 )
 _TEXT = 1 << 16  # bytes
+_BFLOAT16 = "bfloat16"
 _FLOATS = (
     (h5t.IEEE_F16LE, "<f2"),
     (h5t.IEEE_F32LE, "<f4"),
@@ -67,8 +68,56 @@ _OTHERS = {
 }
 
 
+class Stored(NamedTuple):
+    """A tensor as HDF5 tells of it: where its numbers lie in the file, and of what form they are.
+
+    Attributes:
+        shape: Shape.
+        dtype: Name of the dtype in NumPy, where it is one of floats.
+        begin: Number of the first byte.
+        size: Number of bytes.
+        problem: What is wrong with the tensor, to go on after its name.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str | None = None
+    begin: int = 0
+    size: int = 0
+    problem: str | None = None
+
+
+class Listing(NamedTuple):
+    """`Contents` without the numbers."""
+
+    tensors: dict[str, Stored]
+    surplus: list[str]
+    record: str | None
+
+
 def look_up(content: bytes, layout: Layout) -> Contents:
     """Returns what a file tells of the tensors that a network expects, and of others as far as can be seen.
+
+    Raises:
+        Unfit: If the file is damaged or of another form.
+    """
+    return contents_of(list_tensors(content, layout), content)
+
+
+def contents_of(listing: Listing, content: bytes) -> Contents:
+    """Returns what a file tells, from its listing and its bytes."""
+    tensors = {name: _tensor(stored, memoryview(content)) for name, stored in listing.tensors.items()}
+    return Contents(tensors, listing.surplus, listing.record)
+
+
+def _tensor(stored: Stored, content: memoryview) -> Tensor:
+    if stored.dtype is None:
+        return Tensor(stored.shape, problem=stored.problem)
+    dtype = BFLOAT16 if stored.dtype == _BFLOAT16 else np.dtype(stored.dtype)
+    return Tensor(stored.shape, dtype, content[stored.begin : stored.begin + stored.size])
+
+
+def list_tensors(content: bytes, layout: Layout) -> Listing:
+    """Lists the tensors that a network expects, and what else is there as far as can be seen.
 
     Members of groups are counted, not listed: a group that has more than are expected holds others. These are named if
     they have the names that Keras would give to more layers of the same classes.
@@ -78,7 +127,7 @@ def look_up(content: bytes, layout: Layout) -> Contents:
     """
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            return _LookUp(content).contents(file, layout)
+            return _LookUp(len(content)).listing(file, layout)
     except Exception as error:  # damage shows in errors of a dozen classes
         raise Unfit(f"must be a sound HDF5 file: {error}") from error
 
@@ -95,13 +144,13 @@ def write(path: pathlib.Path, tensors: Mapping[str, np.ndarray], layers: Mapping
 class _LookUp:
     """The state of one look-up."""
 
-    def __init__(self, content: bytes):
-        self.content = content
-        self.tensors: dict[str, Tensor] = {}
+    def __init__(self, size: int):
+        self.size = size  # of the file
+        self.tensors: dict[str, Stored] = {}
         self.surplus: list[str] = []
         self.spans: list[tuple[int, int, str]] = []  # begin, end and name of the tensors found
 
-    def contents(self, file: h5py.File, layout: Layout) -> Contents:
+    def listing(self, file: h5py.File, layout: Layout) -> Listing:
         if file.userblock_size:
             raise ValueError("it has a user block")
         root = h5g.open(file.id, b"/")
@@ -109,7 +158,7 @@ class _LookUp:
         for (_, end, first), (begin, _, second) in itertools.pairwise(sorted(self.spans)):
             if begin < end:
                 self.surplus.append(f"{first} and {second} lie in the same place")
-        return Contents(self.tensors, self.surplus, _text(root, RECORD))
+        return Listing(self.tensors, self.surplus, _text(root, RECORD))
 
     def group(self, group: h5g.GroupID, path: str, expected: dict) -> None:
         """Looks up the expected members of a group, and counts the others."""
@@ -137,25 +186,25 @@ class _LookUp:
             members = "member" if others == 1 else "members"
             self.surplus.append(f"{path or 'the file'} has {others} more {members} than the network")
 
-    def tensor(self, dataset: Any, name: str) -> Tensor:
+    def tensor(self, dataset: Any, name: str) -> Stored:
         if not isinstance(dataset, h5d.DatasetID):
-            return Tensor((), problem="is not a tensor")
+            return Stored((), problem="is not a tensor")
         space = dataset.get_space()
         if space.get_simple_extent_type() == h5s.NULL:
-            return Tensor((), problem="is empty")
+            return Stored((), problem="is empty")
         shape, dtype = tuple(space.get_simple_extent_dims()), _dtype(dataset)
-        if isinstance(dtype, str):
-            return Tensor(shape, problem=f"holds {dtype} instead of floats of 16, 32 or 64 bits")
+        if dtype is None:
+            return Stored(shape, problem=f"holds {_other(dataset)} instead of floats of 16, 32 or 64 bits")
         plan = dataset.get_create_plist()
         if plan.get_layout() != h5d.CONTIGUOUS or plan.get_nfilters() or plan.get_external_count():
-            return Tensor(shape, problem="is not stored in one piece; files of `save_weights` are")
-        begin, size = dataset.get_offset(), math.prod(shape) * dtype.itemsize
+            return Stored(shape, problem="is not stored in one piece; files of `save_weights` are")
+        begin, size = dataset.get_offset(), math.prod(shape) * dataset.get_type().get_size()
         if begin is None:
-            return Tensor(shape, problem="was never written")
-        if dataset.get_storage_size() != size or begin + size > len(self.content):
-            return Tensor(shape, problem="is not whole")
+            return Stored(shape, problem="was never written")
+        if dataset.get_storage_size() != size or begin + size > self.size:
+            return Stored(shape, problem="is not whole")
         self.spans.append((begin, begin + size, name))
-        return Tensor(shape, dtype, memoryview(self.content)[begin : begin + size])
+        return Stored(shape, dtype, begin, size)
 
 
 def _tree(layout: Layout) -> dict:
@@ -221,16 +270,19 @@ def _first_tensor(member: Any, path: str) -> str:
     return path
 
 
-def _dtype(dataset: h5d.DatasetID) -> np.dtype | str:
-    """Returns the type of a dataset where it is one of floats, or in words what else it is."""
+def _dtype(dataset: h5d.DatasetID) -> str | None:
+    """Returns the name in NumPy of the type of a dataset, where it is one of floats."""
     stored = dataset.get_type()
     for known, dtype in _FLOATS:
         if stored.equal(known):
-            return np.dtype(dtype)
-    kind = stored.get_class()
-    if kind == h5t.OPAQUE and stored.get_size() == 2 and _text(dataset, "dtype") == "bfloat16":  # as Keras writes it
-        return BFLOAT16
-    return _OTHERS.get(kind, "something")
+            return dtype
+    is_pair = stored.get_class() == h5t.OPAQUE and stored.get_size() == 2
+    return _BFLOAT16 if is_pair and _text(dataset, "dtype") == _BFLOAT16 else None  # as Keras writes it
+
+
+def _other(dataset: h5d.DatasetID) -> str:
+    """Returns in words what a dataset holds instead of floats."""
+    return _OTHERS.get(dataset.get_type().get_class(), "something")
 
 
 def _text(owner: Any, name: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import hdf5_file, safetensors_file
+from . import hdf5_file, hdf5_process, safetensors_file
 from .tensors import Contents, Layout, Place, Unfit, read
 
 FORMS = (hdf5_file, safetensors_file)
@@ -16,10 +16,17 @@ LARGEST = 1 << 30
 
 
 class WeightsFile(NamedTuple):
-    """A weights file: its path, for messages, and its content."""
+    """A weights file that was read.
+
+    Attributes:
+        path: Its path, for messages.
+        content: Its bytes.
+        is_verified: Whether they have the SHA-256 of a card. Other files of HDF5 are parsed in a process of their own.
+    """
 
     path: pathlib.Path
     content: bytes
+    is_verified: bool = False
 
 
 def read_file(path: str | os.PathLike) -> WeightsFile:
@@ -76,4 +83,6 @@ def _look_up(file: WeightsFile, layout: Layout) -> Contents:
     form = form_of(file.path)
     if form is None:
         raise Unfit(f"must end in {' or '.join(SUFFIXES)}")
+    if form is hdf5_file and not file.is_verified:
+        return hdf5_process.look_up(file.content, layout)
     return form.look_up(file.content, layout)

@@ -1,0 +1,19 @@
+"""What the process of `hdf5_process` does: reads a question and a file from standard input, and writes the listing."""
+
+import json
+import sys
+
+from .hdf5_file import list_tensors
+from .tensors import Layout, Place, Unfit
+
+
+def answer() -> None:
+    """Answers one question, in JSON on standard output."""
+    question = sys.stdin.buffer.read(int(sys.stdin.buffer.readline()))
+    network, places, groups = json.loads(question)
+    layout = Layout(network, {name: Place(tuple(shape), *rest) for name, (shape, *rest) in places.items()}, groups)
+    try:
+        found = list_tensors(sys.stdin.buffer.read(), layout)._asdict()
+    except Unfit as error:
+        found = {"unfit": str(error)}
+    json.dump(found, sys.stdout)
