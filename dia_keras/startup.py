@@ -4,12 +4,15 @@ Keras takes seconds to import; help, lists, cards and the shell's completion do 
 """
 
 import importlib.util
+import itertools
 import json
 import os
 import pathlib
 import sys
 
-IS_COMMAND_LINE = pathlib.Path(*sys.argv[:1]).stem == "dia-keras"
+# While Python imports the package that `-m` names, "-m" stands in the place of the program.
+_IS_PACKAGE = sys.argv[:1] == ["-m"] and ("-m", "dia_keras") in itertools.pairwise(sys.orig_argv)
+IS_COMMAND_LINE = pathlib.Path(*sys.argv[:1]).stem == "dia-keras" or _IS_PACKAGE
 #: Keras' names of the backends that this package runs on, which are the names of their modules, too.
 BACKENDS = ("tensorflow", "jax", "torch")
 

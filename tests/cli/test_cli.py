@@ -167,10 +167,10 @@ def test_predict_as_json_writes_the_picture_and_prints_only_json(tmp_path):
 
 
 def test_names_with_brackets_are_shown_as_they_are(tmp_path):
-    image, picture = tmp_path / "grey [old].png", tmp_path / "[red]answers.png"
+    image, picture = tmp_path / "gray [old].png", tmp_path / "[red]answers.png"
     Image.new("L", (32, 32)).save(image)
     output = run("predict", image, "--picture", picture).replace("\n", "")
-    assert "grey [old].png" in output and "[red]answers.png" in output
+    assert "gray [old].png" in output and "[red]answers.png" in output
 
 
 def test_nothing_shown_is_taken_for_markup(capsys):
@@ -324,7 +324,7 @@ def test_a_picture_of_a_kind_that_is_not_written_is_an_error(tmp_path):
 
 
 def test_files_without_a_folder_are_an_error_before_the_work(tmp_path):
-    image = tmp_path / "grey.png"
+    image = tmp_path / "gray.png"
     Image.new("L", (32, 32)).save(image)
     for command in (("predict", image, "--picture"), ("benchmark", "dia_resnet20_cifar10", "--out")):
         output = run(*command, tmp_path / "none" / "file.png", fails=True)
@@ -515,6 +515,13 @@ def run_light(*arguments, **environment):
     shown = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
     assert shown.returncode == 0 and shown.stderr == "", shown.stderr
     return shown.stdout
+
+
+def test_the_package_runs_as_the_command():
+    command = [sys.executable, "-X", "importtime", "-m", "dia_keras", "list", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.startswith("Usage: dia-keras list ")
+    assert " click" in done.stderr and " keras" not in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"]])

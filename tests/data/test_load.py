@@ -207,9 +207,9 @@ def test_images_of_an_npz_are_resized_as_pictures_are(npz, tmp_path):
     assert data.train.images.shape == (60, 4, 6, 3)
 
 
-def test_grey_images_of_an_npz_stay_grey_or_become_rgb(npz):
+def test_gray_images_of_an_npz_stay_gray_or_become_rgb(npz):
     with np.load(npz) as arrays:
-        grey = arrays["x_test"][..., :1]
-        np.savez(npz, **{**arrays, "x_train": arrays["x_train"][..., :1], "x_test": grey})
-    np.testing.assert_array_equal(load(npz).test.images, grey)
-    np.testing.assert_array_equal(load(npz, channels=3).test.images, np.repeat(grey, 3, -1))
+        gray = arrays["x_test"][..., :1]
+        np.savez(npz, **{**arrays, "x_train": arrays["x_train"][..., :1], "x_test": gray})
+    np.testing.assert_array_equal(load(npz).test.images, gray)
+    np.testing.assert_array_equal(load(npz, channels=3).test.images, np.repeat(gray, 3, -1))

@@ -19,6 +19,7 @@ FLOORS = [
     {"export", "reproduction"},
     {"benchmark"},
     {"cli"},
+    {"__main__"},
 ]
 FLOOR = {name: number for number, row in enumerate(FLOORS) for name in row}
 FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE or path.stem != "__init__"]

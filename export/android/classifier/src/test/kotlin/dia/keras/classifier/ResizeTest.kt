@@ -13,10 +13,10 @@ class ResizeTest {
         return Image(IntArray(width * height) { random.nextInt() }, width, height)
     }
 
-    private fun grey(vararg values: Int, width: Int) =
+    private fun gray(vararg values: Int, width: Int) =
         Image(IntArray(values.size) { 0xFF shl 24 or values[it] * 0x010101 }, width, values.size / width)
 
-    private fun Image.greys(width: Int, height: Int) =
+    private fun Image.grays(width: Int, height: Int) =
         toRgb(width, height).filterIndexed { i, _ -> i % 3 == 0 }.map { it.toInt() and 0xFF }
 
     @Test
@@ -31,12 +31,12 @@ class ResizeTest {
     @Test
     fun `the center is kept, and the sides of a wide image are cut off`() {
         val row = intArrayOf(9, 9, 1, 2, 9, 9)
-        assertEquals(listOf(1, 2, 1, 2), grey(*row, *row, width = 6).greys(2, 2))
+        assertEquals(listOf(1, 2, 1, 2), gray(*row, *row, width = 6).grays(2, 2))
     }
 
     @Test
     fun `top and bottom of a high image are cut off`() {
-        assertEquals(listOf(1, 2, 3, 4), grey(9, 9, 1, 2, 3, 4, 9, 9, width = 2).greys(2, 2))
+        assertEquals(listOf(1, 2, 3, 4), gray(9, 9, 1, 2, 3, 4, 9, 9, width = 2).grays(2, 2))
     }
 
     @Test
@@ -49,15 +49,15 @@ class ResizeTest {
     }
 
     @Test
-    fun `fine stripes become grey, where picking pixels would leave stripes`() {
+    fun `fine stripes become gray, where picking pixels would leave stripes`() {
         val stripes = Image(IntArray(256 * 256) { if (it % 2 == 0) 0 else 0xFFFFFF }, 256, 256)
-        val greys = stripes.greys(8, 8)
-        assertTrue("$greys", greys.all { it in 120..135 })
+        val grays = stripes.grays(8, 8)
+        assertTrue("$grays", grays.all { it in 120..135 })
     }
 
     @Test
     fun `growing is bilinear`() {
-        assertEquals(listOf(0, 25, 75, 100), grey(0, 100, 0, 100, width = 2).greys(4, 4).take(4))
+        assertEquals(listOf(0, 25, 75, 100), gray(0, 100, 0, 100, width = 2).grays(4, 4).take(4))
     }
 
     @Test
