@@ -68,7 +68,7 @@ class Table:
         notes: What the paper leaves open or contradicts, and what was chosen.
         paper_p: What the paper says of the p-values of all rows that it compares.
         curves: Whether the paper draws accuracy and loss by epoch.
-        unavailable: Why it cannot be run; `None` for one that can.
+        unavailable: What makes it, where that is no training of classifiers; `None` where it is.
     """
 
     name: str

@@ -96,8 +96,8 @@ def train(
 
     The folder gets `recipe.json`, `data.json` (SHA-256 of the training data), `log.csv`, `run.json` (command, device,
     versions, minutes), `curves.png`, the two newest checkpoints with `checkpoints.json`, their SHA-256, and, when the
-    training is complete, `final.weights.h5` (float16, or float32 where a weight is beyond that); `teachers.json`, where there are teachers, has the SHA-256 of
-    their weights. An error before the first checkpoint leaves nothing of this.
+    training is complete, `final.weights.h5` (float16, or float32 where a weight is beyond that); `teachers.json`, where
+    there are teachers, has the SHA-256 of their weights. An error before the first checkpoint leaves nothing of this.
 
     Args:
         recipe: The recipe.
