@@ -169,6 +169,10 @@ def check(table: Table, scale: Scale, sources: Sources, rows: Sequence[str] = ()
     """Returns the rows to train. The arguments and the errors are those of `reproduce`."""
     if table.unavailable:
         raise ValueError(f"{table.label} is not trained here: {table.unavailable}.")
+    if table.is_timed:
+        raise ValueError(
+            f"{table.label} is not trained: `dia-keras reproduce {table.name}`, or `measure_cost`, times it."
+        )
     scale.check(table)
     chosen = choose(table, rows)
     names = list(dict.fromkeys(row.data for row in chosen))
@@ -211,6 +215,8 @@ def state(table: Table, sources: Sources, directory: pathlib.Path) -> str:
     """Returns in words whether a table can be run here, and how many trainings a folder has of it."""
     if table.unavailable:
         return f"not trained here: {table.unavailable}"
+    if table.is_timed:
+        return f"can be run; measured in {directory}" if (directory / f"{table.name}.json").exists() else "can be run"
     absent = [name for name in dict.fromkeys(row.data for row in table.rows) if missing(name, sources)]
     can_run = f"needs data: {', '.join(absent)}" if absent else "can be run"
     done = len(list((directory / "results").glob("*.json")))

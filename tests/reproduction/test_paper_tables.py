@@ -16,7 +16,7 @@ from dia_keras.reproduction.table import parse
 from dia_keras.training import load_recipe
 
 TABLES = {name: read_table(name) for name in table_names()}
-CAN_RUN = [name for name, table in TABLES.items() if not table.unavailable]
+CAN_RUN = [name for name, table in TABLES.items() if not table.unavailable and not table.is_timed]
 SMALL = "ResNet8-basic"
 ROWS = {
     **{"table3": 84, "table4": 60, "table6": 20, "table7": 24, "table9": 4, "table10": 4, "table11": 8, "table12": 5},
@@ -32,6 +32,7 @@ for _name in CAN_RUN:
 def test_tables_and_figures_are_in_the_papers_order():
     assert table_names() == [
         *[f"table{number}" for number in (3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)],
+        "cost",
         *[f"figure{number}" for number in (6, 7, 9, 10, 11)],
     ]
     assert {name: len(TABLES[name].rows) for name in CAN_RUN} == ROWS

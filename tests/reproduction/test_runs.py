@@ -222,9 +222,8 @@ def test_weights_beyond_float16_are_kept_in_float32_after_the_result(noise, tmp_
     key = TABLE.rows[-1].key
     model.layers[0].kernel.assign([[0.0]])
     model.load_weights(tmp_path / "weights" / f"{key}-0.weights.h5")
-    assert (
-        keras.ops.convert_to_numpy(model.layers[0].kernel) == 1e5 and (tmp_path / "results" / f"{key}-0.json").exists()
-    )
+    assert keras.ops.convert_to_numpy(model.layers[0].kernel) == 1e5
+    assert (tmp_path / "results" / f"{key}-0.json").exists()
 
 
 def test_results_on_other_data_are_not_read_together(trained, sources, noise, write_data, tmp_path):
