@@ -141,7 +141,8 @@ def test_the_report_has_our_figures_the_tests_and_the_papers(trained, sources, t
         "| stage 3 | 3 | 1.95M | 1.78M | 73.00 ± 0.50 | 75.78 | no stage | +3.00 | +1.87 to +4.13 | 0.002 | 0.005 |"
         in text
     )
-    assert "Not complete yet" not in text
+    assert "Not complete yet" not in text and "_roc.png" not in text
+    assert "**Other data stand in for CIFAR-100: the figures here are not of CIFAR-100.**" in text
     assert (tmp_path / "table13.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -185,6 +186,10 @@ def test_weights_are_those_measured_and_kept_on_demand(sources, tmp_path, monkey
     result = json.loads((tmp_path / "results" / f"{key}-0.json").read_text())
     assert set(result["measures"]) == {"top1", "top5", "balanced", "NORMAL", "PNEUMONIA", "auc"}
     assert len(result["log"]) == 2 and math.isfinite(result["log"][1]["loss"])
+    assert result["roc"]["positive"] == "PNEUMONIA" and len(result["roc"]["found"]) == 101
+    text = write_report(read_table("table9"), tmp_path, scale).read_text()
+    assert "![ROC curves](table9_roc.png)" in text and "stand in" not in text
+    assert (tmp_path / "table9_roc.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "weights" / f"{key}-0.weights.h5").is_file() and not list((tmp_path / "trainings").iterdir())
 
 
