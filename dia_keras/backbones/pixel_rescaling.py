@@ -50,7 +50,7 @@ class PixelRescaling(keras.layers.Rescaling):
             return
         else:
             images, self._has_looked = inputs, True
-        if images is None:
+        if images is None or len(images.shape) != 4:
             return
         images = _numpy(images)  # first: a slice of a tensor, taken while TensorFlow compiles, has no values
         # A few pixels answer for most batches; an array that `fit` is given may be larger than the memory.

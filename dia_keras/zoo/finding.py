@@ -57,6 +57,11 @@ def find_network(name: str | os.PathLike, weights: str | os.PathLike = "pretrain
             together with weights.
     """
     path = pathlib.Path(name).expanduser()
+    if str(name) in list_models() and any((path / file).is_file() for file in (RUN_CARD, _RECIPE)):
+        raise ValueError(
+            "`name` must be one network: there is an entry of this name, and a run's folder. Write ./ before the name "
+            f"for the folder, or go elsewhere for the entry. Received: {str(name)!r}"
+        )
     if str(name) in list_models() or not (path.is_dir() or path.suffix == ".keras" or len(path.parts) > 1):
         return entry_network(zoo.card(str(name)), weights)
     if weights != "pretrained":
@@ -135,10 +140,17 @@ def _from_file(path: pathlib.Path) -> Network:
     model = _load(path)
     images = [tuple(each.shape) for each in model.inputs or []]
     answers = [tuple(each.shape) for each in model.outputs or []]
-    if len(images) != 1 or len(images[0]) != 4 or None in images[0][1:] or len(answers) != 1 or len(answers[0]) != 2:
+    if (
+        len(images) != 1
+        or len(images[0]) != 4
+        or None in images[0][1:]
+        or len(answers) != 1
+        or len(answers[0]) != 2
+        or answers[0][1] == 1
+    ):
         raise ValueError(
             "The network of a .keras file must take images of one size, (batch, height, width, channels), and answer "
-            f"with classes, (batch, classes). Received: {path}, from {images} to {answers}"
+            f"with two classes or more, (batch, classes). Received: {path}, from {images} to {answers}"
         )
     last = channel_axis() == -1
     height, width, channels = images[0][1:] if last else (*images[0][2:], images[0][1])

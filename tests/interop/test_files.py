@@ -191,10 +191,32 @@ def test_a_file_with_its_published_name_tells_its_source(published_file, tmp_pat
         convert_torch(path, "resnet20_cifar10")
 
 
+def damage_deflated(path):
+    """Packs the same file anew, and changes the bytes of its compressed numbers."""
+    with zipfile.ZipFile(path) as archive:
+        (member,) = archive.infolist()
+        content = archive.read(member)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(member.filename, content)
+    packed = bytearray(path.read_bytes())
+    packed[200:400] = bytes(200)
+    path.write_bytes(packed)
+
+
+def mark_as_encrypted(path):
+    """Sets the flag of an encrypted member, in its own header and in the directory."""
+    packed = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        packed[packed.rindex(mark) + place] |= 1
+    path.write_bytes(packed)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda path: path.write_bytes(path.read_bytes()[:1000]), "must be a zip file with one file of weights"),
+        (damage_deflated, "must be a zip file with one file of weights"),
+        (mark_as_encrypted, "must be a zip file with one file of weights.*encrypted"),
         (lambda path: path.unlink(), "The download of http://127.0.0.1.* failed: .*404"),
         (lambda path: zipfile.ZipFile(path, "w").writestr("other.pth", b"other"), "must have the SHA1 .*as published"),
     ],

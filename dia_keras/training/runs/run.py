@@ -15,6 +15,7 @@ from ... import data as data_module
 from ... import zoo
 from ...data.picture import Resize
 from ...files import write_json
+from ...zoo.cards import check_name
 from ...zoo.finding import Network, entry_network
 from ...zoo.loading import build as build_network
 from ..fitting import fit
@@ -32,7 +33,7 @@ from .interruption import Interrupted, stopped_by_signals
 from .run_folder import check_same_data, check_same_recipe, locked_folder, recorded_recipe
 
 
-def load_recipe(path: str | os.PathLike, **changes) -> Recipe:
+def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
     """Returns the `RECIPE` that a Python file defines, with other values where given.
 
     Raises:
@@ -193,6 +194,7 @@ def prepare(
     resize: Resize | None = None,
 ) -> Prepared:
     """Loads the data of a recipe, and returns them with the function that builds its networks."""
+    check_name(recipe.entry, "entry")
     card = zoo.card(recipe.entry)
     data = load_data(card, source, data_dir, recipe.held_out, resize)
     training = data.train
