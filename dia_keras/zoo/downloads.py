@@ -126,7 +126,7 @@ def _remove_leftovers(folder: pathlib.Path) -> None:
 def download(url: str, most: int, size: int | None = None) -> bytes:
     """Downloads at most a byte more than `most`, which tells a file that is too long.
 
-    Another thread receives, since only so a server that sends a byte now and then cannot keep this one waiting.
+    Another thread receives, so that a server that sends a byte now and then cannot keep this one waiting.
 
     Args:
         url: Address of the file.

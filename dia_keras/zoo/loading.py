@@ -50,8 +50,8 @@ def load(
     """Builds a network of the zoo and loads its weights.
 
     The network takes raw images, RGB by default, of values 0 to 255, uint8 or float; preprocessing is its first layer.
-    Images that look like 0..1 or -1..1 give a `dia_keras.PixelRangeWarning`, once for a network; what is looked at,
-    says `dia_keras.backbones.pixel_rescaling`.
+    Images that look like 0..1 or -1..1 give a `dia_keras.PixelRangeWarning`, once for a network;
+    `dia_keras.backbones.pixel_rescaling` tells which images are looked at.
 
     With another number of classes all weights but the classifier's are loaded, and a line in the log of
     `dia_keras` says so. Whatever else in a weights file does not fit the network is an error.
