@@ -1,5 +1,7 @@
 """What commands show on a terminal: bars of progress, and nothing of TensorFlow's import."""
 
+import functools
+import importlib
 import io
 import os
 import pathlib
@@ -8,11 +10,13 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 
 import dia_keras
 from dia_keras.benchmark import Measurement
 from dia_keras.benchmark.show import table as measurements_table
 from dia_keras.cli import console
+from dia_keras.cli.terminal import quiet
 from dia_keras.data import Split
 from dia_keras.export import ExportReport
 from dia_keras.export.comparison import top1
@@ -116,6 +120,13 @@ def test_what_litert_says_before_its_first_answer_is_not_shown(tmp_path):
     done = imported(tmp_path, use)
     assert (done.stdout, done.stderr) == ("1.0\n", "")
     assert "INFO: XNNPACK" in imported(tmp_path, use.replace("=1)", "=0)")).stderr
+
+
+@pytest.mark.tensorflow
+def test_the_functions_that_are_made_quiet_exist():
+    for module, names in quiet.NOISY.items():
+        for name in names:
+            assert callable(functools.reduce(getattr, name.split("."), importlib.import_module(module)))
 
 
 def test_what_tensorflow_says_as_it_is_imported_is_not_shown(tmp_path):
