@@ -21,7 +21,7 @@ from dia_keras.data import Split
 from dia_keras.export import ExportReport
 from dia_keras.export.comparison import top1
 from dia_keras.export.report import table as report_table
-from dia_keras.progress import shown, track
+from dia_keras.progress import shown, terminal, track
 from dia_keras.training import evaluate
 
 PACKAGE = pathlib.Path(dia_keras.__file__).parent
@@ -40,23 +40,32 @@ def on_terminal(monkeypatch):
 
 
 def test_an_evaluation_has_a_bar_within_a_command_only(capsys, monkeypatch):
-    terminal = on_terminal(monkeypatch)
+    screen = on_terminal(monkeypatch)
     model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Softmax()])
     images = np.random.default_rng(0).integers(0, 3, (10, 2, 2, 1), "uint8")
     split = Split(images, images.reshape(10, 4).argmax(-1))
     quiet = evaluate(model, split, ("a", "b", "c", "d"), batch_size=4)
-    assert terminal.getvalue() == ""
+    assert screen.getvalue() == ""
     with shown():
         assert evaluate(model, split, ("a", "b", "c", "d"), batch_size=4) == quiet
     assert quiet.top1 == 1 and quiet.images == 10
-    assert "Evaluating" in terminal.getvalue() and "100%" in terminal.getvalue() and capsys.readouterr().out == ""
+    assert "Evaluating" in screen.getvalue() and "100%" in screen.getvalue() and capsys.readouterr().out == ""
 
 
 def test_the_test_of_an_export_has_a_bar(monkeypatch):
-    terminal = on_terminal(monkeypatch)
+    screen = on_terminal(monkeypatch)
     with shown():
         assert top1(lambda images: np.eye(3)[images], np.array([0, 1, 2]), np.array([0, 1, 1]), 1, "Testing") == 2 / 3
-    assert "Testing" in terminal.getvalue()
+    assert "Testing" in screen.getvalue()
+
+
+def test_bars_are_on_a_terminal_only(capsys):
+    assert terminal() is None
+    with shown():
+        assert terminal() is None
+    with shown(Terminal()), shown(stream := Terminal()):
+        assert terminal() is stream
+    assert terminal() is None
 
 
 def test_a_pipe_has_no_bar(capsys, monkeypatch):
