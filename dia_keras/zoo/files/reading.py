@@ -1,5 +1,6 @@
 """Weights files as bytes that are read once: what was verified is what is parsed."""
 
+import json
 import os
 import pathlib
 from typing import NamedTuple
@@ -65,6 +66,22 @@ def shape_in(file: WeightsFile, name: str) -> tuple[int, ...] | None:
     except Unfit as error:
         raise ValueError(f"`weights` {error}. Received: weights={str(file.path)!r}") from error
     return None if tensor is None or tensor.problem else tensor.shape
+
+
+def record_in(file: WeightsFile) -> str | None:
+    """Returns the network that a weights file of `save_weights` says it is of, `None` where it says nothing.
+
+    Raises:
+        ValueError: If the file is damaged or of another form.
+    """
+    try:
+        record = _look_up(file, Layout("", {}, ())).record
+    except Unfit as error:
+        raise ValueError(f"`weights` {error}. Received: weights={str(file.path)!r}") from error
+    try:
+        return str(json.loads(record or "{}").get("entry", "")) or None
+    except (ValueError, AttributeError, RecursionError):
+        return None
 
 
 def form_of(path: pathlib.Path):
