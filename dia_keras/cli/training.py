@@ -9,11 +9,9 @@ from typing import Any, Literal
 
 import click
 
+from .fine_tuning import BUDGET_SPENT
 from .fine_tuning import run as fine_tune
 from .shared import complete_entry, console, data_options, examples, resize_option, without_traceback
-
-#: Exit code of a training that is not complete yet.
-BUDGET_SPENT = 3
 
 
 @click.command(

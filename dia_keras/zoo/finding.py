@@ -1,6 +1,7 @@
 """From what a user names to a network: an entry, a repository, the folder of a run, a `.keras` or a weights file."""
 
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -16,7 +17,7 @@ from ..messages import first_sentence
 from .cards import Architecture, Card, Dataset, Metrics, card, describe, list_models
 from .files.reading import SUFFIXES, read_file, record_in
 from .hub.repository import is_repository, open_repository
-from .loading import load
+from .loading import load, with_new_head
 
 #: The files of a fine-tuned network: what it is, the network, and what was measured.
 RUN_CARD, RUN_MODEL, RUN_REPORT = "card.json", "model.keras", "report.json"
@@ -35,7 +36,8 @@ class Network:
         channels: Number of channels of its images.
         resize: How images of other sizes become the network's: `resize` of `dia_keras.data.load`.
         data: Name of its data set in TFDS, `None` where it has none.
-        load: Returns the network.
+        load: Returns the network; with `num_classes`, `input_shape` or both, for other classes or images, as
+            `dia_keras.zoo.load` does.
         card: What tells its architecture and what it reaches; `None` for a `.keras` file, which alone tells neither.
     """
 
@@ -45,7 +47,7 @@ class Network:
     channels: int
     resize: Resize
     data: str | None
-    load: Callable[[], keras.Model]
+    load: Callable[..., keras.Model]
     card: Card | None = None
 
 
@@ -92,10 +94,10 @@ def entry_network(entry: Card, weights: str | os.PathLike = "pretrained") -> Net
     """Returns the network of an entry; see `find_network`."""
     # Figures are those of the entry's own weights.
     known = entry if weights == "pretrained" else dataclasses.replace(entry, weights=None, metrics=None)
-    return _by_card(known, entry.dataset.name, lambda: load(entry.name, weights=weights))
+    return _by_card(known, entry.dataset.name, functools.partial(load, entry.name, weights=weights))
 
 
-def _by_card(known: Card, data: str | None, load: Callable[[], keras.Model]) -> Network:
+def _by_card(known: Card, data: str | None, load: Callable[..., keras.Model]) -> Network:
     dataset = known.dataset
     return Network(known.name, known.labels, dataset.image_size, len(dataset.mean), known.resize, data, load, known)
 
@@ -103,7 +105,7 @@ def _by_card(known: Card, data: str | None, load: Callable[[], keras.Model]) -> 
 def _in_repository(name: str | os.PathLike) -> Network:
     known = open_repository(name).card
     is_ours = any(known.dataset == card(entry).dataset for entry in list_models(f"*_{known.dataset.name}")[:1])
-    network = _by_card(known, known.dataset.name if is_ours else None, lambda: load(name))
+    network = _by_card(known, known.dataset.name if is_ours else None, functools.partial(load, name))
     return dataclasses.replace(network, name=os.fspath(name))
 
 
@@ -156,7 +158,7 @@ def _fine_tuned(folder: pathlib.Path) -> Network:
         channels=channels,
         resize=resize,
         data=None,
-        load=lambda: _load(model),
+        load=lambda **changes: adapted(_load(model), **changes),
         card=_run_card(folder, fields),
     )
 
@@ -216,7 +218,34 @@ def _from_file(path: pathlib.Path) -> Network:
         )
     last = channel_axis() == -1
     height, width, channels = images[0][1:] if last else (*images[0][2:], images[0][1])
-    return Network(str(path), None, (height, width), channels, "crop", None, lambda: model)
+    return Network(
+        str(path), None, (height, width), channels, "crop", None, lambda **changes: adapted(model, **changes)
+    )
+
+
+def adapted(
+    model: keras.Model, num_classes: int | None = None, input_shape: tuple[int, ...] | None = None
+) -> keras.Model:
+    """Returns a network of `dia_keras.backbones` for images of another size, with a new classifier for other classes.
+
+    Raises:
+        ValueError: Where it is another kind of network, or takes images of other channels.
+    """
+    if input_shape is not None and tuple(input_shape) != model.input_shape[1:]:
+        axis = channel_axis()
+        if input_shape[axis if axis == -1 else 0] != model.input_shape[axis]:
+            raise ValueError(
+                f"`channels` must be those of the images that {model.name!r} takes: {model.input_shape[axis]}. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        config = model.get_config()
+        config["layers"][0]["config"]["batch_shape"] = (None, *input_shape)
+        same = type(model).from_config(config)
+        same.set_weights(model.get_weights())
+        model = same
+    if num_classes is not None and num_classes != model.output_shape[-1]:
+        model = with_new_head(model, num_classes)
+    return model
 
 
 def _load(path: pathlib.Path) -> keras.Model:

@@ -144,10 +144,24 @@ def _loaded(entry: Card, file: WeightsFile, input_shape, num_classes: int, inclu
     return with_new_head(model, num_classes)
 
 
-def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
-    """Returns a network with a new classifier, of initial values, on the features of another network."""
+def with_new_head(model: keras.Model, num_classes: int, **changes) -> keras.Model:
+    """Returns a network with a new classifier, of initial values, on the features of another network.
+
+    Args:
+        model: The other network.
+        num_classes: Number of classes.
+        **changes: Other settings of the classifier, such as `activation="softmax"`.
+
+    Raises:
+        ValueError: If the network is not one of `dia_keras.backbones` with its classifier.
+    """
+    if not {"pool", "classifier"} <= {layer.name for layer in model.layers}:
+        raise ValueError(
+            "A network that gets new classes must be one of dia_keras.backbones, with its classifier. "
+            f"Received: {model.name!r}"
+        )
     old = model.get_layer("classifier")
-    head = type(old).from_config({**old.get_config(), "units": num_classes})
+    head = type(old).from_config({**old.get_config(), "units": num_classes, **changes})
     return keras.Model(model.input, head(model.get_layer("pool").output), name=model.name)
 
 

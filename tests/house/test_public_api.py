@@ -45,6 +45,7 @@ API = {
         "Recipe",
         "SGDL2",
         "evaluate",
+        "find_learning_rate",
         "fine_tune",
         "fit",
         "load_recipe",
