@@ -473,7 +473,19 @@ def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    ["list", "card", "predict", "evaluate", "train", "fine-tune", "reproduce", "export", "convert", "benchmark"],
+    [
+        "list",
+        "card",
+        "predict",
+        "evaluate",
+        "train",
+        "fine-tune",
+        "reproduce",
+        "export",
+        "convert",
+        "push",
+        "benchmark",
+    ],
 )
 def test_help_has_examples(command):
     assert f"Examples:\n    dia-keras {command}" in run(command, "--help")

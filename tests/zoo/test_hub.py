@@ -282,6 +282,8 @@ def test_a_repository_loads_as_an_entry_does(repository, small_zoo, images):
         ),
         ({"format": 2}, "`format` of config.json must be 1"),
         ({"metrics__top1": "best"}, "`metrics.top1`"),
+        ({"metrics__notes": ["\x1b[2J"]}, "`metrics.notes`"),
+        ({"dataset__labels": ["cat", "\x1b[2J"]}, "`dataset.labels` .* printable"),
         ({"license": 5}, "`license`"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -340,8 +342,8 @@ def test_what_cannot_be_pushed_is_one_line(hub, small_zoo, tmp_path, monkeypatch
     for arguments, message in (
         (("tiny_cifar10",), "Give a repository USER/REPO, or --folder"),
         (("tiny_cifar100", "user/new"), "has no pretrained weights yet"),
-        (("tiny_cifar10", "new"), "must be hf://user/repo"),
-        (("tiny_cifar10", "user/new@main"), "must be without a revision"),
+        (("tiny_cifar10", "new"), "`USER/REPO` must be user/repo, without a revision. Received: USER/REPO='new'"),
+        (("tiny_cifar10", "user/new@main"), "must be user/repo, without a revision"),
         (("nothing", "user/new"), "must be one that `dia-keras list` shows"),
     ):
         assert message in " ".join(call("push", *arguments, fails=True).split())

@@ -9,6 +9,7 @@ import inspect
 import json
 import math
 import re
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
@@ -48,7 +49,11 @@ def _one_of(*values: Any) -> Rule:
 
 
 def _text(most: int) -> Rule:
-    return lambda value: isinstance(value, str) and len(value) <= most, f"a text of at most {most} characters"
+    # What is not printable could be a command to a terminal.
+    return (
+        lambda value: isinstance(value, str) and len(value) <= most and value.isprintable(),
+        f"a text of at most {most} printable characters",
+    )
 
 
 def _list(least: int, most: int, of: Rule) -> Rule:
@@ -70,7 +75,7 @@ def _is_setting(item: tuple[str, Any]) -> bool:
     return (
         isinstance(value, bool)
         or (isinstance(value, str) and len(value) <= 50)
-        or (_is_number(value) and value <= 4096)
+        or (_is_number(value) and abs(value) <= 4096)
     )
 
 
@@ -159,7 +164,7 @@ class _Object:
             raise ValueError(f"{CONFIG} must have `{self.path}{key}`, {words}. Received: {self.origin}, without it")
         value = self.values[key]
         if not is_right(value):
-            shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:80]}..."
+            shown = reprlib.repr(value)
             raise ValueError(f"`{self.path}{key}` of {CONFIG} must be {words}. Received: {shown} in {self.origin}")
         return value
 
@@ -231,6 +236,8 @@ def _metrics(fields: _Object) -> Metrics:
     percent: Rule = (lambda value: _is_number(value) and 0 <= value <= 100, "a number from 0 to 100")
     for key, rule in (("balanced_accuracy", _or_none(percent)), ("images", _integer(0, 1 << 40))):
         fields.take(key, rule, None)
+    for key in fields.values:
+        fields.take(key, (_is_plain, "null, a number, a boolean or a text of at most 4000 printable characters"))
     known = {
         "top1": fields.take("top1", percent),
         "top5": fields.take("top5", _or_none(percent), None),
@@ -238,6 +245,10 @@ def _metrics(fields: _Object) -> Metrics:
         **{key: fields.take(key, _text(4000), "") for key in ("hardware", "command", "log")},
     }
     return Metrics(**known, details={key: value for key, value in fields.values.items() if key not in known})
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool) or _is_number(value) or _text(4000)[0](value)
 
 
 def _is_name(value: Any) -> bool:

@@ -12,8 +12,8 @@ PREFIX = "hf://"
 _NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([^\s@]+))?")
 
 
-def parse(address: str, argument: str = "entry") -> tuple[str, str | None]:
-    """Returns repository and revision of `hf://user/repo@revision`, or of `user/repo`; no revision is `None`.
+def parse(address: str) -> tuple[str, str | None]:
+    """Returns repository and revision of `hf://user/repo@revision`; no revision is `None`.
 
     Raises:
         ValueError: If the address has another form.
@@ -21,10 +21,21 @@ def parse(address: str, argument: str = "entry") -> tuple[str, str | None]:
     found = _NAME.fullmatch(address.removeprefix(PREFIX))
     if not found:
         raise ValueError(
-            f"`{argument}` on the hub must be {PREFIX}user/repo or {PREFIX}user/repo@revision. "
-            f"Received: {argument}={address!r}"
+            f"`entry` on the hub must be {PREFIX}user/repo or {PREFIX}user/repo@revision. Received: entry={address!r}"
         )
     return found[1], found[2]
+
+
+def repository_of(name: str) -> str:
+    """Returns `user/repo`, also from `hf://user/repo`.
+
+    Raises:
+        ValueError: If the name has another form, or a revision.
+    """
+    found = _NAME.fullmatch(name.removeprefix(PREFIX))
+    if not found or found[2]:
+        raise ValueError(f"`repository` must be user/repo, without a revision. Received: repository={name!r}")
+    return found[1]
 
 
 def download(repository: str, file: str, revision: str | None) -> pathlib.Path:

@@ -43,9 +43,7 @@ def push(name: str | os.PathLike, repository: str, *, private: bool = False) -> 
     >>> push("runs/xray", "user/xray")
     >>> model = load("hf://user/xray")
     """
-    identifier, revision = huggingface.parse(repository, "repository")
-    if revision:
-        raise ValueError(f"`repository` must be without a revision. Received: repository={repository!r}")
+    identifier = huggingface.repository_of(repository)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "repository")
         write_repository(name, path, f"{huggingface.PREFIX}{identifier}")
