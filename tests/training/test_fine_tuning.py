@@ -24,6 +24,7 @@ from dia_keras.zoo import cards, entries
 from dia_keras.zoo.finding import find_network
 from dia_keras.zoo.hub.publishing import write_repository
 
+pytestmark = pytest.mark.usefixtures("programs_compiled_once")
 ENTRIES = """
 license = "Apache-2.0"
 papers = { none = "None" }
