@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from .fine_tuning import BUDGET_SPENT
 from .fine_tuning import run as fine_tune
 from .shared import (
     Resize,
@@ -19,9 +20,6 @@ from .shared import (
     resize_option,
     without_traceback,
 )
-
-#: Exit code of a training that is not complete yet.
-BUDGET_SPENT = 3
 
 
 @click.command(

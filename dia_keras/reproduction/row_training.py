@@ -15,7 +15,7 @@ from ..training.runs.budget import WallClockBudget
 from ..training.runs.divergence import Diverged
 from ..training.runs.host import describe_run
 from ..training.runs.run_folder import check_same_data, check_same_recipe, locked_folder
-from ..zoo.loading import BACKBONES
+from ..zoo.architectures import BACKBONES
 from .data_sets import normalization
 from .measures import measure, outputs
 from .scale import Training

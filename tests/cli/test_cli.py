@@ -281,7 +281,7 @@ def seen(monkeypatch):
             seen.append(images)
             return np.full((len(images), 10), 0.1)
 
-    monkeypatch.setattr(zoo, "load", lambda name, **settings: Network())
+    monkeypatch.setattr("dia_keras.zoo.finding.load", lambda name, **settings: Network())
     return seen
 
 
@@ -303,7 +303,7 @@ def test_predict_gives_the_network_what_a_folder_has(seen, tmp_path):
 def test_predict_resizes_as_the_card_says(seen, monkeypatch, tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8)).save(tmp_path / "wide.png")
     card = dataclasses.replace(zoo.card("dia_resnet20_cifar10"), resize="pad")
-    monkeypatch.setattr(zoo, "card", lambda name: card)
+    monkeypatch.setattr("dia_keras.zoo.finding.card", lambda name: card)
     monkeypatch.setattr("dia_keras.zoo.predictions.card", lambda name: card)
     run("predict", tmp_path / "wide.png", "--model", "dia_resnet20_cifar10")
     np.testing.assert_array_equal(seen.pop(), [read_picture(tmp_path / "wide.png", 32, 32, "pad")])
@@ -313,7 +313,8 @@ def test_predict_resizes_as_the_card_says(seen, monkeypatch, tmp_path):
 @pytest.mark.parametrize("resize", [None, "pad"])
 def test_data_are_loaded_as_rgb_by_the_rule_given_or_the_cards(resize, card_resize, monkeypatch, tmp_path):
     card = dataclasses.replace(zoo.card("dia_resnet20_cifar10"), resize=card_resize)
-    monkeypatch.setattr(zoo, "card", lambda name: card)
+    for owner in ("dia_keras.zoo", "dia_keras.zoo.finding"):
+        monkeypatch.setattr(f"{owner}.card", lambda name: card)
     given = []
 
     def load(source, **arguments):
@@ -507,7 +508,19 @@ def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    ["list", "card", "predict", "evaluate", "train", "fine-tune", "reproduce", "export", "convert", "benchmark"],
+    [
+        "list",
+        "card",
+        "predict",
+        "evaluate",
+        "train",
+        "fine-tune",
+        "reproduce",
+        "export",
+        "convert",
+        "push",
+        "benchmark",
+    ],
 )
 def test_help_has_examples(command):
     assert f"Examples:\n    dia-keras {command}" in run(command, "--help")

@@ -2,13 +2,11 @@
 
 import dataclasses
 import hashlib
-import http.server
 import importlib
 import json
 import pickle
 import struct
 import sys
-import threading
 import zipfile
 
 import keras
@@ -17,6 +15,7 @@ import pytest
 import torch
 import torch_networks as originals
 from click.testing import CliRunner
+from web_server import serving_folder
 
 from dia_keras import zoo
 from dia_keras.cli import console, main
@@ -145,11 +144,6 @@ def run(*arguments, fails=False):
     return " ".join(result.output.split())
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def server(published_file, tmp_path, monkeypatch):
     """Serves the file, zipped, and lets it be the published one; returns the folder that is served."""
@@ -162,14 +156,9 @@ def server(published_file, tmp_path, monkeypatch):
     ours = [dataclasses.replace(each, digest=digest) if each.entry == ENTRY else each for each in sources()]
     monkeypatch.setattr(catalog, "sources", lambda: tuple(ours))
     monkeypatch.setattr(catalog, "cache", lambda: tmp_path / "cache")
-    handler = lambda *args: Handler(*args, directory=str(folder))  # noqa: E731
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
-        thread = threading.Thread(target=web.serve_forever, args=(0.01,))
-        thread.start()
-        monkeypatch.setenv("DIA_KERAS_SOURCES_URL", f"http://127.0.0.1:{web.server_port}/")
+    with serving_folder(folder) as address:
+        monkeypatch.setenv("DIA_KERAS_SOURCES_URL", f"{address}/")
         yield folder
-        web.shutdown()
-        thread.join()
 
 
 def test_published_weights_are_fetched_converted_and_loaded(server, published_file, tmp_path, monkeypatch):

@@ -453,7 +453,7 @@ def test_code_in_the_current_folder_does_not_run(files, sound, tmp_path, monkeyp
     load_weights(sound[0], files / "ours.weights.h5")
 
 
-def test_a_verified_file_needs_no_process(files, sound, monkeypatch):
+def test_a_trusted_file_needs_no_process(files, sound, monkeypatch):
     monkeypatch.setattr(hdf5_process, "_PROGRAM", "raise SystemExit(1)")
     path = files / "ours.weights.h5"
-    load_weights(sound[0], reading.WeightsFile(path, path.read_bytes(), is_verified=True))
+    load_weights(sound[0], reading.WeightsFile(path, path.read_bytes(), is_trusted=True))

@@ -10,6 +10,7 @@ PARAMETERS = {
     "directory": "out",
     "test": "on_test_set",
     "entry": "name",
+    "name": "entry",
     "target": "entry",
     "weights": "file",
 }
