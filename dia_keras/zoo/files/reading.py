@@ -22,8 +22,8 @@ class WeightsFile(NamedTuple):
     Attributes:
         path: Its path, for messages.
         content: Its bytes.
-        is_trusted: Whether they have the SHA-256 of a card of the zoo. Other HDF5 files are parsed in a process of their
-            own, also those of repositories, whose cards anyone may write.
+        is_trusted: Whether they have the SHA-256 of a card of the zoo. Other HDF5 files are parsed in a process of
+            their own, also those of repositories, whose cards anyone may write.
     """
 
     path: pathlib.Path
