@@ -472,7 +472,12 @@ def test_a_run_is_pushed_as_it_is(run, tmp_path):
     assert (network.labels, network.channels, network.data) == (("dark", "bright"), 1, None)
     page = (tmp_path / "repository" / "README.md").read_text()
     assert f"| balanced accuracy | {100 * run.found.test['balanced_accuracy']:.2f} |" in page
-    assert "datasets:" not in page and "from tiny_cifar10" in page and "gray images of 8 x 8 pixels" in page
+    assert (
+        str(run.npz.parent) not in page
+        and "datasets:" not in page
+        and "from tiny_cifar10" in page
+        and "gray images of 8 x 8 pixels" in page
+    )
     with pytest.raises(ValueError, match="`input_shape` must have 1 channels"):
         zoo.load(tmp_path / "repository", input_shape=(8, 8, 3))
     shutil.copy(run.folder / "model.keras", tmp_path / "model.keras")
