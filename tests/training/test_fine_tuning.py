@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
 from typing import NamedTuple
 
 import keras
@@ -391,6 +393,18 @@ def test_a_spent_budget_is_told_by_the_exit_code(npz, tmp_path, monkeypatch):
     assert "The budget is spent. Run the same command again to go on from the beginning." in result.output
     monkeypatch.undo()
     assert "`--minutes` must be positive" in call(*arguments[:-3], -1, "--out", tmp_path / "run", fails=True)
+
+
+def test_a_signal_is_told_by_the_exit_code_and_how_to_go_on(npz, tiny_zoo, tmp_path, monkeypatch):
+    def stop(model, settings, training, held_out, directory, budget):
+        (directory / "epoch_1.weights.h5").touch()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(fine_tuning, "train_in_two_phases", stop)
+    options = ["--weights", str(tiny_zoo), "--size", "8", "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, ["fine-tune", str(npz), "--from", "tiny_cifar10", *options])
+    assert result.exit_code == 128 + signal.SIGTERM
+    assert "same command again to go on from" in " ".join(result.output.split())
 
 
 def test_the_best_epoch_is_kept_and_patience_counts_from_the_phase(tmp_path):
