@@ -205,11 +205,16 @@ def _run_card(folder: pathlib.Path, fields: dict[str, Any]) -> Card | None:
             details={
                 "balanced_accuracy": round(100 * test["balanced_accuracy"], 2),
                 "images": test["images"],
-                "started_from": fields.get("from", fields.get("entry")),
+                "started_from": _portable(fields.get("from") or fields.get("entry") or ""),
             },
         ),
         resize=fields["resize"],
     )
+
+
+def _portable(name: str) -> str:
+    """Returns a name as it is, but of an absolute path the last part, since others have other folders."""
+    return pathlib.PurePath(name).name if pathlib.PurePath(name).is_absolute() else name
 
 
 def _from_file(path: pathlib.Path) -> Network:

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
 from typing import NamedTuple
 
 import keras
@@ -393,6 +395,18 @@ def test_a_spent_budget_is_told_by_the_exit_code(npz, tmp_path, monkeypatch):
     assert "`--minutes` must be positive" in call(*arguments[:-3], -1, "--out", tmp_path / "run", fails=True)
 
 
+def test_a_signal_is_told_by_the_exit_code_and_how_to_go_on(npz, tiny_zoo, tmp_path, monkeypatch):
+    def stop(model, settings, training, held_out, directory, budget):
+        (directory / "epoch_1.weights.h5").touch()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(fine_tuning, "train_in_two_phases", stop)
+    options = ["--weights", str(tiny_zoo), "--size", "8", "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, ["fine-tune", str(npz), "--from", "tiny_cifar10", *options])
+    assert result.exit_code == 128 + signal.SIGTERM
+    assert "same command again to go on from" in " ".join(result.output.split())
+
+
 def test_the_best_epoch_is_kept_and_patience_counts_from_the_phase(tmp_path):
     assert [best_epoch.best_of(losses) for losses in ([3, 1, 2, 1], [None, None], [], [float("nan"), 2])] == [
         2,
@@ -472,7 +486,12 @@ def test_a_run_is_pushed_as_it_is(run, tmp_path):
     assert (network.labels, network.channels, network.data) == (("dark", "bright"), 1, None)
     page = (tmp_path / "repository" / "README.md").read_text()
     assert f"| balanced accuracy | {100 * run.found.test['balanced_accuracy']:.2f} |" in page
-    assert "datasets:" not in page and "from tiny_cifar10" in page and "gray images of 8 x 8 pixels" in page
+    assert (
+        str(run.npz.parent) not in page
+        and "datasets:" not in page
+        and "from tiny_cifar10" in page
+        and "gray images of 8 x 8 pixels" in page
+    )
     with pytest.raises(ValueError, match="`input_shape` must have 1 channels"):
         zoo.load(tmp_path / "repository", input_shape=(8, 8, 3))
     shutil.copy(run.folder / "model.keras", tmp_path / "model.keras")

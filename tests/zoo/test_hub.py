@@ -335,6 +335,9 @@ def test_push_hands_the_folder_to_the_library(hub, monkeypatch, small_zoo):
 def test_the_command_writes_a_folder_that_loads(small_zoo, tmp_path):
     assert f"Wrote {tmp_path / 'out'}" in call("push", "tiny_cifar10", "--folder", tmp_path / "out").replace("\n", "")
     assert same(zoo.load(tmp_path / "out"), small_zoo.model)
+    page = (tmp_path / "out" / "README.md").read_text()
+    assert 'zoo.load("path/to/out")' in page and str(tmp_path) not in page
+    assert json.loads(call("card", tmp_path / "out", "--json"))["name"] == "tiny_cifar10"
     call("push", tmp_path / "out", "--folder", tmp_path / "out")  # again, from itself
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").touch()

@@ -56,7 +56,7 @@ def write_repository(name: str | os.PathLike, folder: pathlib.Path, reference: s
     Args:
         name: See `push`.
         folder: Folder to write; one that is there is replaced if it is empty or a repository.
-        reference: How the page names it to `load`; the folder's path by default.
+        reference: How the page names it to `load`; the folder, wherever it will lie, by default.
 
     Raises:
         ValueError: If there is no such network, nothing tells its architecture, or the folder holds other files.
@@ -79,4 +79,4 @@ def write_repository(name: str | os.PathLike, folder: pathlib.Path, reference: s
         config = json.dumps(config_of(card), indent=2, ensure_ascii=False) + "\n"
         card_from(config.encode(), str(folder / CONFIG))  # what `load` would refuse is not written
         (new / CONFIG).write_text(config, encoding="utf-8")
-        (new / PAGE).write_text(readme_of(card, reference or str(folder)), encoding="utf-8")
+        (new / PAGE).write_text(readme_of(card, reference or f"path/to/{folder.name}"), encoding="utf-8")
