@@ -2,23 +2,20 @@
 
 import dataclasses
 import itertools
-import statistics
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from ..progress import track
+from ..timing import interleaved
 from ..zoo.finding import find_network
 from .contenders import Candidate, candidates, plain_twin
 from .peers import MODES, find_peers, load_peer
-from .runtimes import RUNTIMES, Call
-
-Name = TypeVar("Name")
+from .runtimes import RUNTIMES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,25 +130,6 @@ def _peer_base(entry: str, in_pytorch: dict[str, str]) -> str:
     """Returns the peer of an entry's plain twin."""
     twin = plain_twin(entry) or entry
     return next(network for network, name in in_pytorch.items() if name == twin)
-
-
-def interleaved(calls: Mapping[Name, Call], runs: int) -> dict[Name, float]:
-    """Returns the median seconds of calls that take turns; a first round, not counted, warms up.
-
-    A turn is two calls, of which the second is timed: the first brings back into the processor's caches what the others
-    have driven out, as where one network runs alone. The order is another one in every round.
-    """
-    seconds: dict[Name, list[float]] = {name: [] for name in calls}
-    names, random = list(calls), np.random.default_rng(0)
-    for turn in range(runs + 1):
-        for index in random.permutation(len(names)):
-            name = names[index]
-            calls[name]()
-            start = time.perf_counter()
-            calls[name]()
-            if turn > 0:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def _exported(timed: dict[str, Candidate], runtime: str, batch_size: int, folder: Path) -> dict[str, Path]:

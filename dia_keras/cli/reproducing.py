@@ -35,6 +35,7 @@ def _paths(values: tuple[str, ...]) -> dict[str, str]:
         "dia-keras reproduce table4 --dry-run",
         "dia-keras reproduce table13 --seeds 3 --epochs 20 --network ResNet164=ResNet29",
         "dia-keras reproduce table4 --data cifar10=cifar10.npz --row '*dia-lstm*' --minutes 60",
+        "dia-keras reproduce cost --network ResNet164=ResNet29 --set batch_size=16",
     ),
 )
 @click.argument("table", required=False)
@@ -46,7 +47,7 @@ def _paths(values: tuple[str, ...]) -> dict[str, str]:
     type=click.Path(file_okay=False, path_type=pathlib.Path),
     help=f"Folder of the run, which processes and machines may share; default: {RUNS}/<table>.",
 )
-@click.option("--seeds", type=int, help="Trainings of each row; default: the paper's 15.")
+@click.option("--seeds", type=int, help="Trainings of each row; of `cost`, timed steps; default: 15, the paper's.")
 @click.option("--epochs", type=int, help="Epochs of a training, milestones moved alike; default: the paper's.")
 @click.option("--network", multiple=True, metavar="OLD=NEW", help="Take a smaller network: ResNet164=ResNet20-basic.")
 @click.option("--image-size", type=int, help="Height and width of the images; default: the data set's.")
@@ -118,6 +119,15 @@ def reproduce(
         **({} if seeds is None else {"seeds": seeds}),
     )
     directory = out or RUNS / table
+    if found.is_timed:
+        if dry_run or only_report:
+            raise ValueError(
+                "`dry_run` and `only_report` must be of a table that is trained. "
+                f"Received: {table}, which takes minutes and reports at once"
+            )
+        costs = reproduction.measure_cost(found, scale=scale, rows=rows, say=console.print)
+        console.print(f"Report: {reproduction.write_cost_report(found, costs, directory, scale)}")
+        return
     if dry_run:
         _show_estimate(reproduction.estimate(found, scale=scale, sources=sources, rows=rows, say=console.print))
         return

@@ -27,37 +27,49 @@ def load_folder(
         FileNotFoundError: Where a split is missing.
     """
     skipped: list[pathlib.Path] = []
-    found = {split: _classes(path, split, skipped) for split in ("train", "test")}
+    found = {split: files_by_class(path / split, skipped) for split in ("train", "test")}
     if list(found["train"]) != list(found["test"]):
         different = sorted(found["train"].keys() ^ found["test"].keys())
         raise ValueError(
             f"'train' and 'test' must have the same classes. Received: source={str(path)!r}, where only one of them "
             f"has {', '.join(map(repr, different))}"
         )
-    if skipped:
-        warnings.warn(
-            f"Skipped {len(skipped)} hidden files and folders in {path}, such as {skipped[0].relative_to(path)}.",
-            stacklevel=3,
-        )
-    train, test = (_read(classes, image_size, resize, channels) for classes in found.values())
+    warn_of_skipped(path, skipped)
+    train, test = (read_split(classes, image_size, resize, channels) for classes in found.values())
     return train, test, tuple(found["train"])
 
 
-def _read(
+def warn_of_skipped(path: pathlib.Path, skipped: list[pathlib.Path]) -> None:
+    """Warns once of what was skipped in a folder."""
+    if skipped:
+        warnings.warn(
+            f"Skipped {len(skipped)} hidden files and folders in {path}, such as {skipped[0].relative_to(path)}.",
+            stacklevel=4,
+        )
+
+
+def read_split(
     classes: dict[str, list[pathlib.Path]], image_size: tuple[int, int], resize: Resize, channels: Literal[1, 3]
 ) -> Split:
+    """Returns the images of all classes, class by class, and the numbers of their classes."""
     files = [file for members in classes.values() for file in members]
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(members) for members in classes.values()])
     return Split(read_pictures(files, list(map(str, files)), image_size, resize, channels), labels)
 
 
-def _classes(path: pathlib.Path, split: str, skipped: list[pathlib.Path]) -> dict[str, list[pathlib.Path]]:
-    """Returns the files of every class of a split, by the names of the classes, in their order."""
-    folder = path / split
+def files_by_class(folder: pathlib.Path, skipped: list[pathlib.Path]) -> dict[str, list[pathlib.Path]]:
+    """Returns the files of every class of a folder, by the names of the classes, in their order.
+
+    What is hidden, or no user's, is added to `skipped`.
+
+    Raises:
+        ValueError: Where a class has no images, or an image has no class.
+        FileNotFoundError: Where there is no such folder.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(
             f"`source` must have the folders 'train' and 'test', with one folder a class. "
-            f"Received: source={str(path)!r}, without {split!r}"
+            f"Received: source={str(folder.parent)!r}, without {folder.name!r}"
         )
     members = _visible(folder, skipped)
     classes = {member.name: _files(member, skipped) for member in members if member.is_dir()}

@@ -77,6 +77,11 @@ def load(
         train, test, class_names = load_tfds(
             str(source), data_dir or os.environ.get("DIA_KERAS_DATA"), download, image_size, resize, channels
         )
+    return with_held_out(train, test, class_names, held_out, seed)
+
+
+def with_held_out(train: Split, test: Split, class_names: tuple[str, ...], held_out: int, seed: int = 0) -> DataSet:
+    """Returns a data set with some of its training images held out; see `load` for arguments and errors."""
     if not isinstance(held_out, int) or not 0 <= held_out < len(train.labels):
         raise ValueError(
             f"`held_out` must be an integer from 0 to {len(train.labels) - 1}, below the number of training images. "

@@ -10,6 +10,7 @@ import os
 import pathlib
 import socket
 import time
+import warnings
 from typing import Any
 
 import keras
@@ -40,8 +41,7 @@ class Claim:
 
     def finish(self) -> None:
         """Removes all claims on work that is done. Call it once the result is in place."""
-        for path in _claims(self.path.parent, _work_of(self.path)):
-            path.unlink(missing_ok=True)
+        remove(self.path.parent, _work_of(self.path))
 
 
 class Heartbeat(keras.callbacks.Callback):
@@ -65,7 +65,8 @@ def take(folder: pathlib.Path, work: str, stale_hours: float | None = None) -> C
     """Claims a piece of work.
 
     It is taken over from a process of this host that is dead. A process of another host cannot be seen: it counts as
-    dead where it gave no sign of life for `stale_hours`.
+    dead where it gave no sign of life for `stale_hours`. Hosts and containers may have one name: another boot of the
+    kernel, or another namespace of processes, is another host.
 
     Args:
         folder: Existing folder of the claims, shared by all who work.
@@ -96,6 +97,12 @@ def is_held(folder: pathlib.Path, work: str, stale_hours: float | None = None) -
     return bool(paths) and _is_held(max(paths, key=_number), stale_hours)
 
 
+def remove(folder: pathlib.Path, work: str) -> None:
+    """Removes all claims on work that is done."""
+    for path in _claims(folder, work):
+        path.unlink(missing_ok=True)
+
+
 def _claims(folder: pathlib.Path, work: str) -> list[pathlib.Path]:
     return [path for path in folder.glob("*.claim") if _work_of(path) == work]
 
@@ -115,7 +122,8 @@ def _number(path: pathlib.Path) -> int:
 def _owner() -> dict[str, Any]:
     """Returns who this process is. A number of a process can come again; with its start it does not."""
     pid = os.getpid()
-    return {"host": socket.gethostname(), "pid": pid, "process_start": _start_of(pid), "time": time.time()}
+    owner = {"host": socket.gethostname(), "boot": _boot(), "namespace": _namespace()}
+    return {**owner, "pid": pid, "process_start": _start_of(pid), "time": time.time()}
 
 
 def _is_held(path: pathlib.Path, stale_hours: float | None) -> bool:
@@ -123,16 +131,30 @@ def _is_held(path: pathlib.Path, stale_hours: float | None) -> bool:
         age = time.time() - path.stat().st_mtime
     except FileNotFoundError:  # the work is done
         return True
-    try:
-        owner = json.loads(path.read_text())
-        host, pid, start = owner["host"], owner["pid"], owner["process_start"]
-    except (ValueError, KeyError, OSError):  # it is being written, or its process died while it wrote
-        host, owner = None, {}
+    owner = _read(path)
     if owner.get("released"):
         return False
-    if host == socket.gethostname():
-        return _is_alive(pid) and _start_of(pid) == start
+    if _is_of_this_host(owner):
+        return _is_alive(owner["pid"]) and _start_of(owner["pid"]) == owner.get("process_start")
     return stale_hours is None or age < 3600 * stale_hours
+
+
+def _read(path: pathlib.Path) -> dict[str, Any]:
+    """Returns what a claim says of its owner: nothing where its process is writing it, or died while it wrote."""
+    try:
+        owner = json.loads(path.read_text())
+    except (ValueError, OSError):
+        return {}
+    if isinstance(owner, dict) and isinstance(owner.get("pid"), int):
+        return owner
+    warnings.warn(f"{path} is not a claim. Nobody does its work: remove the file.", stacklevel=4)
+    return {}
+
+
+def _is_of_this_host(owner: dict[str, Any]) -> bool:
+    """Returns whether the processes of a claim's host can be seen here. A claim without boot and namespace is old."""
+    here = {"boot": _boot(), "namespace": _namespace(), "host": socket.gethostname()}
+    return "host" in owner and all(owner[name] == value for name, value in here.items() if name in owner)
 
 
 def _is_alive(pid: int) -> bool:
@@ -149,6 +171,22 @@ def _start_of(pid: int) -> str | None:
     """Returns boot and time of a process' start, `None` where the system does not tell."""
     try:
         fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return f"{pathlib.Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {fields[19]}"
+        return f"{_boot()} {fields[19]}"
     except (OSError, IndexError):
+        return None
+
+
+def _boot() -> str | None:
+    """Returns the number that a start of the kernel has, `None` where the system does not tell."""
+    try:
+        return pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+
+
+def _namespace() -> str | None:
+    """Returns the namespace that numbers of processes count in, one a container; `None` where there is none."""
+    try:
+        return str(pathlib.Path("/proc/self/ns/pid").readlink())
+    except OSError:
         return None

@@ -1,8 +1,9 @@
 """The data sets of the tables: how the networks see them, and where they come from."""
 
+import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import keras
@@ -10,27 +11,62 @@ import keras
 from .. import data
 from ..zoo.cards import Dataset, dataset
 from ..zoo.loading import preprocessing
+from .mini_imagenet import load_mini_imagenet
 
 IMAGENET = dataset("imagenet")
 
 
 class Known(NamedTuple):
-    """A data set: its title, its look for the networks, the size of its images, its name in TFDS or `None`."""
+    """A data set of the paper.
+
+    Attributes:
+        title: Name for people.
+        look: Its look for the networks.
+        image_size: Height and width of its images.
+        classes: Number of its classes.
+        tfds: Name in TFDS, `None` where TFDS does not have it.
+        labels: Names of its classes, in any order; empty where they are not known.
+        may_stand_in: Whether other data of as many classes may take its place.
+        form: What a folder of it has, for people.
+        origin: Where it comes from, for people.
+    """
 
     title: str
     look: Dataset
     image_size: int
-    tfds: str | None
-    folder: str = ""
+    classes: int
+    tfds: str | None = None
+    labels: tuple[str, ...] = ()
+    may_stand_in: bool = False
+    form: str = "a folder whose folders train and test have a folder for each class"
+    origin: str = ""
 
 
+CIFAR10, CIFAR100 = dataset("cifar10"), dataset("cifar100")
+STL10_LABELS = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 #: The paper does not say how it normalizes images other than those of CIFAR: by ImageNet's mean and deviation.
 DATA_SETS = {
-    "cifar10": Known("CIFAR-10", dataset("cifar10"), 32, "cifar10"),
-    "cifar100": Known("CIFAR-100", dataset("cifar100"), 32, "cifar100"),
-    "stl10": Known("STL-10", IMAGENET, 96, "stl10"),
-    "mini_imagenet": Known("mini-ImageNet", IMAGENET, 224, None, "a folder for each of the 100 classes"),
-    "chest_xray": Known("chest X-rays", IMAGENET, 224, None, "the folders NORMAL and PNEUMONIA"),
+    "cifar10": Known("CIFAR-10", CIFAR10, 32, 10, "cifar10", CIFAR10.labels),
+    "cifar100": Known("CIFAR-100", CIFAR100, 32, 100, "cifar100", CIFAR100.labels),
+    "stl10": Known("STL-10", IMAGENET, 96, 10, "stl10", STL10_LABELS, may_stand_in=True),
+    "mini_imagenet": Known(
+        "mini-ImageNet",
+        IMAGENET,
+        224,
+        100,
+        form="a folder with a folder of 600 images for each of the 100 classes, which may lie in folders train, val "
+        "and test. The first 500 images of a class train, the other 100 are the test set",
+        origin="It is a part of ImageNet (Vinyals et al. 2016), which https://www.image-net.org gives on request.",
+    ),
+    "chest_xray": Known(
+        "chest X-rays",
+        IMAGENET,
+        224,
+        2,
+        labels=("NORMAL", "PNEUMONIA"),
+        form="a folder whose folders train and test have the folders NORMAL and PNEUMONIA",
+        origin="Kermany et al. 2018, https://data.mendeley.com/datasets/rscbjbr9sj.",
+    ),
 }
 
 
@@ -51,21 +87,21 @@ def missing(name: str, sources: Sources) -> str | None:
     if path is not None:
         return None if pathlib.Path(path).exists() else f"The data set {name} is not at {path}."
     if known.tfds is None:
-        return (
-            f"The data set {name} comes from you: --data {name}=PATH names an .npz file, or a folder whose folders "
-            f"train and test have {known.folder}."
-        )
+        own = f"--data {name}=PATH names an .npz file, or {known.form}"
+        return f"The data set {name} comes from you: {own}. {known.origin}"
     default = pathlib.Path("~", "tensorflow_datasets").expanduser()
     folder = pathlib.Path(sources.data_dir or os.environ.get("DIA_KERAS_DATA") or default)
     if (folder / known.tfds).is_dir():
         return None
     return (
         f"The data set {name} is not in {folder}: `tfds build {known.tfds}` fetches it, --data-dir names another "
-        f"folder, or --data {name}=PATH an .npz file or a folder of images."
+        f"folder, or --data {name}=PATH an .npz file, or {known.form}."
     )
 
 
-def load(name: str, sources: Sources, image_size: int | None = None, held_out: int = 0) -> data.DataSet:
+def load(
+    name: str, sources: Sources, image_size: int | None = None, held_out: int = 0, any_data: bool = False
+) -> data.DataSet:
     """Loads a data set, as RGB.
 
     Args:
@@ -73,21 +109,52 @@ def load(name: str, sources: Sources, image_size: int | None = None, held_out: i
         sources: Where the data are.
         image_size: Height and width; by default the data set's own.
         held_out: Number of training images held out.
+        any_data: Whether data of any classes will do, as in a smoke run.
+
+    Returns:
+        The data set. Its classes are spelled as in `DATA_SETS`.
 
     Raises:
         FileNotFoundError: Where the data are missing; the message says how to get them.
-        ValueError: Where they cannot be read.
+        ValueError: Where they cannot be read, or are not those of the name.
     """
     if problem := missing(name, sources):
         raise FileNotFoundError(problem)
-    known = DATA_SETS[name]
-    return data.load(
-        sources.of(name) or known.tfds or name,
-        data_dir=sources.data_dir,
-        image_size=(image_size or known.image_size,) * 2,
-        held_out=held_out,
-        channels=3,
+    known, path = DATA_SETS[name], sources.of(name)
+    size = image_size or known.image_size
+    if name == "mini_imagenet" and path is not None and pathlib.Path(path).is_dir():
+        return load_mini_imagenet(pathlib.Path(path), size, held_out, any_data)
+    found = data.load(
+        path or known.tfds or name, data_dir=sources.data_dir, image_size=(size, size), held_out=held_out, channels=3
     )
+    found = dataclasses.replace(found, class_names=_spelled(known, found.class_names))
+    if any_data or is_itself(name, found.class_names):
+        return found
+    if known.may_stand_in and len(found.class_names) == known.classes:
+        return found
+    names = f", {', '.join(known.labels[:3])}{', ...' * (known.classes > 3)}" if known.labels else ""
+    raise ValueError(
+        f"`source` must hold {known.title}, with {known.classes} classes{names}. Received: {path or known.tfds}, with "
+        f"{len(found.class_names)} classes, {', '.join(found.class_names[:3])}{', ...' * (len(found.class_names) > 3)}"
+    )
+
+
+def is_itself(name: str, class_names: Sequence[str]) -> bool:
+    """Returns whether classes are those of a data set, so far as they are known: else other data stand in for it."""
+    known = DATA_SETS[name]
+    if known.labels:
+        return sorted(_spelled(known, class_names)) == sorted(known.labels)
+    return len(class_names) == known.classes
+
+
+def _spelled(known: Known, class_names: Sequence[str]) -> tuple[str, ...]:
+    """Returns names of classes as the data set spells them: a folder `Normal` has the class `NORMAL`."""
+    own = {_plain(label): label for label in known.labels}
+    return tuple(own.get(_plain(each), each) for each in class_names)
+
+
+def _plain(label: str) -> str:
+    return label.casefold().replace(" ", "_").replace("-", "_")
 
 
 def normalization(name: str) -> keras.layers.Layer:

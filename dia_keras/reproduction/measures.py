@@ -47,6 +47,37 @@ def area_under_roc(scores: np.ndarray, positive: np.ndarray) -> float:
     return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
+#: Shares of the negatives at which a ROC curve is recorded: 0%, 1%, ..., 100%.
+ROC_STEPS = 101
+
+
+def roc_curve(scores: np.ndarray, positive: np.ndarray) -> list[float] | None:
+    """Returns the share of positives that are found, at shares of the negatives found with them of 0%, 1%, ..., 100%.
+
+    Between two thresholds the curve is a straight line, as for the area, so that curves of several seeds can be
+    averaged point by point.
+
+    Args:
+        scores: Scores, `(n,)`; a threshold finds the higher ones.
+        positive: Whether each is a positive, booleans `(n,)`.
+
+    Returns:
+        101 shares from 0 to 1, or `None` where there are only positives or only negatives.
+    """
+    positives, negatives = int(positive.sum()), int((~positive).sum())
+    if not positives or not negatives:
+        return None
+    _, inverse = np.unique(-scores, return_inverse=True)
+    found = np.cumsum(np.bincount(inverse[positive], minlength=inverse.max() + 1)) / positives
+    wrong = np.cumsum(np.bincount(inverse[~positive], minlength=inverse.max() + 1)) / negatives
+    # Of thresholds that find the same negatives, the one that finds most positives counts.
+    at = np.unique(wrong)
+    best = found[np.searchsorted(wrong, at, side="right") - 1]
+    if at[0] > 0:
+        at, best = np.insert(at, 0, 0.0), np.insert(best, 0, 0.0)
+    return np.interp(np.linspace(0, 1, ROC_STEPS), at, best).tolist()
+
+
 def outputs(model, split: Split, batch_size: int = 250) -> np.ndarray:
     """Returns a model's outputs on all images of a split, `(n, classes)`."""
     starts = range(0, len(split.images), batch_size)

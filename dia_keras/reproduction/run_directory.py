@@ -1,11 +1,14 @@
 """The folder of a table's run: a result a row and seed, the claims, the trainings on their way."""
 
-import json
 import math
 import pathlib
+import shutil
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..files import write_json
+from ..training.runs.run_folder import read_record
+from . import claims
 from .scale import Scale, training_of
 from .table import Row, Table
 
@@ -43,7 +46,7 @@ class RunDirectory:
             folder.mkdir(parents=True, exist_ok=True)
         if not record.exists():
             write_json(record, mine)
-        theirs = json.loads(record.read_text())
+        theirs = read_record(record)
         different = sorted(key for key in mine if mine[key] != theirs.get(key))
         if different:
             raise ValueError(
@@ -64,8 +67,8 @@ class RunDirectory:
         path = self.result_file(job)
         if not path.exists():
             return None
-        result = json.loads(path.read_text())
-        if result["training"] != training_of(job.row, job.seed, scale).record():
+        result = read_record(path)
+        if result.get("training") != training_of(job.row, job.seed, scale).record():
             raise ValueError(
                 f"`directory` must hold results of the table as it is now. Received: {path}, of other settings. "
                 "Remove it to train this row anew."
@@ -77,6 +80,38 @@ class RunDirectory:
         """Writes the result of a training. NaN, which JSON does not have, becomes null."""
         measured = {name: None if math.isnan(x) else x for name, x in result["measures"].items()}
         write_json(self.result_file(job), {**result, "measures": measured})
+
+    def tidy(self, job: Job) -> None:
+        """Removes what a training that is complete no longer needs: its claims and its checkpoints."""
+        claims.remove(self.claims, job.name)
+        shutil.rmtree(self.trainings / job.name, ignore_errors=True)
+
+
+class SameData:
+    """Tells whether trainings were of the same images, by the SHA-256 in their records of the data."""
+
+    def __init__(self):
+        self._first: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def check(self, record: Mapping[str, Any], where: str) -> None:
+        """Compares a record with the first one of the same data set.
+
+        Args:
+            record: The entry `data` of a result. One without a SHA-256 is not compared.
+            where: What it is of, for people.
+
+        Raises:
+            ValueError: Where the images are others.
+        """
+        if "sha256" not in record:
+            return
+        first, known = self._first.setdefault(record["name"], (where, record["sha256"]))
+        different = [split for split in known if record["sha256"].get(split) != known[split]]
+        if different:
+            raise ValueError(
+                f"`directory` must hold trainings on the same data. Received: {where} and {first}, with other "
+                f"{' and '.join(different)} images of {record['name']}"
+            )
 
 
 def jobs(rows: tuple[Row, ...], scale: Scale) -> list[Job]:

@@ -2,23 +2,24 @@
 
 import os
 import pathlib
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
 from ..data import DataSet
+from ..training import Recipe
 from ..training.runs.budget import WallClockBudget
+from ..training.runs.final_weights import save_final_weights
 from ..training.runs.interruption import Interrupted, stopped_by_signals
 from ..training.steps.xla_cache import keep_compiled_programs
 from . import claims
 from .data_sets import Sources, load, missing
-from .row_training import train_row
-from .run_directory import Job, RunDirectory, jobs
-from .scale import Scale, training_of
+from .row_training import data_record, train_row
+from .run_directory import Job, RunDirectory, SameData, jobs
+from .scale import Scale, Training, training_of
 from .table import Row, Table
 
 
@@ -55,14 +56,15 @@ def reproduce(
         rows: Patterns, like `"*dia-lstm*"`, of the keys of rows to train; by default all.
         minutes: Wall-clock budget; a training that does not fit stops with a checkpoint.
         stale_hours: Hours without a sign of life after which a training of another host is taken over. Default: never.
-        keep_weights: Whether the trained weights are kept, in the folder `weights`.
+        keep_weights: Whether the trained weights are kept, in the folder `weights`; not those of networks that explode.
         say: Takes a line on each training.
 
     Returns:
         How far the table is.
 
     Raises:
-        ValueError: Where the table cannot be run, no row has such a key, or the folder is of another table or scale.
+        ValueError: Where the table cannot be run, no row has such a key, the folder is of another table or scale, or
+            the data are not those that the table or the trainings in the folder are of.
         FileNotFoundError: Where data are missing; the message says how to get them.
         Interrupted: After Ctrl-C or SIGTERM, with a checkpoint.
     """
@@ -73,9 +75,15 @@ def reproduce(
     keep_compiled_programs()
     run = RunDirectory(pathlib.Path(directory))
     run.open_for(table, scale)
-    data = LoadedOnce(sources, scale)
-    for job in jobs(chosen, scale):
-        if run.read(job, scale) is not None:
+    data, same_data = LoadedOnce(sources, scale), SameData()
+    all_jobs = jobs(chosen, scale)
+    for job in all_jobs:
+        if (result := run.read(job, scale)) is not None:
+            same_data.check(result["data"], str(run.result_file(job)))
+            if not claims.is_held(run.claims, job.name, stale_hours):
+                run.tidy(job)  # of a process that was killed after it wrote the result
+    for job in all_jobs:
+        if run.result_file(job).exists():
             continue
         claim = claims.take(run.claims, job.name, stale_hours)
         if claim is None:
@@ -85,51 +93,53 @@ def reproduce(
             continue
         say(f"{job.row.group}: {job.row.name}, seed {job.seed}")
         try:
-            is_complete = _train(table, job, run, scale, data, claim, WallClockBudget(minutes, started), keep_weights)
-        except BaseException:
-            claim.release()
-            raise
+            training = training_of(job.row, job.seed, scale)
+            same_data.check(data.record(job.row.data, training.recipe), "the data given")
+            _train(table, job, training, run, scale, data, claim, WallClockBudget(minutes, started), keep_weights)
+        finally:  # a signal or an error may come after the result was written
+            is_complete = run.result_file(job).exists()
+            if is_complete:
+                run.tidy(job)
+            else:
+                claim.release()
         if not is_complete:
-            claim.release()
             break
-        claim.finish()
-        shutil.rmtree(run.trainings / job.name, ignore_errors=True)
     return progress(chosen, run, scale, stale_hours)
 
 
 def _train(
     table: Table,
     job: Job,
+    training: Training,
     run: RunDirectory,
     scale: Scale,
     data: "LoadedOnce",
     claim: claims.Claim,
     budget: WallClockBudget,
     keep_weights: bool,
-) -> bool:
-    """Trains a row with a seed, and writes its result. Returns whether it is complete."""
-    training = training_of(job.row, job.seed, scale)
-    weights = run.path / "weights" / f"{job.name}.weights.h5" if keep_weights else None
-    if weights is not None:
-        weights.parent.mkdir(exist_ok=True)
+) -> None:
+    """Trains a row with a seed. Writes its result where the training is complete, and after it the weights."""
     with stopped_by_signals(budget) as signals:
-        result = train_row(
+        trained = train_row(
             training,
             job.row.data,
             data(job.row.data, training.recipe.held_out),
             run.trainings / job.name,
+            data.record(job.row.data, training.recipe),
             watch_test=table.curves,
             budget=budget,
             callbacks=[claims.Heartbeat(claim)],
-            weights=weights,
             # Compiling takes longer than a few steps; but without it, JAX compiles every op of its own.
             run_eagerly=scale.is_smoke and keras.backend.backend() != "jax",
         )
-    if result is not None:
-        run.write(job, result)
+        if trained is not None:
+            run.write(job, trained.result)
+            if keep_weights and trained.model is not None:
+                weights = run.path / "weights" / f"{job.name}.weights.h5"
+                weights.parent.mkdir(exist_ok=True)
+                save_final_weights(trained.model, weights)
     if signals:
         raise Interrupted("Stopped. Run the same command again to go on.", signals[0])
-    return result is not None
 
 
 class LoadedOnce:
@@ -138,20 +148,41 @@ class LoadedOnce:
     def __init__(self, sources: Sources, scale: Scale):
         self.sources, self.scale = sources, scale
         self._loaded: dict[tuple[str, int], DataSet] = {}
+        self._records: dict[tuple[str, int, int | None], dict[str, Any]] = {}
 
     def __call__(self, name: str, held_out: int) -> DataSet:
         if (name, held_out) not in self._loaded:
-            self._loaded[name, held_out] = load(name, self.sources, self.scale.image_size, held_out)
+            self._loaded[name, held_out] = load(
+                name, self.sources, self.scale.image_size, held_out, any_data=self.scale.is_smoke
+            )
         return self._loaded[name, held_out]
+
+    def record(self, name: str, recipe: Recipe) -> dict[str, Any]:
+        """Returns what results of a recipe say of a data set, hashed once."""
+        key = (name, recipe.held_out, recipe.images)
+        if key not in self._records:
+            self._records[key] = data_record(name, self(name, recipe.held_out), recipe)
+        return self._records[key]
 
 
 def check(table: Table, scale: Scale, sources: Sources, rows: Sequence[str] = ()) -> tuple[Row, ...]:
     """Returns the rows to train. The arguments and the errors are those of `reproduce`."""
     if table.unavailable:
-        raise ValueError(f"{table.label} cannot be run: {table.unavailable}.")
+        raise ValueError(f"{table.label} is not trained here: {table.unavailable}.")
+    if table.is_timed:
+        raise ValueError(
+            f"{table.label} is not trained: `dia-keras reproduce {table.name}`, or `measure_cost`, times it."
+        )
     scale.check(table)
     chosen = choose(table, rows)
-    problems = [missing(name, sources) for name in dict.fromkeys(row.data for row in chosen)]
+    names = list(dict.fromkeys(row.data for row in chosen))
+    unnamed = [name for name in names if name not in sources.paths and "" in sources.paths]
+    if len(unnamed) > 1 and not scale.is_smoke:
+        raise ValueError(
+            f"`source` must name the data set of each path, as in {unnamed[0]}=PATH, since {table.label} has "
+            f"{' and '.join(names)}. Received: {sources.paths['']}"
+        )
+    problems = [missing(name, sources) for name in names]
     if any(problems):
         raise FileNotFoundError(" ".join(filter(None, problems)))
     return chosen
@@ -183,7 +214,9 @@ def progress(rows: tuple[Row, ...], run: RunDirectory, scale: Scale, stale_hours
 def state(table: Table, sources: Sources, directory: pathlib.Path) -> str:
     """Returns in words whether a table can be run here, and how many trainings a folder has of it."""
     if table.unavailable:
-        return f"cannot be run: {table.unavailable}"
+        return f"not trained here: {table.unavailable}"
+    if table.is_timed:
+        return f"can be run; measured in {directory}" if (directory / f"{table.name}.json").exists() else "can be run"
     absent = [name for name in dict.fromkeys(row.data for row in table.rows) if missing(name, sources)]
     can_run = f"needs data: {', '.join(absent)}" if absent else "can be run"
     done = len(list((directory / "results").glob("*.json")))

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..arguments import positive_integer
 from ..training import Recipe
+from ..training.runs.epochs_that_fit import moved_milestones
 from ..training.runs.run import smoke
 from . import networks
 from .table import Row, Table
@@ -111,5 +112,4 @@ def _with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
     """Returns a recipe with another number of epochs, milestones moved alike."""
     if epochs is None:
         return recipe
-    milestones = dict.fromkeys(max(1, round(each * epochs / recipe.epochs)) for each in recipe.milestones)
-    return recipe.replace(epochs=epochs, milestones=tuple(milestones))
+    return recipe.replace(epochs=epochs, milestones=moved_milestones(recipe, epochs))

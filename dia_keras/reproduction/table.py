@@ -68,7 +68,8 @@ class Table:
         notes: What the paper leaves open or contradicts, and what was chosen.
         paper_p: What the paper says of the p-values of all rows that it compares.
         curves: Whether the paper draws accuracy and loss by epoch.
-        unavailable: Why it cannot be run; `None` for one that can.
+        is_timed: Whether its networks are timed side by side, and not trained.
+        unavailable: What makes it, where that is no training of classifiers; `None` where it is.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Table:
     notes: tuple[str, ...] = ()
     paper_p: str = ""
     curves: bool = False
+    is_timed: bool = False
     unavailable: str | None = None
 
     @property
@@ -91,9 +93,10 @@ class Table:
 
 
 def table_names() -> list[str]:
-    """Returns the names of all tables and figures, in the paper's order, those that cannot be run included."""
+    """Returns the names of all tables, the measurement of costs, and all figures, those not trained here included."""
     stems = [path.stem for path in FOLDER.glob("*.toml")]
-    return [_name_of(stem) for stem in sorted(stems, key=lambda stem: (stem.startswith("figure"), stem))]
+    kinds = ("table", "cost", "figure")
+    return [_name_of(stem) for kind in kinds for stem in sorted(stems) if stem.startswith(kind)]
 
 
 def read_table(name: str) -> Table:
@@ -126,6 +129,7 @@ def parse(name: str, fields: Mapping[str, Any]) -> Table:
         notes=tuple(fields.get("notes", ())),
         paper_p=fields.get("paper_p", ""),
         curves=fields.get("curves", False),
+        is_timed=fields.get("is_timed", False),
         unavailable=fields.get("unavailable"),
     )
     if len({row.key for row in rows}) != len(rows):

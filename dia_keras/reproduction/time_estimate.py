@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from ..data import DataSet, Split
 from ..training.runs.epochs_that_fit import measure_speed
+from ..training.runs.run import training_images
 from .data_sets import Sources
-from .row_training import build, training_images
+from .row_training import build
 from .runner import LoadedOnce, check
 from .scale import Scale, Training, training_of
 from .table import Row, Table
@@ -65,7 +66,7 @@ def estimate(
         row = _representative(group)
         training = training_of(row, 0, scale)
         loaded = data(row.data, training.recipe.held_out)
-        images = training_images(training.recipe, loaded)
+        images = training_images(training.recipe, loaded.train)
         settings = (training.backbone, str(training.arguments), training.recipe.batch_size)
         key = (*settings, loaded.train.images.shape[1:], len(images.labels))
         if key not in speeds:
@@ -97,7 +98,7 @@ def _representative(group: list[Row]) -> Row:
 
 
 def _measure(training: Training, data_name: str, data: DataSet) -> _Measured:
-    model, images = build(training, data_name, data), training_images(training.recipe, data)
+    model, images = build(training, data_name, data), training_images(training.recipe, data.train)
     nobody = Split(images.images[:0], images.labels[:0])
     speed = measure_speed(training.recipe, model, (), images, nobody, len(data.class_names), STEPS)
     batch = data.test.images[:BATCH]

@@ -1,6 +1,5 @@
 """Distillation: trained networks take part in the targets."""
 
-import json
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -12,6 +11,7 @@ from ..files import write_json
 from ..zoo.files.reading import SUFFIXES
 from .precision import built_in
 from .recipe import Recipe
+from .runs.run_folder import read_record
 
 
 def load_teachers(recipe: Recipe) -> list[keras.Model]:
@@ -46,7 +46,7 @@ def check_same_teachers(recipe: Recipe, record: pathlib.Path) -> None:
     if not record.exists():
         write_json(record, found)
         return
-    recorded = json.loads(record.read_text())
+    recorded = read_record(record)
     if different := sorted(name for name in found if found[name] != recorded.get(name)):
         raise ValueError(
             "`teachers` must have the weights with which the run began. "

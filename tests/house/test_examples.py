@@ -2,10 +2,16 @@
 
 import pathlib
 import runpy
+import shutil
+import subprocess
+import sys
+import types
 
 import numpy as np
+import pytest
 
 from dia_keras.backbones import resnet
+from dia_keras.cli import main
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 
@@ -20,3 +26,50 @@ def test_an_attention_of_ones_own_is_shared_by_a_stage(capsys):
     model.compile("sgd", "sparse_categorical_crossentropy")
     loss = model.train_on_batch(np.ones((2, 32, 32, 3), "float32"), np.zeros(2))
     assert np.isfinite(loss)
+
+
+def test_the_slurm_array_runs_the_table_in_the_shared_folder(tmp_path):
+    """`srun` is a script that prints its arguments; Slurm's own lines are comments for bash."""
+    bash = shutil.which("bash")
+    srun = tmp_path / "srun"
+    srun.write_text(f'#!{bash}\nprintf "%s|" "$@"\n')
+    srun.chmod(0o755)
+    script = [bash, EXAMPLES / "slurm_array.sh"]
+    environment = {"PATH": str(tmp_path), "HOME": "/home"}
+    found = subprocess.run(
+        [*script, "table4", "/runs", "--seeds", "3"], env=environment, capture_output=True, text=True
+    )
+    common = "--minutes|470|--stale-after|1|"
+    assert found.stdout == f"dia-keras|reproduce|table4|--out|/runs|{common}--seeds|3|", found.stderr
+    assert subprocess.run(script, env=environment, capture_output=True).returncode != 0
+
+
+@pytest.mark.parametrize(("codes", "ends_with"), [([0, 0], 0), ([0, 3], 3)])
+def test_the_ray_job_has_a_worker_for_each_gpu(codes, ends_with, monkeypatch):
+    """Ray is a module that runs what is remote at once."""
+    commands, left = [], list(codes)
+
+    def remote(**options):
+        assert options["num_gpus"] == 1
+        return lambda function: types.SimpleNamespace(remote=function)
+
+    ray = types.SimpleNamespace(
+        remote=remote, init=lambda: None, cluster_resources=lambda: {"GPU": 2.0, "CPU": 8.0}, get=list
+    )
+
+    def run(command):
+        commands.append(command)
+        return types.SimpleNamespace(returncode=left.pop())
+
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(sys, "argv", ["ray_job.py", "table4", "--out", "runs"])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(EXAMPLES / "ray_job.py"), run_name="__main__")
+    assert stop.value.code == ends_with
+    assert commands == [["dia-keras", "reproduce", "--stale-after", "1", "table4", "--out", "runs"]] * 2
+
+
+def test_the_options_of_the_cluster_examples_exist():
+    options = {option for parameter in main.commands["reproduce"].params for option in parameter.opts}
+    assert {"--out", "--minutes", "--stale-after"} <= options

@@ -10,7 +10,7 @@ import dia_keras
 PACKAGE = pathlib.Path(dia_keras.__file__).parent
 # Lowest first; packages in one row do not import each other.
 FLOORS = [
-    {"version", "startup", "files", "messages", "arguments", "pixel_range", "progress", "child_process"},
+    {"version", "startup", "files", "messages", "arguments", "pixel_range", "progress", "child_process", "timing"},
     {"units"},
     {"backbones", "data"},
     {"inference", "zoo", "samples"},

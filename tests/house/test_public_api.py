@@ -71,12 +71,15 @@ API = {
     "dia_keras.inference": {"optimize"},
     "dia_keras.reproduction": {
         "Row",
+        "RowCost",
         "Scale",
         "Table",
         "estimate",
+        "measure_cost",
         "read_table",
         "reproduce",
         "table_names",
+        "write_cost_report",
         "write_report",
     },
     "dia_keras.interop": {

@@ -64,6 +64,27 @@ def test_another_host_is_believed_until_it_is_silent_for_too_long(tmp_path, dead
     assert claims.take(tmp_path, "row_r=4-0", stale_hours=2) is not None
 
 
+@pytest.mark.parametrize("field", ["boot", "namespace"])
+def test_another_host_may_have_the_same_name(field, tmp_path, dead):
+    assert claims.take(tmp_path, "own").path.exists()
+    here = json.loads((tmp_path / "own.1.claim").read_text())
+    write(tmp_path, **{**here, "pid": dead})
+    assert not claims.is_held(tmp_path, "row_r=4-0")
+    write(tmp_path, **{**here, "pid": dead, field: "another"})
+    assert claims.is_held(tmp_path, "row_r=4-0") and claims.take(tmp_path, "row_r=4-0") is None
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"host": "x", "pid": "1"}'])
+def test_a_file_that_is_no_claim_holds_and_is_named(content, tmp_path):
+    path = tmp_path / "row_r=4-0.1.claim"
+    path.write_text(content)
+    with pytest.warns(UserWarning, match=f"{path} is not a claim"):
+        assert claims.take(tmp_path, "row_r=4-0") is None
+    os.utime(path, (0, 0))
+    with pytest.warns(UserWarning, match="is not a claim"):
+        assert claims.take(tmp_path, "row_r=4-0", stale_hours=1) is not None
+
+
 def test_a_claim_that_is_being_written_holds(tmp_path):
     (tmp_path / "row_r=4-0.1.claim").write_text("")
     assert claims.take(tmp_path, "row_r=4-0") is None

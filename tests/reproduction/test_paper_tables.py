@@ -3,20 +3,25 @@
 import inspect
 import math
 import pathlib
+import re
+import shlex
 
 import pytest
 
 from dia_keras.backbones import resnet
 from dia_keras.backbones.attention import Attention
+from dia_keras.cli import main
 from dia_keras.reproduction import Scale, read_table, reproduce, table_names
 from dia_keras.reproduction import scale as scale_module
 from dia_keras.reproduction.networks import RECIPES, attention, backbone, recipe
 from dia_keras.reproduction.scale import training_of
 from dia_keras.reproduction.table import parse
 from dia_keras.training import load_recipe
+from dia_keras.zoo.loading import BACKBONES
 
+DOCS = pathlib.Path(__file__).parents[2] / "docs" / "reproduction"
 TABLES = {name: read_table(name) for name in table_names()}
-CAN_RUN = [name for name, table in TABLES.items() if not table.unavailable]
+CAN_RUN = [name for name, table in TABLES.items() if not table.unavailable and not table.is_timed]
 SMALL = "ResNet8-basic"
 ROWS = {
     **{"table3": 84, "table4": 60, "table6": 20, "table7": 24, "table9": 4, "table10": 4, "table11": 8, "table12": 5},
@@ -32,6 +37,7 @@ for _name in CAN_RUN:
 def test_tables_and_figures_are_in_the_papers_order():
     assert table_names() == [
         *[f"table{number}" for number in (3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)],
+        "cost",
         *[f"figure{number}" for number in (6, 7, 9, 10, 11)],
     ]
     assert {name: len(TABLES[name].rows) for name in CAN_RUN} == ROWS
@@ -120,6 +126,33 @@ def test_the_scale_of_a_training():
 def test_the_first_epochs_of_a_longer_training_keep_its_rate():
     recipe = training_of(TABLES["figure11"].rows[0], 0, Scale(epochs=10)).recipe
     assert recipe.epochs == 10 and min(recipe.milestones) > 10
+
+
+SMALL_RUNS = re.findall(r"`(dia-keras reproduce [^`]*)`", (DOCS / "small.md").read_text())
+
+
+@pytest.mark.parametrize("command", SMALL_RUNS, ids=lambda command: command.split()[2])
+def test_the_small_runs_of_the_docs_fit_their_tables(command):
+    _, _, *arguments = shlex.split(command)
+    given = main.commands["reproduce"].make_context("reproduce", arguments).params
+    table = TABLES[given["table"]]
+    networks = dict(each.split("=") for each in given["network"])
+    scale = Scale(given["seeds"] or 15, given["epochs"], networks)
+    scale.check(table)
+    assert set(networks) == {row.network for row in table.rows} or given["table"] == "table7"
+    for row in table.rows:
+        function, arguments = backbone(networks.get(row.network, row.network))
+        block = {"resnet": {"block": "bottleneck"}}.get(function, {})
+        inspect.signature(BACKBONES[function]).bind(**{**block, **arguments})
+        assert training_of(row, 0, scale).recipe.epochs == (given["epochs"] or 164)
+
+
+def test_every_table_has_a_small_run_in_the_docs():
+    text = (DOCS / "small.md").read_text()
+    assert {command.split()[2] for command in SMALL_RUNS} == {*CAN_RUN, "cost"}
+    for name in set(TABLES) - {*CAN_RUN, "cost"}:
+        own = re.search(r"`(dia-keras [a-z-]+( [a-z-]+)?)`", TABLES[name].unavailable)[1]
+        assert f"| {TABLES[name].label}, " in text and f"`{own} " in text
 
 
 def test_names_of_networks():

@@ -3,7 +3,11 @@
 import csv
 import json
 import math
+import os
+import signal
+import socket
 
+import keras
 import pytest
 from click.testing import CliRunner
 from scipy.stats import ttest_ind
@@ -21,11 +25,10 @@ from dia_keras.reproduction import (
     time_estimate,
     write_report,
 )
-from dia_keras.reproduction.data_sets import DATA_SETS, Sources, missing
+from dia_keras.reproduction.data_sets import Sources
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.divergence import Diverged
 from dia_keras.training.runs.epochs_that_fit import Speed
-from dia_keras.training.runs.interruption import Interrupted
 
 TABLE = read_table("table13")
 SCALE = Scale(seeds=3, networks={"ResNet164": "ResNet8-basic"}, image_size=8, is_smoke=True)
@@ -37,23 +40,28 @@ def top1(name, seed):
     return 70 + NAMES.index(name) + [-0.5, 0, 0.5][seed]
 
 
+def result_of(training, record, accuracy):
+    """What a training leaves."""
+    return {
+        "training": training.record(),
+        "parameters": 1_946_132,
+        "data": record,
+        "measures": {"top1": accuracy},
+        "exploded": None,
+        "log": [{"epoch": 0.0, "loss": 2.0, "val_accuracy": 0.1}, {"epoch": 1.0, "loss": 1.0, "val_accuracy": 0.2}],
+        "run": {"device": "a device"},
+    }
+
+
 @pytest.fixture
 def trained(monkeypatch):
     """Trainings that take no time. Gives the list of them: key of the row and seed."""
     done = []
 
-    def train_row(training, data_name, data, directory, **options):
+    def train_row(training, data_name, data, directory, record, **options):
         name = next(row.name for row in TABLE.rows if row.key == training.recipe.entry)
         done.append((name, training.recipe.seed))
-        return {
-            "training": training.record(),
-            "parameters": 1_946_132,
-            "data": {},
-            "measures": {"top1": top1(name, training.recipe.seed)},
-            "exploded": None,
-            "log": [{"epoch": 0.0, "loss": 2.0, "val_accuracy": 0.1}, {"epoch": 1.0, "loss": 1.0, "val_accuracy": 0.2}],
-            "run": {"device": "a device"},
-        }
+        return row_training.Trained(result_of(training, record, top1(name, training.recipe.seed)), None)
 
     monkeypatch.setattr(runner, "train_row", train_row)
     return done
@@ -133,7 +141,8 @@ def test_the_report_has_our_figures_the_tests_and_the_papers(trained, sources, t
         "| stage 3 | 3 | 1.95M | 1.78M | 73.00 ± 0.50 | 75.78 | no stage | +3.00 | +1.87 to +4.13 | 0.002 | 0.005 |"
         in text
     )
-    assert "Not complete yet" not in text
+    assert "Not complete yet" not in text and "_roc.png" not in text
+    assert "**Other data stand in for CIFAR-100: the figures here are not of CIFAR-100.**" in text
     assert (tmp_path / "table13.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -177,6 +186,10 @@ def test_weights_are_those_measured_and_kept_on_demand(sources, tmp_path, monkey
     result = json.loads((tmp_path / "results" / f"{key}-0.json").read_text())
     assert set(result["measures"]) == {"top1", "top5", "balanced", "NORMAL", "PNEUMONIA", "auc"}
     assert len(result["log"]) == 2 and math.isfinite(result["log"][1]["loss"])
+    assert result["roc"]["positive"] == "PNEUMONIA" and len(result["roc"]["found"]) == 101
+    text = write_report(read_table("table9"), tmp_path, scale).read_text()
+    assert "![ROC curves](table9_roc.png)" in text and "stand in" not in text
+    assert (tmp_path / "table9_roc.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "weights" / f"{key}-0.weights.h5").is_file() and not list((tmp_path / "trainings").iterdir())
 
 
@@ -200,18 +213,41 @@ def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(sources, tmp_pat
     assert len(first) == 1 and result["log"][:1] == first and [row["epoch"] for row in result["log"]] == [0, 1]
 
 
-def test_missing_data_say_what_to_do(tmp_path):
-    nowhere = Sources({}, str(tmp_path))
-    assert "`tfds build cifar100` fetches it" in missing("cifar100", nowhere)
-    assert "train and test have the folders NORMAL and PNEUMONIA" in missing("chest_xray", nowhere)
-    assert "is not at /none" in missing("stl10", Sources({"stl10": "/none"}))
-    (tmp_path / "cifar100").mkdir()
-    assert missing("cifar100", nowhere) is None and len(DATA_SETS) == 5
-    with pytest.raises(FileNotFoundError, match="tfds build cifar10"):
-        reproduce(read_table("table4"), tmp_path / "run", sources=nowhere)
+def test_weights_beyond_float16_are_kept_in_float32_after_the_result(noise, tmp_path, monkeypatch):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer=lambda *_, **__: [[1e5]])])
+
+    def train_row(training, data_name, data, directory, record, **options):
+        return row_training.Trained(result_of(training, record, 70.0), model)
+
+    monkeypatch.setattr(runner, "train_row", train_row)
+    one = Scale(seeds=1, networks=SCALE.networks, is_smoke=True)
+    sources = Sources({"cifar100": str(noise)})
+    with pytest.warns(UserWarning, match=r"not in float16: .* Received: 100000\.0 in"):
+        reproduce(TABLE, tmp_path, scale=one, sources=sources, rows=["*stage_3"], keep_weights=True)
+    key = TABLE.rows[-1].key
+    model.layers[0].kernel.assign([[0.0]])
+    model.load_weights(tmp_path / "weights" / f"{key}-0.weights.h5")
+    assert keras.ops.convert_to_numpy(model.layers[0].kernel) == 1e5
+    assert (tmp_path / "results" / f"{key}-0.json").exists()
 
 
-def test_an_estimate_is_measured_and_counts_all_trainings(sources, monkeypatch):
+def test_results_on_other_data_are_not_read_together(trained, sources, noise, write_data, tmp_path):
+    reproduce(TABLE, tmp_path, scale=SCALE, sources=sources, rows=["*stage_3"])
+    record = json.loads((tmp_path / "results" / f"{TABLE.rows[-1].key}-0.json").read_text())["data"]
+    assert record["stands_in"] and set(record["sha256"]) == {"training", "test"}
+    other = Sources({"cifar100": str(write_data(["a", "b"]))})
+    with pytest.raises(ValueError, match=r"trainings on the same data.* training and test images of cifar100"):
+        reproduce(TABLE, tmp_path, scale=SCALE, sources=other)
+    assert ("no stage", 0) not in trained
+    path = tmp_path / "results" / f"{TABLE.rows[-1].key}-1.json"
+    result = json.loads(path.read_text())
+    result["data"]["sha256"]["test"] = "0"
+    path.write_text(json.dumps(result))
+    with pytest.raises(ValueError, match=rf"Received: {path} and .*, with other test images of cifar100"):
+        write_report(TABLE, tmp_path, SCALE)
+
+
+def test_an_estimate_is_measured_and_counts_all_trainings(cifar, monkeypatch):
     measured = []
 
     def measure_speed(recipe, model, teachers, images, held_out, classes, steps):
@@ -220,7 +256,7 @@ def test_an_estimate_is_measured_and_counts_all_trainings(sources, monkeypatch):
 
     monkeypatch.setattr(time_estimate, "measure_speed", measure_speed)
     scale = Scale(epochs=100, networks={"ResNet164": "ResNet8-basic"}, image_size=8, recipe={"batch_size": 2})
-    found = estimate(read_table("table15"), scale=scale, sources=sources)
+    found = estimate(read_table("table15"), scale=scale, sources=cifar)
     assert [(each.group, len(each.rows), each.trainings, each.epochs, each.measured) for each in found] == [
         (f"ResNet164, {name}", 3, 45, 100, "DIA-LSTM") for name in ("cifar10", "cifar100")
     ]
@@ -247,13 +283,32 @@ def test_the_command_trains_reports_and_tells_what_is_left(trained, noise, tmp_p
     assert found.exit_code == 0 and found.output.startswith(f"Report: {tmp_path}") and len(trained) == 3
 
 
-def test_the_command_stops_by_a_signal_with_its_code(noise, tmp_path, monkeypatch):
-    def stopped(*arguments, **options):
-        raise Interrupted("Stopped. Run the same command again to go on.", 15)
+@pytest.mark.parametrize("is_last_step", [False, True])
+def test_the_command_stops_by_a_signal_with_its_code(is_last_step, noise, tmp_path, monkeypatch):
+    """In the last step, the training is complete: it leaves a result, and neither claim nor checkpoints."""
+
+    def stopped(training, data_name, data, directory, record, **options):
+        directory.mkdir()
+        os.kill(os.getpid(), signal.SIGTERM)
+        return row_training.Trained(result_of(training, record, 70.0), None) if is_last_step else None
 
     monkeypatch.setattr(runner, "train_row", stopped)
-    found = run("table13", "--data", noise, "--image-size", 8, "--out", tmp_path)
+    found = run("table13", "--data", noise, "--smoke", "--out", tmp_path)
     assert found.exit_code == 143 and "Stopped." in found.output
+    left = [len(list((tmp_path / name).iterdir())) for name in ("results", "claims", "trainings")]
+    assert left == ([1, 0, 0] if is_last_step else [0, 1, 1])
+    assert not claims.is_held(tmp_path / "claims", f"{TABLE.rows[0].key}-0")
+
+
+def test_what_a_killed_process_left_of_a_complete_training_is_removed(trained, sources, tmp_path):
+    reproduce(TABLE, tmp_path, scale=SCALE, sources=sources)
+    job = f"{TABLE.rows[0].key}-0"
+    (tmp_path / "trainings" / job).mkdir()
+    (tmp_path / "claims" / f"{job}.1.claim").write_text(
+        json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "process_start": "earlier"})
+    )
+    reproduce(TABLE, tmp_path, scale=SCALE, sources=sources)
+    assert not list((tmp_path / "claims").iterdir()) and not list((tmp_path / "trainings").iterdir())
 
 
 def test_the_list_shows_every_table_and_why_some_cannot_be_run(noise, tmp_path, monkeypatch):
@@ -261,7 +316,10 @@ def test_the_list_shows_every_table_and_why_some_cannot_be_run(noise, tmp_path, 
     output = run("--list", "--data", f"cifar100={noise}", "--data-dir", tmp_path).output
     lines = {name: next(line for line in output.splitlines() if f" {name} " in line) for name in table_names()}
     assert "can be run" in lines["table10"] and "needs data: cifar10 " in lines["table15"]
-    assert "cannot be run: it needs detection networks" in lines["table8"] and "`tfds build cifar10`" in output
+    assert "not trained here: `dia-keras train-detector`" in lines["table8"] and "`tfds build cifar10`" in output
+    for name, command in (("figure6", "grad-cam"), ("figure7", "integration"), ("figure9", "gradients")):
+        assert f"not trained here: `dia-keras explain {command}` draws it" in lines[name]
+        assert command in main.commands["explain"].commands
 
 
 def test_the_dry_run_shows_groups_rows_and_hours(noise, monkeypatch):
@@ -276,7 +334,11 @@ def test_the_dry_run_shows_groups_rows_and_hours(noise, monkeypatch):
     [
         ([], "`TABLE` must be one that"),
         (["table5"], "`TABLE` must be one of table3, "),
-        (["table8"], "Table 8 cannot be run: it needs detection networks"),
+        (["table8"], "Table 8 is not trained here: `dia-keras train-detector`"),
+        (
+            ["table15", "--data", "."],
+            "`--data` must name the data set of each path, as in cifar10=PATH, since ",
+        ),
         (["table10", "--network", "ResNet8"], "`--network` takes OLD=NEW. Received: 'ResNet8'"),
         (["table10", "--network", "ResNet8=ResNet20"], "`--network` must replace networks of Table 10: ResNet164."),
         (["table10", "--row", "x"], "`--row` must match rows of Table 10: "),

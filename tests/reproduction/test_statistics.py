@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, ttest_ind
 
-from dia_keras.reproduction.measures import area_under_roc, measure
+from dia_keras.reproduction.measures import area_under_roc, measure, roc_curve
 from dia_keras.reproduction.report.statistics import compare, deviation, holm, mean, verdict
 
 
@@ -61,6 +61,23 @@ def test_the_area_under_the_roc_curve_is_mann_whitneys_share():
     u = mannwhitneyu(scores[positive], scores[~positive]).statistic
     assert area_under_roc(scores, positive) == pytest.approx(u / (positive.sum() * (~positive).sum()))
     assert math.isnan(area_under_roc(scores, np.ones(40, bool)))
+
+
+def test_the_roc_curve_by_hand():
+    """Scores 4 (positive), 3 (negative), 2 (both), 1 (negative): through (0, 1/2), (1/3, 1/2), (2/3, 1), (1, 1)."""
+    found = roc_curve(np.array([4.0, 3.0, 2.0, 2.0, 1.0]), np.array([True, False, True, False, False]))
+    assert len(found) == 101 and found[0] == 0.5 and found[33] == 0.5 and found[50] == pytest.approx(0.75)
+    assert found[67:] == [1.0] * 34
+    assert roc_curve(np.ones(3), np.ones(3, bool)) is None
+
+
+def test_the_area_under_the_roc_curve_is_that_under_its_points():
+    rng = np.random.default_rng(1)
+    positive = rng.random(100) < 0.3
+    scores = rng.normal(size=100) + positive
+    curve = roc_curve(scores, positive)
+    assert np.trapezoid(curve, dx=0.01) == pytest.approx(area_under_roc(scores, positive), abs=0.01)
+    assert roc_curve(np.zeros(100), positive) == pytest.approx(np.linspace(0, 1, 101))
 
 
 def test_measures_of_two_classes_by_hand():

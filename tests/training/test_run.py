@@ -18,6 +18,7 @@ from dia_keras.training.runs.curves import plot_curves
 from dia_keras.training.runs.interruption import Interrupted
 from dia_keras.training.runs.run import smoke
 from dia_keras.training.runs.run_folder import locked_folder
+from dia_keras.zoo.weights_file import load_weights
 
 RECIPES = sorted((pathlib.Path(__file__).parents[2] / "zoo" / "recipes").glob("*.py"))
 
@@ -61,6 +62,18 @@ def test_a_failed_start_leaves_nothing(source, tmp_path):
 def test_minutes_that_are_none_are_an_error_at_once(tmp_path):
     with pytest.raises(ValueError, match="`minutes` must be positive and finite"):
         train(Recipe("dia_resnet20_cifar10", 1), tmp_path / "run", source="nowhere", minutes=float("nan"))
+
+
+def test_a_run_that_ends_with_a_weight_beyond_float16_leaves_float32(source, tmp_path, monkeypatch):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer=lambda *_, **__: [[1e5]])])
+    monkeypatch.setattr(run, "fit", lambda *arguments, **options: model)
+    monkeypatch.setattr(run, "plot_curves", lambda *arguments, **options: None)
+    with pytest.warns(UserWarning, match=r"final.weights.h5 has the weights as they were trained, not in float16"):
+        weights = train(Recipe("dia_resnet20_cifar10", 1, 8), tmp_path, source=source)
+    kernel = model.layers[0].kernel
+    kernel.assign([[0.0]])
+    load_weights(model, weights)
+    assert keras.ops.convert_to_numpy(kernel) == 1e5
 
 
 def test_a_signal_ends_the_run_and_says_how_to_go_on(source, tmp_path, monkeypatch):

@@ -74,8 +74,14 @@ def test_a_run_without_a_record_of_its_data_gets_one(tmp_path, capsys):
     assert json.loads((tmp_path / "data.json").read_text())["images"] == 8
 
 
-@pytest.mark.parametrize("content", ["{", '{"entry": "x", "epochs": 1, "lr": 2}'])
+@pytest.mark.parametrize("content", ["{", "[]", '"x"', '{"entry": "x", "epochs": 1, "lr": 2}'])
 def test_a_record_that_cannot_be_read_is_an_error_that_names_it(content, tmp_path):
     (tmp_path / "recipe.json").write_text(content)
-    with pytest.raises(ValueError, match=r"recipe.json \("):
+    with pytest.raises(ValueError, match=r"recipe.json( \(|, a (list|str)$)"):
         check_same_recipe(Recipe("x", 1), tmp_path / "recipe.json")
+
+
+def test_a_record_of_data_that_is_a_list_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "data.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"data\.json, a list"):
+        check_same_data(TRAIN, tmp_path / "data.json")

@@ -13,7 +13,7 @@ from ...files import write_text
 from ..data_sets import DATA_SETS
 from ..scale import SEEDS, Scale
 from ..table import Table
-from .picture import draw
+from .picture import draw, draw_roc, has_roc
 from .statistics import deviation, mean, verdict
 from .summary import Summary, summarize
 
@@ -21,7 +21,8 @@ from .summary import Summary, summarize
 def write_report(
     table: Table, directory: str | os.PathLike, scale: Scale | None = None, out: str | os.PathLike | None = None
 ) -> pathlib.Path:
-    """Writes the table of what is complete so far: `<table>.csv`, `<table>.md` and `<table>.png`.
+    """Writes the table of what is complete so far: `<table>.csv`, `<table>.md` and `<table>.png`, of two
+    classes also `<table>_roc.png`.
 
     Args:
         table: The table.
@@ -46,6 +47,8 @@ def write_report(
     write_text(folder / f"{table.name}.csv", csv_text(table, summaries))
     write_text(page, markdown(table, summaries, scale))
     draw(table, summaries, folder / f"{table.name}.png")
+    if has_roc(summaries):
+        draw_roc(table, summaries, folder / f"{table.name}_roc.png")
     return page
 
 
@@ -96,6 +99,17 @@ def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
         "difference all the same.",
         "",
     ]
+    stands_in = sorted(
+        {
+            DATA_SETS[each.row.data].title
+            for each in summaries
+            for result in each.results.values()
+            if result["data"].get("stands_in")
+        }
+    )
+    if stands_in:
+        names = " and ".join(stands_in)
+        lines += [f"**Other data stand in for {names}: the figures here are not of {names}.**", ""]
     lines += [f"- {note}" for note in table.notes] + [""] * bool(table.notes)
     for group, rows in itertools.groupby(summaries, key=lambda each: each.row.group):
         lines += [f"## {_title(group)}", "", *_group(table, list(rows)), ""]
@@ -104,7 +118,10 @@ def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
     ]
     if missing:
         lines += [f"Not complete yet, with the number of trainings to go: {', '.join(missing)}.", ""]
-    return "\n".join([*lines, f"![{table.label}]({table.name}.png)", ""])
+    pictures = [f"![{table.label}]({table.name}.png)", ""]
+    if has_roc(summaries):
+        pictures += [f"![ROC curves]({table.name}_roc.png)", ""]
+    return "\n".join([*lines, *pictures])
 
 
 def _title(group: str) -> str:

@@ -30,6 +30,46 @@ def draw(table: Table, summaries: Sequence[Summary], path: pathlib.Path) -> None
         figure.savefig(new, dpi=120, format="png")
 
 
+def has_roc(summaries: Sequence[Summary]) -> bool:
+    """Returns whether trainings have ROC curves: those of two classes do."""
+    return any(result.get("roc") for each in summaries for result in each.results.values())
+
+
+def draw_roc(table: Table, summaries: Sequence[Summary], path: pathlib.Path) -> None:
+    """Draws the ROC curves into a PNG: thin lines for the seeds, a thick one for their mean at each share of negatives.
+
+    Args:
+        table: The table.
+        summaries: Its rows' summaries, some with curves.
+        path: The file.
+    """
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 100], [0, 100], color="0.7", linestyle=":")
+    positive = ""
+    for number, each in enumerate(summaries):
+        rocs = [result["roc"] for result in each.results.values() if result.get("roc")]
+        curves = [[100 * share for share in roc["found"]] for roc in rocs]
+        for curve in curves:
+            axes.plot(_percents(curve), curve, color=f"C{number}", alpha=0.25, linewidth=0.8)
+        if curves:
+            average = [mean(values) for values in zip(*curves, strict=True)]
+            label = f"{each.row.name}, area {mean(each.values('auc')):.1f}%"
+            axes.plot(_percents(average), average, color=f"C{number}", label=label)
+            positive = rocs[0]["positive"]
+    axes.set(xlabel=f"other images taken for {positive} (%)", ylabel=f"images of {positive} found (%)", aspect="equal")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.suptitle(f"{table.label}: ROC on the test images")
+    with staged(path) as new:
+        figure.savefig(new, dpi=120, format="png")
+
+
+def _percents(curve: Sequence[float]) -> list[float]:
+    """Returns the places of a curve's points, even from 0 to 100."""
+    return [100 * index / (len(curve) - 1) for index in range(len(curve))]
+
+
 def _points(column: str, summaries: Sequence[Summary]) -> Figure:
     groups = [list(rows) for _, rows in itertools.groupby(summaries, key=lambda each: each.row.group)]
     across = min(2, len(groups))

@@ -7,7 +7,7 @@ import os
 import pathlib
 from typing import Any
 
-from ..run_directory import Job, RunDirectory
+from ..run_directory import Job, RunDirectory, SameData
 from ..scale import Scale
 from ..table import Row, Table
 from .statistics import Comparison, compare, holm
@@ -50,13 +50,17 @@ def summarize(table: Table, directory: str | os.PathLike, scale: Scale | None = 
         scale: The scale; by default the paper's.
 
     Raises:
-        ValueError: Where a result is of other settings than the table has now.
+        ValueError: Where a result is of other settings than the table has now, or two are of different data.
         ImportError: Where SciPy is not installed.
     """
     scale, run = scale or Scale(), RunDirectory(pathlib.Path(directory))
     found: list[Summary] = []
+    same_data = SameData()
     for row in table.rows:
         read = {seed: run.read(Job(row, seed), scale) for seed in range(scale.seeds)}
+        for seed, result in read.items():
+            if result is not None:
+                same_data.check(result["data"], str(run.result_file(Job(row, seed))))
         found.append(Summary(row, {seed: result for seed, result in read.items() if result is not None}))
     for _, group in itertools.groupby(found, key=lambda each: each.row.group):
         _compare(list(group), table.columns[0])

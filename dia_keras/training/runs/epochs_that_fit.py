@@ -131,5 +131,9 @@ def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
     phases = tuple(
         dataclasses.replace(phase, epochs=length) for phase, length in zip(recipe.phases, lengths, strict=True)
     )
-    milestones = tuple(dict.fromkeys(max(1, round(m * epochs / recipe.epochs)) for m in recipe.milestones))
-    return recipe.replace(epochs=epochs, milestones=milestones, phases=phases)
+    return recipe.replace(epochs=epochs, milestones=moved_milestones(recipe, epochs), phases=phases)
+
+
+def moved_milestones(recipe: Recipe, epochs: int) -> tuple[int, ...]:
+    """Returns the milestones of a recipe in proportion to another number of epochs; those that meet are one."""
+    return tuple(dict.fromkeys(max(1, round(each * epochs / recipe.epochs)) for each in recipe.milestones))

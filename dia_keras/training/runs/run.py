@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.util
-import json
 import os
 import pathlib
 import time
@@ -28,9 +27,10 @@ from .budget import WallClockBudget
 from .checkpoint_files import checkpoints
 from .curves import plot_curves
 from .epochs_that_fit import Speed, fitted, measure_speed
+from .final_weights import save_final_weights
 from .host import describe_run
 from .interruption import Interrupted, stopped_by_signals
-from .run_folder import check_same_data, check_same_recipe, locked_folder, recorded_recipe
+from .run_folder import check_same_data, check_same_recipe, locked_folder, read_record, recorded_recipe
 
 
 def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
@@ -97,8 +97,8 @@ def train(
 
     The folder gets `recipe.json`, `data.json` (SHA-256 of the training data), `log.csv`, `run.json` (command, device,
     versions, minutes), `curves.png`, the two newest checkpoints with `checkpoints.json`, their SHA-256, and, when the
-    training is complete, `final.weights.h5` (float16); `teachers.json`, where there are teachers, has the SHA-256 of
-    their weights. An error before the first checkpoint leaves nothing of this.
+    training is complete, `final.weights.h5` (float16, or float32 where a weight is beyond that); `teachers.json`, where
+    there are teachers, has the SHA-256 of their weights. An error before the first checkpoint leaves nothing of this.
 
     Args:
         recipe: The recipe.
@@ -158,7 +158,7 @@ def train(
         run_record.write()
         plot_curves(directory / "log.csv", directory / "curves.png", title=recipe.entry)
         if model is not None:
-            zoo.save_weights(model, weights)
+            save_final_weights(model, weights)
             return weights
     if signals:
         raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
@@ -176,6 +176,12 @@ def speed(recipe: Recipe, source: str | os.PathLike | None = None, data_dir: str
     keep_compiled_programs()
     build, training, held_out, num_classes = prepare(recipe, source, data_dir)
     return measure_speed(recipe, build(Phase(1)), load_teachers(recipe), training, held_out, num_classes)
+
+
+def training_images(recipe: Recipe, train: data_module.Split) -> data_module.Split:
+    """Returns the images of a training set that a recipe trains on: the first `recipe.images`, or all."""
+    number = recipe.images or len(train.labels)
+    return data_module.Split(train.images[:number], train.labels[:number])
 
 
 class Prepared(NamedTuple):
@@ -197,9 +203,7 @@ def prepare(
     check_name(recipe.entry, "entry")
     card = zoo.card(recipe.entry)
     data = load_data(card, source, data_dir, recipe.held_out, resize)
-    training = data.train
-    if recipe.images:
-        training = data_module.Split(training.images[: recipe.images], training.labels[: recipe.images])
+    training = training_images(recipe, data.train)
 
     def build(phase: Phase) -> keras.Model:
         size = (phase.image_size,) * 2 if phase.image_size else card.dataset.image_size
@@ -257,7 +261,7 @@ class _RunRecord(keras.callbacks.Callback):
     def __init__(self, path: pathlib.Path, started: float):
         super().__init__()
         self.path, self.started = path, started
-        self.earlier = json.loads(path.read_text()) if path.exists() else {}
+        self.earlier = read_record(path) if path.exists() else {}
 
     def on_epoch_end(self, epoch, logs=None):
         self.write()

@@ -76,7 +76,7 @@ def recorded_recipe(record: pathlib.Path) -> Recipe:
         ValueError: Where the file holds no recipe.
     """
     try:
-        return Recipe.from_json(_read(record))
+        return Recipe.from_json(read_record(record))
     except TypeError as error:
         raise ValueError(f"`directory` must hold the record of a recipe. Received: {record} ({error})") from error
 
@@ -89,7 +89,7 @@ def check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
 
 def check_same_settings(settings: dict[str, Any], record: pathlib.Path) -> None:
     """Writes settings into the run's folder, or checks that they are those there."""
-    _check_same(json.loads(json.dumps(settings)), record, lambda: _read(record), "settings")
+    _check_same(json.loads(json.dumps(settings)), record, lambda: read_record(record), "settings")
 
 
 def _check_same(mine: dict[str, Any], record: pathlib.Path, read: Callable[[], dict[str, Any]], what: str) -> None:
@@ -108,13 +108,13 @@ def _check_same(mine: dict[str, Any], record: pathlib.Path, read: Callable[[], d
 
 def check_same_data(training: Split, record: pathlib.Path) -> None:
     """Writes number and SHA-256 of the training images and labels into the run's folder, or checks those there."""
-    mine = {"images": len(training.labels), "sha256": _sha256(training)}
+    mine = {"images": len(training.labels), "sha256": sha256_of(training)}
     if not record.exists():
         if checkpoints(record.parent):
             print(f"No hash of the training data is recorded in {record.parent}: that of these data is, from now on.")
         write_json(record, mine)
         return
-    theirs = _read(record)
+    theirs = read_record(record)
     if mine != theirs:
         raise ValueError(
             "`source` must hold the training data with which the run began. Received: "
@@ -122,7 +122,8 @@ def check_same_data(training: Split, record: pathlib.Path) -> None:
         )
 
 
-def _sha256(split: Split) -> str:
+def sha256_of(split: Split) -> str:
+    """Returns the SHA-256 of a split's images and labels, with their types and shapes."""
     found = hashlib.sha256()
     for array in split:
         found.update(f"{array.dtype} {array.shape} ".encode())
@@ -130,8 +131,18 @@ def _sha256(split: Split) -> str:
     return found.hexdigest()
 
 
-def _read(record: pathlib.Path) -> dict:
+def read_record(record: pathlib.Path) -> dict[str, Any]:
+    """Returns what a JSON file of a run's folder holds.
+
+    Raises:
+        ValueError: Where it is not an object of JSON; the message names the file.
+    """
     try:
-        return json.loads(record.read_text())
+        found = json.loads(record.read_text())
     except ValueError as error:
         raise ValueError(f"`directory` must hold records that can be read. Received: {record} ({error})") from error
+    if not isinstance(found, dict):
+        raise ValueError(
+            f"`directory` must hold records that are JSON objects. Received: {record}, a {type(found).__name__}"
+        )
+    return found

@@ -1,0 +1,26 @@
+"""The weights that a complete training leaves."""
+
+import pathlib
+import warnings
+
+import keras
+
+from ... import zoo
+from ...files import staged
+
+
+def save_final_weights(model: keras.Model, path: pathlib.Path) -> None:
+    """Saves weights in float16, or with a warning in their own type where one is beyond the range of float16.
+
+    A training of many hours does not end without a file. `zoo.load` takes both.
+
+    Args:
+        model: The trained network.
+        path: File to write: `*.weights.h5`.
+    """
+    try:
+        zoo.save_weights(model, path)
+    except ValueError as error:
+        with staged(path) as new:
+            model.save_weights(new)
+        warnings.warn(f"{path.name} has the weights as they were trained, not in float16: {error}", stacklevel=2)
