@@ -14,6 +14,7 @@ from ... import data as data_module
 from ... import zoo
 from ...data.picture import Resize
 from ...files import write_json
+from ...host import describe_run
 from ...zoo.cards import check_name
 from ...zoo.finding import Network, entry_network
 from ...zoo.loading import build as build_network
@@ -28,7 +29,6 @@ from .checkpoint_files import checkpoints
 from .curves import plot_curves
 from .epochs_that_fit import Speed, fitted, measure_speed
 from .final_weights import save_final_weights
-from .host import describe_run
 from .interruption import Interrupted, stopped_by_signals
 from .run_folder import check_same_data, check_same_recipe, locked_folder, read_record, recorded_recipe
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from ...data.picture import Resize
 from ...files import staged, write_json
+from ...host import describe_run
 from ...zoo.cards import describe
 from ...zoo.finding import RUN_CARD, RUN_MODEL, RUN_REPORT
 from ..runs.budget import WallClockBudget
 from ..runs.checkpoint_files import RECORD, checkpoints
 from ..runs.curves import plot_curves
-from ..runs.host import describe_run
 from ..runs.interruption import Interrupted, stopped_by_signals
 from ..runs.run import how_to_go_on
 from ..runs.run_folder import check_same_data, check_same_settings, locked_folder
