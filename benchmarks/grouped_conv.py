@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dia_keras.backbones import GroupedConv2D
-from dia_keras.training.runs.host import device_name
+from dia_keras.host import device_name
 
 
 @click.command(help=__doc__)

@@ -33,11 +33,11 @@ from dia_keras import zoo
 from dia_keras.benchmark.peers import build_peer, find_peers
 from dia_keras.cli import without_traceback
 from dia_keras.files import write_json
+from dia_keras.host import describe_run
 from dia_keras.training import Recipe
 from dia_keras.training.augment import batches
 from dia_keras.training.fitting import compile_for
 from dia_keras.training.runs.epochs_that_fit import EpochClock
-from dia_keras.training.runs.host import describe_run
 from dia_keras.training.steps.fused_norm import fused_batch_norms
 from dia_keras.training.steps.torch_step import LEAST_STEPS, compiled_step
 

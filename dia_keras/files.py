@@ -26,9 +26,11 @@ def staged(path: Path) -> Iterator[Path]:
     folder with all that is in it, on Linux in one step.
 
     Raises:
-        ValueError: Where the folder of `path` does not exist or may not be written to, or where a file would replace a
-            folder.
+        ValueError: Where `path` has no name, as "." has none; where its folder does not exist or may not be written to;
+            or where a file would replace a folder.
     """
+    if not path.name:
+        raise ValueError(f"`path` must name a new file or folder. Received: path='{path}'")
     _remove_leftovers(path)
     try:
         folder = tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent)

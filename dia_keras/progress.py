@@ -2,39 +2,47 @@
 
 import contextlib
 import contextvars
+import sys
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 Item = TypeVar("Item")
 
-_is_wanted: contextvars.ContextVar[bool] = contextvars.ContextVar("is_wanted", default=False)
+_stream: contextvars.ContextVar[TextIO | None] = contextvars.ContextVar("stream", default=None)
 
 
 @contextlib.contextmanager
-def shown() -> Iterator[None]:
-    """Lets `track` show its bar, on a terminal."""
-    token = _is_wanted.set(True)
+def shown(stream: TextIO | None = None) -> Iterator[None]:
+    """Lets `track` show its bar.
+
+    Args:
+        stream: Where to, if it is a terminal; stderr by default.
+    """
+    token = _stream.set(stream or sys.stderr)
     try:
         yield
     finally:
-        _is_wanted.reset(token)
+        _stream.reset(token)
+
+
+def terminal() -> TextIO | None:
+    """Returns the terminal that bars are shown on, `None` where there are none."""
+    stream = _stream.get()
+    return stream if stream is not None and stream.isatty() else None
 
 
 def track(items: Sequence[Item], what: str) -> Iterator[Item]:
-    """Yields the items; on a terminal, within `shown`, with a bar on stderr, which is gone at the end.
+    """Yields the items; on a terminal, within `shown`, with a bar, which is gone at the end.
 
     Args:
         items: The items.
         what: What is done, shown before the bar.
     """
-    if not _is_wanted.get():
+    stream = terminal()
+    if stream is None:
         yield from items
         return
     from rich import progress
     from rich.console import Console
 
-    console = Console(stderr=True)
-    if console.is_terminal:
-        yield from progress.track(items, what, console=console, transient=True)
-    else:
-        yield from items
+    yield from progress.track(items, what, console=Console(file=stream), transient=True)

@@ -9,7 +9,7 @@ from keras import ops
 
 from ..backbones import stage_outputs
 from .blocks import sums
-from .inner import checked, features_and_gradients
+from .inner import checked, checked_labels, features_and_gradients
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,13 +34,7 @@ def stage_gradients(model: keras.Model, images, labels, training: bool = True) -
     """
     model, images = checked(model, images)
     stages = list(stage_outputs(model))
-    labels, classes = np.asarray(labels), model.outputs[0].shape[-1]
-    fits = labels.shape == (len(images),) and np.issubdtype(labels.dtype, np.integer)
-    if not fits or labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(
-            f"`labels` must be {len(images)} integers from 0 to {classes - 1}, one for each image. "
-            f"Received: labels={labels!r}"
-        )
+    labels = checked_labels(model, labels, len(images))
 
     def loss(logits):
         logits = ops.cast(logits, "float32")

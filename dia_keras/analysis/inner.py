@@ -64,6 +64,24 @@ def checked(model: keras.Model, images) -> tuple[keras.Model, np.ndarray]:
     return as_functional(model), images
 
 
+def checked_labels(model: keras.Model, labels, number: int) -> np.ndarray:
+    """Returns the classes of so many images as an array.
+
+    Raises:
+        ValueError: If they are not integers, one for each image, that number the outputs; or the model has one output.
+    """
+    labels, classes = np.asarray(labels), model.outputs[0].shape[-1]
+    if classes < 2:
+        raise ValueError(f"`model` must answer with two classes or more. Received: model={model!r}, with {classes}")
+    fits = labels.shape == (number,) and np.issubdtype(labels.dtype, np.integer)
+    if not fits or labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"`labels` must be {number} integers from 0 to {classes - 1}, one for each image. "
+            f"Received: labels={labels!r}"
+        )
+    return labels
+
+
 def nodes_of(model: keras.Model) -> list[Any]:
     """Returns Keras' nodes of a functional model, one a call, in an order in which they can be computed."""
     return [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import keras
-import numpy as np
 from keras import ops
 
 from .blocks import Block, attention_calls, sums
 from .gradients import untracked
-from .inner import Call, Change, checked, logits
+from .inner import Call, Change, checked, checked_labels, logits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,9 +71,7 @@ def accuracy_without_blocks(
         ValueError: If the model has no skip connections, or images or labels do not fit it.
     """
     model, images = checked(model, images)
-    labels = np.asarray(labels)
-    if labels.shape != (len(images),):
-        raise ValueError(f"`labels` must have shape ({len(images)},), as there are images. Received: {labels.shape}")
+    labels = checked_labels(model, labels, len(images))
     blocks = list(sums(model).values())
     if not blocks:
         raise ValueError(f"`model` must have blocks with skip connections. Received: model={model!r}")

@@ -17,7 +17,7 @@ TAKING_IMAGES = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch"
 class PixelRescaling(keras.layers.Rescaling):
     """`scale * images + offset` of pixel values, 0 to 255, with a warning for images that look like 0..1 or -1..1.
 
-    The warning is a `dia_keras.PixelRangeWarning`, once for a layer. Looked at are:
+    The warning is a `dia_keras.PixelRangeWarning`, once for a layer. The layer looks at:
 
     - images that pass through the layer themselves: in calls of a model, in everything that PyTorch runs uncompiled,
       and with `run_eagerly`. On a GPU, and in training, it is only the first batch, so as not to wait for each.
@@ -25,7 +25,7 @@ class PixelRescaling(keras.layers.Rescaling):
       compile it: at the first call, and at the first with another shape or dtype. The array must go straight into this
       layer, as in a network of the zoo, or one built on it.
 
-    Not looked at are data sets and generators in compiled training, evaluation and prediction.
+    It does not see data sets and generators in compiled training, evaluation and prediction.
 
     Args:
         scale: Factor: a number, or one for each channel.
@@ -50,7 +50,7 @@ class PixelRescaling(keras.layers.Rescaling):
             return
         else:
             images, self._has_looked = inputs, True
-        if images is None:
+        if images is None or len(images.shape) != 4:
             return
         images = _numpy(images)  # first: a slice of a tensor, taken while TensorFlow compiles, has no values
         # A few pixels answer for most batches; an array that `fit` is given may be larger than the memory.
@@ -74,7 +74,7 @@ def _is_concrete(x) -> bool:
 
         if torch.compiler.is_compiling() or torch.jit.is_tracing():
             return False
-        # Subclasses may have no values, nor has what `torch.func.vmap` maps over.
+        # Subclasses may have no values, and tensors that `torch.func.vmap` maps over have none.
         is_plain = type(x) is torch.Tensor and not torch._C._functorch.is_functorch_wrapped_tensor(x)
         return is_plain and x.device.type != "meta"
     if backend == "jax":

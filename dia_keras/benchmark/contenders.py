@@ -10,8 +10,9 @@ from keras import ops
 from .. import zoo
 from ..inference.fused_cells import FusedLSTMCell
 from ..units.cells.lstm_base import TwoStateCell
+from ..zoo.architectures import BACKBONES
 from ..zoo.finding import find_network
-from ..zoo.loading import BACKBONES, preprocessing
+from ..zoo.loading import preprocessing
 
 ATTENTION_ARGUMENTS = ("attention", "attention_config", "attention_stages", "shared")
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Column, Table
 
 from ..files import staged, write_json
-from ..training.runs.host import describe_run
+from ..host import describe_run
 from .turns import Measurement
 
 

@@ -13,6 +13,7 @@ from .explaining import explain as explain
 from .exporting import export as export
 from .fine_tuning import fine_tune as fine_tune
 from .predictions import predict as predict
+from .pushing import push as push
 from .reproducing import reproduce as reproduce
 from .shared import console as console
 from .shared import data_options as data_options
@@ -41,6 +42,7 @@ COMMANDS = (
     reproduce,
     export,
     convert,
+    push,
     benchmark,
 )
 for command in COMMANDS:

@@ -49,7 +49,8 @@ def list_command(pattern: str, pretrained: bool, attentions: bool, as_json: bool
     table.caption = "MB: of the weights; empty: not trained yet"
     for card in cards:
         size = f"{card.weights.size / 1e6:.2f}" if card.weights else ""
-        metrics = [f"{value:.2f}" for value in (card.metrics.top1, card.metrics.top5)] if card.metrics else ["", ""]
+        figures = (card.metrics.top1, card.metrics.top5) if card.metrics else (None, None)
+        metrics = ["" if value is None else f"{value:.2f}" for value in figures]
         table.add_row(card.name, f"{card.parameters:,}", size, *metrics)
     console.print(table)
 

@@ -1,11 +1,11 @@
 """`dia-keras evaluate`: the accuracy of an entry or of a network of one's own."""
 
 import dataclasses
-from typing import Literal
 
 import click
 
 from .shared import (
+    Resize,
     complete_entry,
     console,
     data_options,
@@ -40,7 +40,7 @@ def evaluate(
     per_class: bool,
     source: str | None,
     data_dir: str | None,
-    resize: Literal["crop", "stretch", "pad", "center"] | None,
+    resize: Resize | None,
     as_json: bool,
 ) -> None:
     """Measure NAME on its whole test set: an entry, a run's folder, or a .keras file."""

@@ -1,30 +1,49 @@
-"""`dia-keras fine-tune`: an entry learns the classes of one's own images."""
+"""`dia-keras fine-tune`: a network learns the classes of one's own images."""
 
 import pathlib
 import re
+import sys
 from typing import Any, Literal
 
 import click
 
-from .shared import complete_entry, console, examples, make_table, resize_option, without_traceback
+from .shared import check_output, complete_entry, console, examples, make_table, resize_option, without_traceback
+
+#: Exit code of a training that is not complete yet.
+BUDGET_SPENT = 3
 
 
 @click.command(
     "fine-tune",
-    short_help="Train an entry on images of your own.",
+    short_help="Train a network on images of your own.",
     epilog=examples(
         "dia-keras fine-tune chest_xray --from dia_resnet20_cifar100 --size 64 --channels 1 --out runs/xray",
-        "dia-keras fine-tune flowers.npz --from dia_resnet164_cifar100 --freeze 2 --epochs 20",
+        "dia-keras fine-tune flowers.npz --from dia_resnet164_cifar100 --freeze 2 --epochs 20 --minutes 60",
+        "dia-keras fine-tune flowers.npz --from hf://user/repo --find-learning-rate rates.png",
+        "dia-keras fine-tune more_x_rays --from runs/xray --out runs/xray_2",
         "dia-keras predict --model runs/xray lung.jpeg",
     ),
 )
 @click.argument("source", metavar="DATA")
-@click.option("--from", "entry", required=True, shell_complete=complete_entry, help="Zoo entry to start from.")
+@click.option(
+    "--from",
+    "entry",
+    required=True,
+    shell_complete=complete_entry,
+    help="Zoo entry to start from; or a repository (hf://user/repo), a run's folder, a .keras or a weights file.",
+)
 @click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a weights file of the entry.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=pathlib.Path),
-    help="New folder of the run; default: runs/<entry>_<DATA's name>.",
+    help="Folder of the run; default: runs/<entry>_<DATA's name>.",
+)
+@click.option("--minutes", type=float, help="Stop, with a checkpoint, before so many minutes are over.")
+@click.option(
+    "--find-learning-rate",
+    "rates",
+    type=click.Path(dir_okay=False, path_type=pathlib.Path),
+    help="Instead, find a --learning-rate: draw the loss against a rising rate into this PNG.",
 )
 @click.option("--freeze", type=click.IntRange(0), default=0, show_default=True, help="Stages that keep their weights.")
 @click.option("--head-epochs", type=click.IntRange(0), default=2, show_default=True, help="Epochs of the head alone.")
@@ -52,8 +71,8 @@ from .shared import complete_entry, console, examples, make_table, resize_option
 @click.option("--patience", type=click.IntRange(1), default=4, show_default=True, help="Epochs without progress.")
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Flip images left to right at random.")
 @click.option("--label-smoothing", type=float, default=0.0, show_default=True)
-@click.option("--size", help="Height and width of the images, e.g. 64 or 64x96; default: the entry's.")
-@click.option("--channels", type=click.IntRange(1), default=3, show_default=True, help="3 for RGB, 1 for gray.")
+@click.option("--size", help="Height and width of the images, e.g. 64 or 64x96; default: the network's.")
+@click.option("--channels", type=click.IntRange(1), help="3 for RGB, 1 for gray; default: the network's.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--data-dir", help="Folder of the TFDS data sets.")
 @resize_option
@@ -63,20 +82,43 @@ def fine_tune(
     weights: str,
     out: pathlib.Path | None,
     size: str | None,
-    channels: int,
+    channels: int | None,
     data_dir: str | None,
     resize: Literal["crop", "stretch", "pad", "center"] | None,
+    minutes: float | None,
+    rates: pathlib.Path | None,
     **settings: Any,
 ) -> None:
-    """Fine-tune a zoo entry on DATA: a folder of images, an .npz file, or a data set of TFDS, of any classes.
+    """Fine-tune a network on DATA: a folder of images, an .npz file, or a data set of TFDS, of any classes.
 
     A folder has `train` and `test`, with one folder a class in each. First the head is trained, then all that is not
     frozen, earlier stages more slowly; the weights of the best epoch on held-out images are kept. The test images are
-    looked at once, at the end.
+    looked at once, at the end. Called again, a run goes on where it stopped. The exit code is 0 when it is complete, 3
+    when the --minutes are over before, and 130 or 143 after Ctrl-C or SIGTERM.
 
     Give the run's folder to `predict`, `evaluate`, `export` and `benchmark`, where they take an entry.
     """
-    run(source, out, size=size, weights=weights, channels=channels, data_dir=data_dir, resize=resize, **settings)
+    given: dict[str, Any] = {"weights": weights, "channels": channels, "data_dir": data_dir, "resize": resize}
+    if rates:
+        if out or minutes:
+            raise click.UsageError("`--find-learning-rate` trains nothing: it takes no `--out` and no `--minutes`.")
+        find_rate(source, rates, size=size, **given, **settings)
+    else:
+        run(source, out, size=size, minutes=minutes, **given, **settings)
+
+
+def find_rate(source: str, picture: pathlib.Path, *, size: str | None, **options: Any) -> None:
+    """Finds a learning rate, and says what it is."""
+    import dataclasses
+
+    from ..training import FineTuning, find_learning_rate
+
+    check_output("--find-learning-rate", picture, ".png")
+    names = {field.name for field in dataclasses.fields(FineTuning)}
+    settings = FineTuning(**{key: value for key, value in options.items() if key in names})
+    given = {key: value for key, value in options.items() if key not in names}
+    rate = find_learning_rate(settings, source, picture, image_size=_parse_size(size), **given)
+    console.print(f"The loss falls most steeply at --learning-rate {rate:g}. Wrote {picture}")
 
 
 def run(
@@ -85,27 +127,39 @@ def run(
     *,
     size: str | None = None,
     weights: str = "pretrained",
-    channels: int = 3,
+    channels: int | None = None,
     data_dir: str | None = None,
     resize: Literal["crop", "stretch", "pad", "center"] | None = None,
+    minutes: float | None = None,
     **settings: Any,
 ) -> None:
     """Fine-tunes, and shows what was reached."""
     from ..training import FineTuning
-    from ..training import fine_tune as fine_tune_entry
+    from ..training import fine_tune as fine_tune_network
+    from ..training.runs.interruption import Interrupted
+    from ..training.runs.run import how_to_go_on
 
     chosen = FineTuning(**settings)
-    directory = out or pathlib.Path("runs", f"{chosen.entry}_{pathlib.Path(source).stem}")
-    result = fine_tune_entry(
-        chosen,
-        source,
-        directory,
-        data_dir=data_dir,
-        image_size=_parse_size(size),
-        channels=channels,
-        resize=resize,
-        weights=weights,
-    )
+    start = re.sub(r"\W+", "_", chosen.entry.partition("@")[0].rstrip("/")).strip("_")
+    directory = out or pathlib.Path("runs", f"{start}_{pathlib.Path(source).stem}")
+    try:
+        result = fine_tune_network(
+            chosen,
+            source,
+            directory,
+            data_dir=data_dir,
+            image_size=_parse_size(size),
+            channels=channels,
+            resize=resize,
+            weights=weights,
+            minutes=minutes,
+        )
+    except Interrupted as stop:
+        console.print(str(stop))
+        sys.exit(stop.code)
+    if result is None:
+        console.print(f"The budget is spent. {how_to_go_on(directory)}")
+        sys.exit(BUDGET_SPENT)
     table = make_table("class", "test accuracy (%)", title=str(directory))
     rows = [*result.test["per_class"].items(), ("balanced: mean of the classes", result.test["balanced_accuracy"])]
     for name, value in [*rows, (f"all {result.test['images']} images", result.test["accuracy"])]:

@@ -1,11 +1,11 @@
 """`dia-keras predict`: the likeliest classes of images."""
 
 import pathlib
-from typing import Literal
 
 import click
 
 from .shared import (
+    Resize,
     check_output,
     complete_entry,
     console,
@@ -49,7 +49,7 @@ def predict(
     name: str,
     top: int,
     picture: pathlib.Path | None,
-    resize: Literal["crop", "stretch", "pad", "center"] | None,
+    resize: Resize | None,
     as_json: bool,
 ) -> None:
     """Classify IMAGES, of any size and format that Pillow reads.
@@ -80,7 +80,8 @@ def predict(
     if not pictures:
         raise ValueError("\n".join(unreadable.values()))
     batch = np.stack(pictures)
-    scores = _probabilities(network.load().predict(batch, verbose=0))
+    model = network.load()
+    scores = _probabilities(model.predict(batch, verbose=0), of_sigmoid=_ends_in_sigmoid(model))
     labels = network.labels or tuple(map(str, range(scores.shape[-1])))
     answers = zoo.decode_predictions(scores, labels, top=top)
     if picture:
@@ -96,14 +97,25 @@ def predict(
         raise ValueError("\n".join(unreadable.values()))
 
 
-def _probabilities(scores):
-    """Returns scores as they are where they may be probabilities, and else what a softmax makes of them."""
+def _probabilities(scores, of_sigmoid: bool):
+    """Returns scores as they are where they are probabilities, and else what a softmax makes of them."""
     import numpy as np
 
-    if scores.min() >= 0 and scores.max() <= 1:
+    if not np.isfinite(scores).all():
+        raise ValueError("The network must answer with finite scores. Received: NaN or infinity; it may be damaged")
+    if of_sigmoid or (scores.min() >= 0 and np.allclose(scores.sum(axis=-1), 1, atol=0.02)):
         return scores
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def _ends_in_sigmoid(model) -> bool:
+    import keras
+
+    last = model.layers[-1]
+    if isinstance(last, keras.Model):
+        return _ends_in_sigmoid(last)
+    return getattr(last, "activation", None) is keras.activations.sigmoid
 
 
 def _records(paths, answers, unreadable) -> list[dict]:

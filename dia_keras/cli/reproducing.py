@@ -174,7 +174,7 @@ def _show_list(sources) -> None:
 
 
 def _show_estimate(estimates) -> None:
-    from ..training.runs.host import device_name
+    from ..host import device_name
 
     shown = make_table("group", "rows", "trainings", "epochs", "measured", "minutes each", "hours")
     for each in estimates:

@@ -4,7 +4,7 @@ import functools
 import json
 import pathlib
 import warnings
-from typing import Any
+from typing import Any, Literal, get_args
 
 import click
 from rich.console import Console
@@ -13,11 +13,11 @@ from rich.table import Column, Table
 from .. import progress, startup
 from .terminal.words import in_options
 
-# Paths and names are shown as they are: rich's markup, [old] or :cat:, is for nobody here.
+# Without rich's markup, such as [old] or :cat:, since paths and names are shown as they are.
 console = Console(markup=False, emoji=False)
 
 # The rules of `dia_keras.data.picture`, which imports NumPy: help comes without.
-RESIZE = ("crop", "stretch", "pad", "center")
+Resize = Literal["crop", "stretch", "pad", "center"]
 
 
 def without_traceback(command):
@@ -53,7 +53,7 @@ def resize_option(command):
     """Adds the option `--resize`, as the argument `resize`."""
     return click.option(
         "--resize",
-        type=click.Choice(RESIZE),
+        type=click.Choice(get_args(Resize)),
         help="How images of other sizes get the entry's: their center, all of them out of shape, all of them with "
         "black borders, or seven eighths of their center; default: what its card says.",
     )(command)

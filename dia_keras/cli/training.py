@@ -5,15 +5,21 @@ import contextlib
 import pathlib
 import sys
 import tempfile
-from typing import Any, Literal
+from typing import Any
 
 import click
 
+from .fine_tuning import BUDGET_SPENT
 from .fine_tuning import run as fine_tune
-from .shared import complete_entry, console, data_options, examples, resize_option, without_traceback
-
-#: Exit code of a training that is not complete yet.
-BUDGET_SPENT = 3
+from .shared import (
+    Resize,
+    complete_entry,
+    console,
+    data_options,
+    examples,
+    resize_option,
+    without_traceback,
+)
 
 
 @click.command(
@@ -58,7 +64,7 @@ def train(
     changes: tuple[str, ...],
     source: str | None,
     data_dir: str | None,
-    resize: Literal["crop", "stretch", "pad", "center"] | None,
+    resize: Resize | None,
 ) -> None:
     """Train a zoo entry by the file RECIPE; called again, go on where the run stopped.
 
@@ -69,7 +75,7 @@ def train(
     the same, and has an option for all that can be chosen.
     """
     if start:
-        if recipe or entry or changes or minutes or fit_to_minutes or smoke or not source:
+        if recipe or entry or changes or minutes is not None or fit_to_minutes or smoke or not source:
             raise click.UsageError("`--from` takes `--data`, `--freeze`, `--out`, `--data-dir` and `--resize` only.")
         fine_tune(source, out, data_dir=data_dir, resize=resize, entry=start, freeze=freeze or 0)
         return
@@ -119,5 +125,5 @@ def parse_change(change: str) -> tuple[str, Any]:
         raise ValueError(f"`--set` takes FIELD=VALUE. Received: {change!r}")
     try:
         return field, ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return field, text

@@ -1,5 +1,6 @@
 """Data sets in `.npz` files."""
 
+import collections
 import pathlib
 import zipfile
 from typing import Literal
@@ -29,6 +30,9 @@ def load_npz(
         )
     arrays = _arrays(path)
     class_names = tuple(map(str, arrays["class_names"].reshape(-1)))
+    twice = [name for name, number in collections.Counter(class_names).items() if number > 1]
+    if twice:
+        raise ValueError(f"`source` must name every class differently. Received: {twice[0]!r} twice in {str(path)!r}")
     train, test = (
         _checked(arrays[f"x_{split}"], arrays[f"y_{split}"], len(class_names), f"{split!r} of {str(path)!r}")
         for split in ("train", "test")

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import dia_keras  # noqa: F401  (registers the layers)
 
+from ..progress import shown
 from .conversion import answer_request
 
 if __name__ == "__main__":
-    answer_request(Path(sys.argv[1]))
+    with shown(sys.stdout):
+        answer_request(Path(sys.argv[1]))

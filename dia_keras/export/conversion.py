@@ -16,6 +16,7 @@ import numpy as np
 
 from ..child_process import module_path
 from ..messages import first_sentence, last_line
+from ..progress import terminal
 from .comparison import compare, has_classes, top1
 from .errors import ExportError, ExportMismatchError
 from .metadata import describe
@@ -104,7 +105,14 @@ def _in_tensorflow_process(model: keras.Model, request: Request, expected: np.nd
             "CUDA_VISIBLE_DEVICES": "",  # the accelerator belongs to this process
         }
         command = [sys.executable, "-P", "-m", __package__, name]
-        process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        process = subprocess.run(
+            command,
+            env=environment,
+            stdout=terminal() or subprocess.DEVNULL,  # its bars of progress
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
         result = folder / "result.json"
         if not result.exists():
             raise RuntimeError(f"The TensorFlow process that converts `model` failed:\n{process.stderr[-2000:]}")

@@ -8,6 +8,7 @@ import os
 import pathlib
 import tomllib
 import zipfile
+import zlib
 from typing import Any
 
 from ..files import staged
@@ -168,7 +169,13 @@ def _unpack(packed: pathlib.Path, new: pathlib.Path, url: str) -> None:
             with archive.open(member) as file, new.open("wb") as target:
                 while chunk := file.read(_CHUNK):
                     target.write(chunk)
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        RuntimeError,
+    ) as error:  # RuntimeError: it is encrypted
         raise ValueError(f"{url} must be a zip file with one file of weights. Received: {error}") from error
 
 

@@ -10,6 +10,7 @@ import keras
 from .. import zoo
 from ..files import staged
 from ..units.initializers import without_initial_values
+from ..zoo.cards import check_name
 from ..zoo.loading import load
 from . import dianet, pytorchcv, timm, torchvision
 from .catalog import source_of_entry, source_of_file
@@ -57,6 +58,7 @@ def convert_torch(
     source = _full(source, weights, target)
     origin = published(source)
     if isinstance(target, str):
+        check_name(target, "target")
         theirs, ours = origin.dataset, zoo.card(target).dataset
         if (theirs.mean, theirs.std) != (ours.mean, ours.std):
             raise ValueError(

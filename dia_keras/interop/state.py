@@ -61,7 +61,12 @@ def _array(key: str, value: Any) -> np.ndarray:
     """Returns a tensor as an array; numbers of 16 bits become float32."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
-        value = (value.float() if value.is_floating_point() and value.itemsize == 2 else value).numpy()
+        try:
+            value = (value.float() if value.is_floating_point() and value.itemsize == 2 else value).numpy()
+        except (TypeError, RuntimeError) as error:  # sparse tensors, those of 8 bits, and those without numbers
+            raise ValueError(
+                f"`weights` must hold plain tensors. Received: {key}, a tensor of {value.dtype}"
+            ) from error
     if isinstance(value, np.ndarray) and value.dtype == ml_dtypes.bfloat16:
         value = value.astype("float32")
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":

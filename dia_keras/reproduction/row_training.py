@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import keras
 
 from ..data import DataSet
+from ..host import describe_run
 from ..training import Recipe, fit
 from ..training.precision import built_in
 from ..training.runs.budget import WallClockBudget
 from ..training.runs.divergence import Diverged
-from ..training.runs.host import describe_run
 from ..training.runs.run import training_images
 from ..training.runs.run_folder import check_same_data, check_same_recipe, locked_folder, sha256_of
-from ..zoo.loading import BACKBONES
+from ..zoo.architectures import BACKBONES
 from .data_sets import is_itself, normalization
 from .measures import measure, outputs, roc_curve
 from .scale import Training

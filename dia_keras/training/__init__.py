@@ -9,5 +9,6 @@ from .recipe import Recipe as Recipe
 from .runs.run import load_recipe as load_recipe
 from .runs.run import train as train
 from .tuning.fine_tuning import FineTuned as FineTuned
-from .tuning.fine_tuning import FineTuning as FineTuning
 from .tuning.fine_tuning import fine_tune as fine_tune
+from .tuning.rate_finder import find_learning_rate as find_learning_rate
+from .tuning.settings import FineTuning as FineTuning

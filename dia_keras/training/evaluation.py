@@ -39,9 +39,11 @@ def evaluate(model: keras.Model, split: Split, class_names: tuple[str, ...], bat
         split: Images and labels.
         class_names: Names of the classes, in the order of their labels.
         batch_size: Images a batch.
+
+    Raises:
+        ValueError: If the model has other outputs, or a score is NaN or infinite.
     """
-    starts = track(range(0, len(split.images), batch_size), "Evaluating")
-    scores = np.concatenate([model.predict_on_batch(split.images[i : i + batch_size]) for i in starts])
+    scores = finite_scores(model, split, batch_size)
     if scores.shape[-1] != len(class_names):
         raise ValueError(
             f"`model` must have as many outputs as `class_names` has names, {len(class_names)}. "
@@ -55,3 +57,20 @@ def evaluate(model: keras.Model, split: Split, class_names: tuple[str, ...], bat
         if (split.labels == i).any()
     }
     return Evaluation(float(right[:, 0].mean()), float(right.any(-1).mean()), per_class, len(split.labels))
+
+
+def finite_scores(model: keras.Model, split: Split, batch_size: int = 250) -> np.ndarray:
+    """Returns a model's outputs on all images of a split, `(n, classes)`.
+
+    Raises:
+        ValueError: If one is NaN or infinite, of which the best class would be the first.
+    """
+    starts = track(range(0, len(split.images), batch_size), "Evaluating")
+    scores = np.concatenate([np.asarray(model.predict_on_batch(split.images[i : i + batch_size])) for i in starts])
+    wrong = int((~np.isfinite(scores)).any(axis=-1).sum())
+    if wrong:
+        raise ValueError(
+            "`model` must answer with finite scores: a weight may be damaged, or the training have diverged. Received: "
+            f"NaN or infinity for {wrong} of {len(scores)} images"
+        )
+    return scores

@@ -2,7 +2,6 @@
 
 import functools
 import pathlib
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,10 +13,9 @@ from .averaging import AveragedWeights, first_images, measure_statistics
 from .phases import Build, enter, parts_to_go, scaled_down, scaled_padding
 from .recipe import Recipe
 from .runs.budget import WallClockBudget
-from .runs.checkpoint import Checkpoint, Stopped, resume
 from .runs.checkpoint_files import epochs_done, keep_whole
-from .runs.divergence import FiniteLoss
-from .runs.log import EpochLog, keep_epochs
+from .runs.going_on import go_on
+from .runs.log import keep_epochs
 from .steps.fused_norm import fused_batch_norms
 from .steps.torch_step import compiled_step
 from .teachers import taught
@@ -70,39 +68,30 @@ def fit(
     build: Build = (lambda phase: model) if isinstance(model, keras.Model) else model
     budget = budget or WallClockBudget(None)
     budget.epochs = recipe.epochs
-    log = directory / "log.csv"
     keep_whole(directory, steps)
-    keep_epochs(log, epochs_done(directory))
-    try:
-        for part in parts_to_go(recipe, directory):
-            trained = enter(part, build, lambda each: compile_for(each, recipe, steps, run_eagerly), recipe, directory)
-            size = part.phase.image_size
-            images, labels = scaled_down(train, size)
-            scaled = scaled_padding(recipe, train.images.shape[1], size)
-            data = functools.partial(batches, images, labels, num_classes, scaled)
-            evaluation = on_held_out(held_out and scaled_down(held_out, size), num_classes)
-            averaged = [AveragedWeights(data)] if recipe.ema is not None else []
-            with fused_batch_norms(trained, *teachers), compiled_step(trained, recipe.epochs * steps):
-                while (begin := resume(trained, directory)).epochs < part.end:
-                    checkpoint = Checkpoint(directory, recipe.seed, budget, part.number, begin.step)
-                    trained.fit(
-                        taught(data(*begin), teachers, recipe.distillation),
-                        steps_per_epoch=steps - begin.step,
-                        epochs=begin.epochs + 1 if begin.step else part.end,  # the rest of an epoch, then whole ones
-                        initial_epoch=begin.epochs,
-                        **evaluation,
-                        shuffle=False,  # the generator shuffles
-                        verbose=1 if sys.stdout.isatty() else 2,
-                        callbacks=[
-                            *[budget, FiniteLoss(directory, begin.step), EpochLog(log), checkpoint],
-                            *averaged,
-                            *callbacks,
-                        ],
-                    )
-                    if budget.stopped:
-                        return None
-    except Stopped:
-        return None
+    keep_epochs(directory / "log.csv", epochs_done(directory))
+    for part in parts_to_go(recipe, directory):
+        trained = enter(part, build, lambda each: compile_for(each, recipe, steps, run_eagerly), recipe, directory)
+        size = part.phase.image_size
+        images, labels = scaled_down(train, size)
+        scaled = scaled_padding(recipe, train.images.shape[1], size)
+        data = functools.partial(batches, images, labels, num_classes, scaled)
+        averaged = [AveragedWeights(data)] if recipe.ema is not None else []
+        with fused_batch_norms(trained, *teachers), compiled_step(trained, recipe.epochs * steps):
+            is_done = go_on(
+                trained,
+                lambda *begin, data=data: taught(data(*begin), teachers, recipe.distillation),
+                directory,
+                steps=steps,
+                end=part.end,
+                budget=budget,
+                seed=recipe.seed,
+                phase=part.number,
+                callbacks=[*averaged, *callbacks],
+                **on_held_out(held_out and scaled_down(held_out, size), num_classes),
+            )
+        if not is_done:
+            return None
     # Puts the averaged weights in place of those that the last checkpoint has for training on.
     trained.optimizer.finalize_variable_values(trained.trainable_variables)
     if recipe.ema is not None:

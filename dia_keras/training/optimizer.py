@@ -54,7 +54,7 @@ class SGDL2(keras.optimizers.SGD):
             super()._backend_update_step(grads, trainable_variables, learning_rate)
 
     def _update_all(self, gradients, variables, learning_rate) -> None:
-        """Is `update_step` for all variables together, as PyTorch's own optimizers do: far fewer calls."""
+        """Does `update_step` for all variables together, in far fewer calls, as PyTorch's own optimizers do."""
         import torch
 
         with torch.no_grad():

@@ -118,9 +118,11 @@ class Recipe:
     clip_norm: float | None = None
 
     def __post_init__(self):
-        phases = tuple(Phase(**phase) if isinstance(phase, Mapping) else phase for phase in self.phases)
-        object.__setattr__(self, "phases", phases)
+        if isinstance(self.phases, tuple):  # as a run records them
+            phases = tuple(_phase(phase) if isinstance(phase, Mapping) else phase for phase in self.phases)
+            object.__setattr__(self, "phases", phases)
         check_types(self)
+        phases = self.phases
         for name, (is_right, right) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not is_right(value):
@@ -143,7 +145,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Recipe":
-        """Returns the recipe that a run recorded; what recipes did not have then, is off."""
+        """Returns the recipe that a run recorded. Fields that it did not record have their defaults."""
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
         }
@@ -161,7 +163,7 @@ class Recipe:
             values = [self.learning_rate * self.factor**i for i in range(len(boundaries) + 1)]
             return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
         total = self.epochs * steps_per_epoch
-        warmup = round(self.warmup * total)
+        warmup = min(round(self.warmup * total), total - 1)
         if warmup == 0:
             return keras.optimizers.schedules.CosineDecay(self.learning_rate, total)
         return keras.optimizers.schedules.CosineDecay(
@@ -184,6 +186,15 @@ class Recipe:
     def loss(self) -> keras.losses.Loss:
         """Returns the loss on logits and one-hot targets."""
         return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=self.label_smoothing)
+
+
+def _phase(fields: Mapping[str, Any]) -> Phase:
+    try:
+        return Phase(**fields)
+    except TypeError as error:
+        raise ValueError(
+            f"`phases` must have epochs, and may have image_size and depth. Received: {dict(fields)}"
+        ) from error
 
 
 def check_types(instance: Any) -> None:

@@ -4,10 +4,11 @@ import importlib
 
 from .. import startup
 from .cards import Card as Card
-from .cards import card as card
 from .cards import list_models as list_models
+from .metadata import card as card
 
 if not startup.IS_COMMAND_LINE:
+    from .hub.publishing import push as push
     from .loading import load as load
     from .predictions import decode_predictions as decode_predictions
     from .weights_file import save_weights as save_weights
@@ -15,6 +16,7 @@ if not startup.IS_COMMAND_LINE:
 
 def __getattr__(name: str):
     for module, function in (
+        ("hub.publishing", "push"),
         ("loading", "load"),
         ("predictions", "decode_predictions"),
         ("weights_file", "save_weights"),

@@ -67,7 +67,7 @@ class Metrics:
     """What the weights reach on the whole test set, and how they came about.
 
     Attributes:
-        top1, top5: Accuracies in percent.
+        top1, top5: Accuracies in percent; `top5` is `None` where it was not measured.
         epochs: Number of epochs of the training.
         seed: Seed of the training.
         hardware: What it was trained on.
@@ -77,7 +77,7 @@ class Metrics:
     """
 
     top1: float
-    top5: float
+    top5: float | None
     epochs: int
     seed: int
     hardware: str

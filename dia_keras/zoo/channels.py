@@ -43,7 +43,7 @@ def statistics_for(dataset: Dataset, channels: int) -> Dataset:
 
     One channel gets the means over red, green and blue. More channels get those of red, green and blue in turn.
     """
-    if channels == RGB:
+    if channels == len(dataset.mean):
         return dataset
     mean: tuple[float, ...]
     std: tuple[float, ...]

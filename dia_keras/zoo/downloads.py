@@ -1,5 +1,6 @@
 """Finding the weights file of an entry, and making sure that it is the one."""
 
+import contextlib
 import hashlib
 import http.client
 import os
@@ -66,29 +67,65 @@ def read_weights(card: Card, weights: Weights) -> WeightsFile:
     url = os.environ.get("DIA_KERAS_URL") or weights.url or DEFAULT_URL
     for place in places():
         path = place / weights.file
-        if not path.is_file():
-            continue
-        content = _read(path, weights.size)
-        try:
-            _verify(content, path.stat().st_size, weights, str(path))
-        except ValueError:
-            # A stale file in the cache is downloaded anew; elsewhere, and where that cannot be, it is an error.
-            if place == cache() and url:
-                continue
-            raise
-        return WeightsFile(path, content, is_verified=True)
+        # A stale file in the cache is downloaded anew; elsewhere, and where that cannot be, it is an error.
+        if path.is_file() and not (place == cache() and url):
+            return read_verified(path, weights)._replace(is_trusted=True)
     if not url:
         raise FileNotFoundError(
             f"The weights of {card.name!r}, {weights.file}, are in none of {', '.join(map(str, places()))}. "
             "Set DIA_KERAS_WEIGHTS to the folder that holds them, or DIA_KERAS_URL to the address of one."
         )
-    return _download(f"{url.rstrip('/')}/{weights.file}", cache() / weights.file, weights)
+    file = download_verified(f"{url.rstrip('/')}/{weights.file}", weights.file, weights)
+    return file._replace(is_trusted=True)
 
 
-def _read(path: pathlib.Path, size: int) -> bytes:
-    """Returns a file's content, or at most a byte more than `size`, which tells a file that is too long."""
+def read_verified(path: pathlib.Path, weights: Weights) -> WeightsFile:
+    """Returns a weights file, read once, whose bytes have the size and the SHA-256 on its card.
+
+    Raises:
+        ValueError: If they are others.
+    """
     with path.open("rb") as file:
-        return file.read(size + 1)
+        content = file.read(weights.size + 1)  # a byte more tells a file that is too long
+    _verify(content, path.stat().st_size, weights, str(path))
+    return WeightsFile(path, content)
+
+
+def download_verified(url: str, kept_as: str, weights: Weights) -> WeightsFile:
+    """Returns a weights file from the web, verified, or from the cache where it is there.
+
+    Args:
+        url: Address of the file.
+        kept_as: Path in the cache.
+        weights: What the card says of it.
+
+    Raises:
+        ConnectionError: If the download fails, or brings fewer than 30 KiB in 30 seconds.
+        ValueError: If size or SHA-256 are not those on the card, or where the file may not be written.
+    """
+    path = cache() / kept_as
+    if path.is_file():
+        with contextlib.suppress(ValueError):  # a stale file is downloaded anew
+            return read_verified(path, weights)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path.parent)
+    content = download_whole(url, weights.size, weights.size)
+    _verify(content, len(content), weights, url)
+    with staged(path) as new:
+        new.write_bytes(content)
+    return WeightsFile(path, content)
+
+
+def download_whole(url: str, most: int, size: int | None = None) -> bytes:
+    """Returns what `download` brings.
+
+    Raises:
+        ConnectionError: If it fails or stalls.
+    """
+    try:
+        return download(url, most, size)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise ConnectionError(f"The download of {url} failed: {error}") from error
 
 
 def _verify(content: bytes, size: int, weights: Weights, origin: str) -> None:
@@ -102,19 +139,6 @@ def _verify(content: bytes, size: int, weights: Weights, origin: str) -> None:
         )
 
 
-def _download(url: str, path: pathlib.Path, weights: Weights) -> WeightsFile:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path.parent)
-    try:
-        content = download(url, weights.size, weights.size)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise ConnectionError(f"The download of {url} failed: {error}") from error
-    _verify(content, len(content), weights, url)
-    with staged(path) as new:
-        new.write_bytes(content)
-    return WeightsFile(path, content, is_verified=True)
-
-
 def _remove_leftovers(folder: pathlib.Path) -> None:
     """Removes what killed processes left in the cache."""
     remove_leftovers(folder)
@@ -126,7 +150,7 @@ def _remove_leftovers(folder: pathlib.Path) -> None:
 def download(url: str, most: int, size: int | None = None) -> bytes:
     """Downloads at most a byte more than `most`, which tells a file that is too long.
 
-    Another thread receives, since only so a server that sends a byte now and then cannot keep this one waiting.
+    Another thread receives, so that a server that sends a byte now and then cannot keep this one waiting.
 
     Args:
         url: Address of the file.

@@ -1,22 +1,26 @@
-"""From what a user names to a network: an entry, the folder of a run, or a `.keras` file."""
+"""From what a user names to a network: an entry, a repository, the folder of a run, a `.keras` or a weights file."""
 
 import dataclasses
+import functools
 import json
 import os
 import pathlib
+import re
 from collections.abc import Callable
 from typing import Any, get_args
 
 import keras
 
-from .. import zoo
 from ..backbones.layers import channel_axis
 from ..data.picture import Resize
 from ..messages import first_sentence
-from .cards import describe, list_models
+from .cards import Architecture, Card, Dataset, Metrics, card, describe, list_models
+from .files.reading import SUFFIXES, read_file, record_in
+from .hub.repository import is_repository, open_repository
+from .loading import load, with_new_head
 
-#: The files of a fine-tuned network: what it is, and the network.
-RUN_CARD, RUN_MODEL = "card.json", "model.keras"
+#: The files of a fine-tuned network: what it is, the network, and what was measured.
+RUN_CARD, RUN_MODEL, RUN_REPORT = "card.json", "model.keras", "report.json"
 #: The files of a training by a recipe that tell its entry and hold its weights.
 _RECIPE, _WEIGHTS = "recipe.json", "final.weights.h5"
 
@@ -32,7 +36,9 @@ class Network:
         channels: Number of channels of its images.
         resize: How images of other sizes become the network's: `resize` of `dia_keras.data.load`.
         data: Name of its data set in TFDS, `None` where it has none.
-        load: Returns the network.
+        load: Returns the network; with `num_classes`, `input_shape` or both, for other classes or images, as
+            `dia_keras.zoo.load` does.
+        card: What tells its architecture and what it reaches; `None` for a `.keras` file, which alone tells neither.
     """
 
     name: str
@@ -41,33 +47,47 @@ class Network:
     channels: int
     resize: Resize
     data: str | None
-    load: Callable[[], keras.Model]
+    load: Callable[..., keras.Model]
+    card: Card | None = None
 
 
 def find_network(name: str | os.PathLike, weights: str | os.PathLike = "pretrained") -> Network:
     """Returns the network that a user names.
 
     Args:
-        name: Name of an entry of the zoo; or path of a run's folder, fine-tuned or trained by a recipe; or path of a
-            `.keras` file, whose classes are numbers unless it is that of a run.
+        name: Name of an entry of the zoo; or a repository, as `load` takes it, such as `"hf://user/repo"`; or path of a
+            run's folder, fine-tuned or trained by a recipe; or path of a `.keras` file, whose classes are numbers
+            unless it is that of a run; or path of a weights file of `save_weights`, which tells its entry.
         weights: For an entry: `"pretrained"`, or the path of a weights file.
 
     Raises:
-        ValueError: If there is no such entry, folder or file, or it is damaged; or if a run or a `.keras` file is given
-            together with weights.
+        ValueError: If there is no such entry, repository, folder or file, or it is damaged; or if anything but an entry
+            is given together with weights.
+        FileNotFoundError: If there is no such repository on the web.
+        ConnectionError: If it cannot be downloaded.
     """
     path = pathlib.Path(name).expanduser()
-    if str(name) in list_models() or not (path.is_dir() or path.suffix == ".keras" or len(path.parts) > 1):
-        return entry_network(zoo.card(str(name)), weights)
+    if str(name) in list_models() and any((path / file).is_file() for file in (RUN_CARD, _RECIPE)):
+        raise ValueError(
+            "`name` must be one network: there is an entry of this name, and a run's folder. Write ./ before the name "
+            f"for the folder, or go elsewhere for the entry. Received: {str(name)!r}"
+        )
+    is_file = path.name.endswith((".keras", *SUFFIXES))
+    if str(name) in list_models() or not (path.is_dir() or is_file or len(path.parts) > 1):
+        return entry_network(card(str(name)), weights)
     if weights != "pretrained":
         raise ValueError(
             f"`weights` are for an entry of the zoo: {name} has its own. Received: weights={str(weights)!r}"
         )
+    if is_repository(name):
+        return _in_repository(name)
     if path.is_dir():
         return _in_folder(path)
     rule = "`name` must be an entry of the zoo, a run's folder or a .keras file."
     if not path.is_file():
         raise ValueError(f"{rule} Received: {path}, which does not exist")
+    if path.name.endswith(SUFFIXES):
+        return _of_weights(path)
     if path.suffix != ".keras":
         raise ValueError(f"{rule} Received: {path}")
     if path.name == RUN_MODEL and (path.parent / RUN_CARD).is_file():
@@ -75,17 +95,33 @@ def find_network(name: str | os.PathLike, weights: str | os.PathLike = "pretrain
     return _from_file(path)
 
 
-def entry_network(card: "zoo.Card", weights: str | os.PathLike = "pretrained") -> Network:
+def entry_network(entry: Card, weights: str | os.PathLike = "pretrained") -> Network:
     """Returns the network of an entry; see `find_network`."""
-    return Network(
-        name=card.name,
-        labels=card.labels,
-        image_size=card.dataset.image_size,
-        channels=3,
-        resize=card.resize,
-        data=card.dataset.name,
-        load=lambda: zoo.load(card.name, weights=weights),
-    )
+    # Figures are those of the entry's own weights.
+    known = entry if weights == "pretrained" else dataclasses.replace(entry, weights=None, metrics=None)
+    return _by_card(known, entry.dataset.name, functools.partial(load, entry.name, weights=weights))
+
+
+def _by_card(known: Card, data: str | None, load: Callable[..., keras.Model]) -> Network:
+    dataset = known.dataset
+    return Network(known.name, known.labels, dataset.image_size, len(dataset.mean), known.resize, data, load, known)
+
+
+def _in_repository(name: str | os.PathLike) -> Network:
+    known = open_repository(name).card
+    is_ours = any(known.dataset == card(entry).dataset for entry in list_models(f"*_{known.dataset.name}")[:1])
+    network = _by_card(known, known.dataset.name if is_ours else None, functools.partial(load, name))
+    return dataclasses.replace(network, name=os.fspath(name))
+
+
+def _of_weights(path: pathlib.Path) -> Network:
+    record = record_in(read_file(path))
+    if record not in list_models():
+        raise ValueError(
+            "`name` must be a weights file that tells its entry, as those of `save_weights` do; else name the entry, "
+            f"with the file as `weights`. Received: {path}, {f'of {record!r}' if record else 'which tells none'}"
+        )
+    return dataclasses.replace(entry_network(card(record), path), name=str(path))
 
 
 def _in_folder(folder: pathlib.Path) -> Network:
@@ -93,7 +129,7 @@ def _in_folder(folder: pathlib.Path) -> Network:
         return _fine_tuned(folder)
     if (folder / _RECIPE).is_file() and (folder / _WEIGHTS).is_file():
         entry = str(_read(folder / _RECIPE).get("entry"))
-        return dataclasses.replace(entry_network(zoo.card(entry), folder / _WEIGHTS), name=str(folder))
+        return dataclasses.replace(entry_network(card(entry), folder / _WEIGHTS), name=str(folder))
     raise ValueError(
         f"`name` must be the folder of a complete run, with {RUN_CARD} and {RUN_MODEL}, or {_RECIPE} and {_WEIGHTS}. "
         f"Received: {folder}"
@@ -101,8 +137,8 @@ def _in_folder(folder: pathlib.Path) -> Network:
 
 
 def _fine_tuned(folder: pathlib.Path) -> Network:
-    card, model = folder / RUN_CARD, folder / RUN_MODEL
-    fields = _read(card)
+    path, model = folder / RUN_CARD, folder / RUN_MODEL
+    fields = _read(path)
     try:
         labels = tuple(map(str, fields["labels"]))
         height, width = map(int, fields["image_size"])
@@ -111,7 +147,7 @@ def _fine_tuned(folder: pathlib.Path) -> Network:
             raise ValueError("a value is out of range")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"The card must tell labels, image_size, channels, resize and sha256. Received: {card} "
+            f"The card must tell labels, image_size, channels, resize and sha256. Received: {path} "
             f"({type(error).__name__}: {error})"
         ) from error
     if not model.is_file():
@@ -127,22 +163,106 @@ def _fine_tuned(folder: pathlib.Path) -> Network:
         channels=channels,
         resize=resize,
         data=None,
-        load=lambda: _load(model),
+        load=lambda **changes: adapted(_load(model), **changes),
+        card=_run_card(folder, fields),
     )
+
+
+def _run_card(folder: pathlib.Path, fields: dict[str, Any]) -> Card | None:
+    """Returns the card of a fine-tuned network, `None` where its architecture is not known."""
+    architecture = fields.get("architecture")
+    if architecture is None and fields.get("entry") in list_models():  # of a run before cards had it
+        architecture = dataclasses.asdict(card(fields["entry"]).architecture)
+    if architecture is None:
+        return None
+    report = _read(folder / RUN_REPORT) if (folder / RUN_REPORT).is_file() else {}
+    data, test = str(report.get("data", "images of one's own")), fields["test"]
+    return Card(
+        name=re.sub(r"[^\w.-]+", "_", folder.resolve().name, flags=re.ASCII).lstrip("._-") or "network",
+        architecture=Architecture(**architecture),
+        parameters=0,
+        dataset=Dataset(
+            name=data,
+            title=data,
+            labels=tuple(fields["labels"]),
+            mean=tuple(fields["normalization"]["mean"]),
+            std=tuple(fields["normalization"]["std"]),
+            image_size=tuple(fields["image_size"]),
+            source="",
+            license="",
+        ),
+        recipe="fine_tune",
+        license=fields.get("license", ""),
+        paper=fields.get("paper", ""),
+        metrics=Metrics(
+            top1=round(100 * test["accuracy"], 2),
+            top5=None,
+            epochs=report.get("best_epoch", 0),
+            seed=report.get("settings", {}).get("seed", 0),
+            hardware=report.get("device", ""),
+            command=report.get("command", ""),
+            log="",
+            details={
+                "balanced_accuracy": round(100 * test["balanced_accuracy"], 2),
+                "images": test["images"],
+                "started_from": _portable(fields.get("from") or fields.get("entry") or ""),
+            },
+        ),
+        resize=fields["resize"],
+    )
+
+
+def _portable(name: str) -> str:
+    """Returns a name as it is, but of an absolute path the last part, since others have other folders."""
+    return pathlib.PurePath(name).name if pathlib.PurePath(name).is_absolute() else name
 
 
 def _from_file(path: pathlib.Path) -> Network:
     model = _load(path)
     images = [tuple(each.shape) for each in model.inputs or []]
     answers = [tuple(each.shape) for each in model.outputs or []]
-    if len(images) != 1 or len(images[0]) != 4 or None in images[0][1:] or len(answers) != 1 or len(answers[0]) != 2:
+    if (
+        len(images) != 1
+        or len(images[0]) != 4
+        or None in images[0][1:]
+        or len(answers) != 1
+        or len(answers[0]) != 2
+        or answers[0][1] == 1
+    ):
         raise ValueError(
             "The network of a .keras file must take images of one size, (batch, height, width, channels), and answer "
-            f"with classes, (batch, classes). Received: {path}, from {images} to {answers}"
+            f"with two classes or more, (batch, classes). Received: {path}, from {images} to {answers}"
         )
     last = channel_axis() == -1
     height, width, channels = images[0][1:] if last else (*images[0][2:], images[0][1])
-    return Network(str(path), None, (height, width), channels, "crop", None, lambda: model)
+    return Network(
+        str(path), None, (height, width), channels, "crop", None, lambda **changes: adapted(model, **changes)
+    )
+
+
+def adapted(
+    model: keras.Model, num_classes: int | None = None, input_shape: tuple[int, ...] | None = None
+) -> keras.Model:
+    """Returns a network of `dia_keras.backbones` for images of another size, with a new classifier for other classes.
+
+    Raises:
+        ValueError: Where it is another kind of network, or takes images of other channels.
+    """
+    if input_shape is not None and tuple(input_shape) != model.input_shape[1:]:
+        axis = channel_axis()
+        if input_shape[axis if axis == -1 else 0] != model.input_shape[axis]:
+            raise ValueError(
+                f"`channels` must be those of the images that {model.name!r} takes: {model.input_shape[axis]}. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        config = model.get_config()
+        config["layers"][0]["config"]["batch_shape"] = (None, *input_shape)
+        same = type(model).from_config(config)
+        same.set_weights(model.get_weights())
+        model = same
+    if num_classes is not None and num_classes != model.output_shape[-1]:
+        model = with_new_head(model, num_classes)
+    return model
 
 
 def _load(path: pathlib.Path) -> keras.Model:

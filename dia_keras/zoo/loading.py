@@ -1,36 +1,28 @@
-"""From the name of an entry to its network."""
+"""From the name of an entry, or a repository, to its network."""
 
+import functools
 import logging
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
-from .. import backbones
 from ..backbones.layers import channel_axis
 from ..backbones.network import check_classes
 from ..backbones.pixel_rescaling import PixelRescaling
 from ..units.initializers import without_initial_values
+from .architectures import BACKBONES
 from .cards import Card, Dataset, card, check_name, list_models
 from .channels import RGB, carry_over, channels_of, statistics_for, with_channels
 from .downloads import read_weights
 from .files.reading import SUFFIXES, WeightsFile, read_file, shape_in
 from .files.tensors import Place
+from .hub.repository import is_repository, open_repository
 from .weights_file import load_weights
 
-BACKBONES = {
-    function.__name__: function
-    for function in (
-        backbones.resnet,
-        backbones.preresnet,
-        backbones.wrn,
-        backbones.resnext,
-        backbones.imagenet_resnet,
-    )
-}
 # The classifier is a network's only dense layer: SE's are inside their own layer.
 _CLASSIFIER_KERNEL, _CLASSIFIER_BIAS = "layers/dense/vars/0", "layers/dense/vars/1"
 _STEM_KERNEL = "layers/conv2d/vars/0"
@@ -39,7 +31,7 @@ _logger = logging.getLogger("dia_keras")
 
 
 def load(
-    entry: str,
+    entry: str | os.PathLike,
     weights: Literal["pretrained"] | str | os.PathLike | None = "pretrained",
     num_classes: int | None = None,
     include_top: bool = True,
@@ -47,11 +39,11 @@ def load(
     classifier_activation: str | None = "softmax",
     name: str | None = None,
 ) -> keras.Model:
-    """Builds a network of the zoo and loads its weights.
+    """Builds a network of the zoo, or of a repository, and loads its weights.
 
     The network takes raw images, RGB by default, of values 0 to 255, uint8 or float; preprocessing is its first layer.
-    Images that look like 0..1 or -1..1 give a `dia_keras.PixelRangeWarning`, once for a network; what is looked at,
-    says `dia_keras.backbones.pixel_rescaling`.
+    Images that look like 0..1 or -1..1 give a `dia_keras.PixelRangeWarning`, once for a network;
+    `dia_keras.backbones.pixel_rescaling` tells which images are looked at.
 
     With another number of classes all weights but the classifier's are loaded, and a line in the log of
     `dia_keras` says so. Whatever else in a weights file does not fit the network is an error.
@@ -63,8 +55,12 @@ def load(
     answers differ a little.) Two, four and more: the kernel, the means and the standard deviations of red, green and
     blue take turns, and the kernel is scaled by 3 / channels.
 
+    A repository holds a card, `config.json`, and weights; `push` writes one. No code of it is run: its card is checked
+    value by value, and no other files are looked at.
+
     Args:
-        entry: Name of the entry, one of `list_models()`.
+        entry: Name of the entry, one of `list_models()`; or a repository: `"hf://user/repo"` on Hugging Face's hub,
+            with `"@revision"` if need be; the address of a folder on the web; or the path of a folder.
         weights: `"pretrained"`; `None` for initial values; or the path of a `.safetensors` or
             `.weights.h5` file that fits the entry, whose classifier has `num_classes` classes or the entry's own
             number. Weights are floats, finite, and all there; they are loaded exactly, or there is an error.
@@ -81,20 +77,21 @@ def load(
     Raises:
         ValueError: On an argument out of range, an unknown name, pretrained weights that do not exist yet, or a
             weights file that does not match its card or the network.
-        FileNotFoundError: If the weights file is nowhere to be found.
+        FileNotFoundError: If the weights file, or the repository, is nowhere to be found.
         ConnectionError: If it cannot be downloaded.
+        ImportError: If a repository is on the hub and `huggingface_hub` is not installed.
 
     Example:
 
     >>> model = load("dia_resnet20_cifar100")
     >>> decode_predictions(model.predict(images), "dia_resnet20_cifar100")
     >>> model = load("dia_resnet20_cifar100", num_classes=2, input_shape=(64, 64, 3))
+    >>> model = load("hf://user/repo@main")
     >>> images = keras.Input((32, 32, 3))
     >>> members = [load("dia_resnet20_cifar100", weights=path, name=f"member{i}") for i, path in enumerate(paths)]
     >>> ensemble = keras.Model(images, keras.layers.average([member(images) for member in members]))
     """
-    check_name(entry, "entry")
-    found = card(entry)
+    found, read = _found(entry)
     own_classes = len(found.labels)
     name = found.name if name is None else name
     if num_classes is None:
@@ -102,12 +99,17 @@ def load(
     num_classes = check_classes(num_classes, classifier_activation if include_top else None)
     input_shape = _input_shape(found.dataset) if input_shape is None else input_shape
 
-    channels = channels_of(input_shape)
-    file = _weights_file(found, weights)
+    own_channels, channels = len(found.dataset.mean), channels_of(input_shape)
+    if own_channels not in (RGB, channels):
+        raise ValueError(
+            f"`input_shape` must have {own_channels} channels, those of the images of {found.name!r}. "
+            f"Received: input_shape={input_shape!r}"
+        )
+    file = _weights_file(read, weights)
     options: dict[str, Any] = {"include_top": include_top, "classifier_activation": classifier_activation, "name": name}
     if file is None:
         return _build(found, input_shape, num_classes, **options)
-    if channels == RGB or _stem_channels(file) == channels:
+    if channels == own_channels or _stem_channels(file) == channels:
         return _loaded(found, file, input_shape, num_classes, **options)
     with without_initial_values():
         model = _build(found, input_shape, num_classes, **options)
@@ -142,10 +144,24 @@ def _loaded(entry: Card, file: WeightsFile, input_shape, num_classes: int, inclu
     return with_new_head(model, num_classes)
 
 
-def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
-    """Returns a network with a new classifier, of initial values, on the features of another network."""
+def with_new_head(model: keras.Model, num_classes: int, **changes) -> keras.Model:
+    """Returns a network with a new classifier, of initial values, on the features of another network.
+
+    Args:
+        model: The other network.
+        num_classes: Number of classes.
+        **changes: Other settings of the classifier, such as `activation="softmax"`.
+
+    Raises:
+        ValueError: If the network is not one of `dia_keras.backbones` with its classifier.
+    """
+    if not {"pool", "classifier"} <= {layer.name for layer in model.layers}:
+        raise ValueError(
+            "A network that gets new classes must be one of dia_keras.backbones, with its classifier. "
+            f"Received: {model.name!r}"
+        )
     old = model.get_layer("classifier")
-    head = type(old).from_config({**old.get_config(), "units": num_classes})
+    head = type(old).from_config({**old.get_config(), "units": num_classes, **changes})
     return keras.Model(model.input, head(model.get_layer("pool").output), name=model.name)
 
 
@@ -192,10 +208,25 @@ def _build(entry: Card, input_shape, num_classes, include_top, classifier_activa
 
 
 def _input_shape(dataset: Dataset) -> tuple[int, ...]:
-    return (*dataset.image_size, 3) if channel_axis() == -1 else (3, *dataset.image_size)
+    channels = len(dataset.mean)
+    return (*dataset.image_size, channels) if channel_axis() == -1 else (channels, *dataset.image_size)
 
 
-def _weights_file(entry: Card, weights: str | os.PathLike | None) -> WeightsFile | None:
+def _found(name: str | os.PathLike) -> tuple[Card, Callable[[], WeightsFile]]:
+    """Returns the card of an entry or of the network in a repository, and a function that returns its weights file."""
+    if name not in list_models() and is_repository(name):
+        return open_repository(name)
+    if isinstance(name, os.PathLike) or "/" in str(name):
+        raise ValueError(
+            "`entry` must be hf://user/repo, the address or the path of a folder with config.json, or one of "
+            f"`dia_keras.zoo.list_models()`. Received: entry={os.fspath(name)!r}"
+        )
+    check_name(name, "entry")
+    found = card(name)
+    return found, functools.partial(_pretrained, found)
+
+
+def _weights_file(read: Callable[[], WeightsFile], weights: str | os.PathLike | None) -> WeightsFile | None:
     if weights is None:
         return None
     if weights != "pretrained":
@@ -207,6 +238,10 @@ def _weights_file(entry: Card, weights: str | os.PathLike | None) -> WeightsFile
                 f"Received: weights={weights!r}"
             )
         return read_file(path)
+    return read()
+
+
+def _pretrained(entry: Card) -> WeightsFile:
     if entry.weights is None:
         available = list_models(f"*_{entry.dataset.name}", pretrained=True)
         raise ValueError(

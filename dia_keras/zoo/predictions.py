@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from .cards import Card, card
+from .cards import Card
+from .metadata import card
 
 
 def decode_predictions(predictions, name: str | Card | Sequence[str], top: int = 5) -> list[list[tuple[str, float]]]:
@@ -13,8 +14,8 @@ def decode_predictions(predictions, name: str | Card | Sequence[str], top: int =
 
     Args:
         predictions: Probabilities, array or tensor of shape `(batch, classes)`, as the entry's network returns them.
-        name: Name or card of the entry, whose labels are used; or a list or tuple of labels, in the order of the
-            classes, for a network of one's own.
+        name: Name or card of the entry, or a repository such as `"hf://user/repo"`, whose labels are used; or a list or
+            tuple of labels, in the order of the classes, for a network of one's own.
         top: Number of classes an image.
 
     Returns:

@@ -3,6 +3,7 @@
 import os
 import pathlib
 from collections.abc import Mapping
+from typing import Literal
 
 import keras
 import numpy as np
@@ -13,8 +14,8 @@ from .files.reading import SUFFIXES, WeightsFile, form_of, read_file, tensors_in
 from .files.tensors import FLOATS, Place, record_of
 
 
-def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
-    """Saves a network's weights in float16, half the size of `model.save_weights`, with the same names.
+def save_weights(model: keras.Model, path: str | os.PathLike, dtype: Literal["float16", "float32"] = "float16") -> None:
+    """Saves a network's weights, by default in float16, half the size of `model.save_weights`, with the same names.
 
     The file is complete when it appears under its name. It has no state of the optimizer. It tells the model's name and
     the SHA-256 of its weights, which `load` holds against them.
@@ -22,10 +23,14 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
     Args:
         model: The network.
         path: File to write: `*.weights.h5`, which Keras loads, too, or `*.safetensors`.
+        dtype: `"float16"`, or `"float32"` for a file that rounds nothing.
 
     Raises:
-        ValueError: If the name ends otherwise, or a weight is beyond the range of float16 (65504), infinite or NaN.
+        ValueError: If the name ends otherwise, or a weight is beyond the range of the dtype (65504 in float16),
+            infinite or NaN.
     """
+    if dtype not in ("float16", "float32"):
+        raise ValueError(f"`dtype` must be 'float16' or 'float32'. Received: dtype={dtype!r}")
     path = pathlib.Path(path)
     form = form_of(path)
     if form is None:
@@ -34,7 +39,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
             f"Received: path={str(path)!r}"
         )
     layout, values = layout_of(model)
-    tensors = {key: _to_half(value, f"{key} ({layout.places[key].layer})") for key, value in values.items()}
+    tensors = {key: _rounded(value, dtype, f"{key} ({layout.places[key].layer})") for key, value in values.items()}
     layers = {key: place.layer for key, place in layout.places.items()}
     with staged(path) as new:
         form.write(new, tensors, layers, record_of(model.name, tensors))
@@ -68,13 +73,13 @@ def load_weights(
         variable.assign(tensors[key])
 
 
-def _to_half(value, name: str) -> np.ndarray:
+def _rounded(value, dtype: str, name: str) -> np.ndarray:
     values = keras.ops.convert_to_numpy(value)
     if keras.backend.standardize_dtype(values.dtype) not in FLOATS:
         return np.array(values, order="C")
     with np.errstate(over="ignore"):
-        half = values.astype(np.float16, order="C")
-    if not np.isfinite(half).all():
+        rounded = values.astype(dtype, order="C")
+    if not np.isfinite(rounded).all():
         worst = values.flat[np.abs(values).argmax()]
-        raise ValueError(f"`model` must have finite weights within the range of float16. Received: {worst} in {name}")
-    return half
+        raise ValueError(f"`model` must have finite weights within the range of {dtype}. Received: {worst} in {name}")
+    return rounded

@@ -97,13 +97,23 @@ def open_upright(file: BinaryIO) -> Image.Image:
 
 
 def predict(interpreter: Interpreter, image: np.ndarray) -> np.ndarray:
-    """Returns the probabilities of one image; where the file takes several at a time, the others stay black."""
+    """Returns the scores of one image; where the file takes several at a time, the others stay black."""
     (given,), (answer,) = interpreter.get_input_details(), interpreter.get_output_details()
     batch = np.zeros(given["shape"], given["dtype"])
     batch[0] = image
     interpreter.set_tensor(given["index"], batch)
     interpreter.invoke()
     return interpreter.get_tensor(answer["index"])[0]
+
+
+def to_probabilities(scores: np.ndarray) -> np.ndarray:
+    """Returns scores as they are where they add up to one; otherwise the file ends in logits, and gets its softmax."""
+    if not np.isfinite(scores).all():
+        raise ValueError("The file must answer with finite scores. Received: NaN or infinity")
+    if scores.min() >= 0 and abs(scores.sum() - 1) < 0.1:  # those of 8 bits are rounded
+        return scores
+    powers = np.exp(scores - scores.max())
+    return powers / powers.sum()
 
 
 def load_model(path: str, threads: int | None) -> Interpreter:
@@ -148,8 +158,9 @@ def main() -> None:
     for path in arguments.images:
         image = load_image(path, height, width, arguments.resize)
         start = time.perf_counter()
-        probabilities = predict(interpreter, image)
+        scores = predict(interpreter, image)
         print(f"{path} ({1000 * (time.perf_counter() - start):.1f} ms)")
+        probabilities = to_probabilities(scores)
         for index in np.argsort(-probabilities, kind="stable")[: arguments.top]:
             print(f"{probabilities[index]:8.2%}  {labels[index]}")
 

@@ -94,12 +94,22 @@ def open_upright(file: BinaryIO) -> Image.Image:
 
 
 def predict(session: onnxruntime.InferenceSession, image: np.ndarray) -> np.ndarray:
-    """Returns the probabilities of one image; where the file takes several at a time, the others stay black."""
+    """Returns the scores of one image; where the file takes several at a time, the others stay black."""
     given = session.get_inputs()[0]
     size = given.shape[0] if isinstance(given.shape[0], int) else 1
     batch = np.zeros((size, *given.shape[1:]), DTYPES[given.type])
     batch[0] = image
     return session.run(None, {given.name: batch})[0][0]
+
+
+def to_probabilities(scores: np.ndarray) -> np.ndarray:
+    """Returns scores as they are where they add up to one; otherwise the file ends in logits, and gets its softmax."""
+    if not np.isfinite(scores).all():
+        raise ValueError("The file must answer with finite scores. Received: NaN or infinity")
+    if scores.min() >= 0 and abs(scores.sum() - 1) < 0.1:  # those of 8 bits are rounded
+        return scores
+    powers = np.exp(scores - scores.max())
+    return powers / powers.sum()
 
 
 def load_model(path: str, threads: int) -> onnxruntime.InferenceSession:
@@ -146,8 +156,9 @@ def main() -> None:
     for path in arguments.images:
         image = load_image(path, height, width, arguments.resize)
         start = time.perf_counter()
-        probabilities = predict(session, image)
+        scores = predict(session, image)
         print(f"{path} ({1000 * (time.perf_counter() - start):.1f} ms)")
+        probabilities = to_probabilities(scores)
         for index in np.argsort(-probabilities, kind="stable")[: arguments.top]:
             print(f"{probabilities[index]:8.2%}  {labels[index]}")
 

@@ -95,8 +95,11 @@ def test_what_cannot_be_removed_is_an_error(dia, images):
         without_block(bare, Block(1, 1))
     with pytest.raises(ValueError, match="must have blocks with skip connections"):
         accuracy_without_blocks(bare, images, LABELS)
-    with pytest.raises(ValueError, match=r"`labels` must have shape \(3,\)"):
-        accuracy_without_blocks(dia, images, LABELS[:2])
+    for labels in (LABELS[:2], np.array(LABELS, float), [0, 1, 4], [0, 1, -1]):
+        with pytest.raises(ValueError, match="`labels` must be 3 integers from 0 to 3"):
+            accuracy_without_blocks(dia, images, labels)
+    with pytest.raises(ValueError, match="must answer with two classes or more"):
+        accuracy_without_blocks(small(8, num_classes=1, classifier_activation="sigmoid"), images, [0, 0, 0])
 
 
 def test_the_figure_has_a_bar_for_each_block(monkeypatch, images):

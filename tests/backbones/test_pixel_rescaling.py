@@ -131,3 +131,12 @@ def test_values_are_those_of_keras_rescaling():
         np.testing.assert_allclose(found, PIXELS * np.array(scale) + np.array(offset), rtol=1e-5)
         assert PixelRescaling.from_config(layer.get_config()).get_config() == layer.get_config()
         assert layer.variables == []
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (4, 3), (2, 5, 4, 4, 3)])
+def test_what_is_no_batch_of_images_is_scaled_as_by_keras(shape):
+    values = np.linspace(0, 1, int(np.prod(shape)), dtype="float32").reshape(shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", dia_keras.PixelRangeWarning)
+        scaled = keras.ops.convert_to_numpy(PixelRescaling(0.5, 1.0)(keras.ops.convert_to_tensor(values)))
+    np.testing.assert_allclose(scaled, values * 0.5 + 1)

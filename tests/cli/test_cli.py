@@ -10,6 +10,7 @@ import tempfile
 import typing
 import zipfile
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -18,8 +19,8 @@ from PIL import Image
 import dia_keras
 from dia_keras import data, zoo
 from dia_keras.backbones import ATTENTIONS
-from dia_keras.cli import console, main
-from dia_keras.cli.shared import RESIZE, make_table
+from dia_keras.cli import console, main, shared
+from dia_keras.cli.shared import make_table
 from dia_keras.cli.training import BUDGET_SPENT
 from dia_keras.data.picture import Resize, read_picture
 from dia_keras.samples import sample_paths
@@ -179,7 +180,7 @@ def test_nothing_shown_is_taken_for_markup(capsys):
             console.width = 200
             console.print(shown)
             assert text in capsys.readouterr().out
-    for path in pathlib.Path(dia_keras.cli.__file__).parent.glob("*.py"):
+    for path in pathlib.Path(dia_keras.cli.__file__).parent.rglob("*.py"):
         assert "escape(" not in path.read_text()  # what is not taken for markup shows its escapes
 
 
@@ -236,17 +237,51 @@ def test_pictures_that_are_missing_or_no_files_leave_the_others_their_answers(tm
     assert result.stderr == reported
 
 
+@pytest.mark.parametrize(
+    ("activation", "outputs", "shown"),
+    [
+        ("softmax", [0.7, 0.2, 0.1], [0.7, 0.2, 0.1]),
+        ("linear", [0.9, 0.5, 0.1], np.exp([0.9, 0.5, 0.1]) / np.exp([0.9, 0.5, 0.1]).sum()),
+        ("linear", [9, -5, 0], np.exp([9, -5, 0]) / np.exp([9, -5, 0]).sum()),
+        ("sigmoid", [0.9, 0.5, 0.1], [0.9, 0.5, 0.1]),
+    ],
+)
+def test_predict_shows_probabilities(tmp_path, activation, outputs, shown):
+    before = {"softmax": np.log, "linear": np.array, "sigmoid": lambda p: np.log(p) - np.log1p(-np.array(p))}
+    images = keras.Input((8, 8, 3))
+    head = keras.layers.Dense(3, activation, kernel_initializer="zeros", bias_initializer="zeros")
+    model = keras.Model(images, head(keras.layers.Flatten()(images)))
+    head.bias.assign(before[activation](outputs))
+    model.save(tmp_path / "model.keras")
+    output = run("predict", sample_paths("cifar10")[0], "--model", tmp_path / "model.keras", "--json")
+    found = {int(answer["label"]): answer["probability"] for answer in json.loads(output)[0]["answers"]}
+    np.testing.assert_allclose([found[number] for number in range(3)], shown, rtol=1e-5)
+
+
+def test_a_network_that_answers_with_nan_is_an_error(monkeypatch):
+    class Network:
+        layers = (None,)
+
+        def predict(self, images, **settings):
+            return np.full((len(images), 10), np.nan)
+
+    monkeypatch.setattr(zoo, "load", lambda name, **settings: Network())
+    assert "must answer with finite scores" in run("predict", sample_paths("cifar10")[0], fails=True)
+
+
 @pytest.fixture
 def seen(monkeypatch):
     """Returns a list of what a network in place of the zoo's is given."""
     seen = []
 
     class Network:
+        layers = (None,)
+
         def predict(self, images, **settings):
             seen.append(images)
             return np.full((len(images), 10), 0.1)
 
-    monkeypatch.setattr(zoo, "load", lambda name, **settings: Network())
+    monkeypatch.setattr("dia_keras.zoo.finding.load", lambda name, **settings: Network())
     return seen
 
 
@@ -268,7 +303,7 @@ def test_predict_gives_the_network_what_a_folder_has(seen, tmp_path):
 def test_predict_resizes_as_the_card_says(seen, monkeypatch, tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8)).save(tmp_path / "wide.png")
     card = dataclasses.replace(zoo.card("dia_resnet20_cifar10"), resize="pad")
-    monkeypatch.setattr(zoo, "card", lambda name: card)
+    monkeypatch.setattr("dia_keras.zoo.finding.card", lambda name: card)
     monkeypatch.setattr("dia_keras.zoo.predictions.card", lambda name: card)
     run("predict", tmp_path / "wide.png", "--model", "dia_resnet20_cifar10")
     np.testing.assert_array_equal(seen.pop(), [read_picture(tmp_path / "wide.png", 32, 32, "pad")])
@@ -278,7 +313,8 @@ def test_predict_resizes_as_the_card_says(seen, monkeypatch, tmp_path):
 @pytest.mark.parametrize("resize", [None, "pad"])
 def test_data_are_loaded_as_rgb_by_the_rule_given_or_the_cards(resize, card_resize, monkeypatch, tmp_path):
     card = dataclasses.replace(zoo.card("dia_resnet20_cifar10"), resize=card_resize)
-    monkeypatch.setattr(zoo, "card", lambda name: card)
+    for owner in ("dia_keras.zoo", "dia_keras.zoo.finding"):
+        monkeypatch.setattr(f"{owner}.card", lambda name: card)
     given = []
 
     def load(source, **arguments):
@@ -294,8 +330,8 @@ def test_data_are_loaded_as_rgb_by_the_rule_given_or_the_cards(resize, card_resi
 
 
 def test_the_rules_of_resizing_are_those_of_the_data():
-    assert typing.get_args(Resize) == RESIZE
-    assert all(zoo.card(name).resize in RESIZE for name in zoo.list_models())
+    assert Resize == shared.Resize
+    assert all(zoo.card(name).resize in typing.get_args(Resize) for name in zoo.list_models())
     assert "resize" in run("card", "dia_resnet20_cifar10") and "crop" in run("card", "dia_resnet20_cifar10")
 
 
@@ -427,7 +463,7 @@ def test_a_smoke_run_without_a_folder_leaves_none(npz, monkeypatch, tmp_path):
     assert len(seen) == 1 and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("change", ["epochs", "speed=3", "warmup=high"])
+@pytest.mark.parametrize("change", ["epochs", "speed=3", "warmup=high", "path=3", "phases=5", "epochs={[]:1}"])
 def test_wrong_change_of_a_recipe_is_an_error(change):
     run("train", RECIPES / "one_cycle_cpu.py", "--set", change, fails=True)
 
@@ -472,7 +508,19 @@ def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    ["list", "card", "predict", "evaluate", "train", "fine-tune", "reproduce", "export", "convert", "benchmark"],
+    [
+        "list",
+        "card",
+        "predict",
+        "evaluate",
+        "train",
+        "fine-tune",
+        "reproduce",
+        "export",
+        "convert",
+        "push",
+        "benchmark",
+    ],
 )
 def test_help_has_examples(command):
     assert f"Examples:\n    dia-keras {command}" in run(command, "--help")

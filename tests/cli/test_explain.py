@@ -1,11 +1,13 @@
 """Tests of `dia-keras explain`: each command writes a picture, and says what is wrong."""
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from matplotlib.figure import Figure
 from PIL import Image
 
-from dia_keras import zoo
+from dia_keras import analysis, zoo
 from dia_keras.backbones import resnet
 from dia_keras.cli import main
 from dia_keras.samples import sample_paths
@@ -26,13 +28,16 @@ def npz(tmp_path_factory):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Lets the zoo give a network of two blocks a stage."""
+    """Lets the zoo give a network of two blocks a stage; returns what it was asked for, names and weights."""
+    loaded = []
 
     def build(name, input_shape=(32, 32, 3), weights=None, skip=True):
+        loaded.append((name, weights))
         return resnet(14, "basic", attention="dia_lstm", skip=skip, input_shape=input_shape)
 
     monkeypatch.setattr(zoo, "load", build)
     monkeypatch.setattr(loading, "build", build)
+    return loaded
 
 
 def explain(*arguments, fails=False):
@@ -59,6 +64,39 @@ def test_a_picture_is_written(small, npz, tmp_path, options):
     assert f"Wrote {path}" in explain(*options, *data, "--out", path)
     with Image.open(path) as picture:
         assert picture.format == "PNG" and min(picture.size) > 200
+
+
+@pytest.mark.parametrize(
+    ("options", "drawing", "images", "rest"),
+    [
+        (("grad-cam", "--class", "horse", "--layer", "stage2"), "plot_grad_cam", 3, ["stage2", 7]),
+        (("integration", "--images", 6, "--trees", 2), "plot_integration", 6, [2]),
+        (("lesion", "--images", 5), "plot_lesions", 5, []),
+    ],
+)
+def test_options_reach_what_draws(small, npz, tmp_path, monkeypatch, options, drawing, images, rest):
+    given = []
+    monkeypatch.setattr(analysis, drawing, lambda *arguments: given.extend(arguments) or Figure())
+    data = () if options[0] == "grad-cam" else ("--data", npz)
+    explain(options[0], ENTRY, *options[1:], *data, "--weights", "mine.weights.h5", "--out", tmp_path / "a.png")
+    assert small == [(ENTRY, "mine.weights.h5")]
+    assert len(given[1]) == images
+    assert [value for value in given[2:] if isinstance(value, str | int)][: len(rest)] == rest
+
+
+def test_the_seed_changes_initial_values(small, npz, tmp_path, monkeypatch):
+    kernels = []
+
+    def draw(models, images, labels, title):
+        kernels.extend(keras.ops.convert_to_numpy(model.get_layer("classifier").kernel) for model in models.values())
+        return Figure()
+
+    monkeypatch.setattr(analysis, "plot_gradients", draw)
+    for seed in (0, 0, 1):
+        explain("gradients", ENTRY, "--seed", seed, "--data", npz, "--images", 2, "--out", tmp_path / "a.png")
+    first, same, other = kernels[::2]
+    np.testing.assert_array_equal(first, same)
+    assert (first != other).any()
 
 
 @pytest.mark.parametrize("command", COMMANDS)

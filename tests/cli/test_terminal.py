@@ -1,5 +1,7 @@
 """What commands show on a terminal: bars of progress, and nothing of TensorFlow's import."""
 
+import functools
+import importlib
 import io
 import os
 import pathlib
@@ -8,16 +10,18 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 
 import dia_keras
 from dia_keras.benchmark import Measurement
 from dia_keras.benchmark.show import table as measurements_table
 from dia_keras.cli import console
+from dia_keras.cli.terminal import quiet
 from dia_keras.data import Split
 from dia_keras.export import ExportReport
 from dia_keras.export.comparison import top1
 from dia_keras.export.report import table as report_table
-from dia_keras.progress import shown, track
+from dia_keras.progress import shown, terminal, track
 from dia_keras.training import evaluate
 
 PACKAGE = pathlib.Path(dia_keras.__file__).parent
@@ -36,23 +40,32 @@ def on_terminal(monkeypatch):
 
 
 def test_an_evaluation_has_a_bar_within_a_command_only(capsys, monkeypatch):
-    terminal = on_terminal(monkeypatch)
+    screen = on_terminal(monkeypatch)
     model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Softmax()])
     images = np.random.default_rng(0).integers(0, 3, (10, 2, 2, 1), "uint8")
     split = Split(images, images.reshape(10, 4).argmax(-1))
     quiet = evaluate(model, split, ("a", "b", "c", "d"), batch_size=4)
-    assert terminal.getvalue() == ""
+    assert screen.getvalue() == ""
     with shown():
         assert evaluate(model, split, ("a", "b", "c", "d"), batch_size=4) == quiet
     assert quiet.top1 == 1 and quiet.images == 10
-    assert "Evaluating" in terminal.getvalue() and "100%" in terminal.getvalue() and capsys.readouterr().out == ""
+    assert "Evaluating" in screen.getvalue() and "100%" in screen.getvalue() and capsys.readouterr().out == ""
 
 
 def test_the_test_of_an_export_has_a_bar(monkeypatch):
-    terminal = on_terminal(monkeypatch)
+    screen = on_terminal(monkeypatch)
     with shown():
         assert top1(lambda images: np.eye(3)[images], np.array([0, 1, 2]), np.array([0, 1, 1]), 1, "Testing") == 2 / 3
-    assert "Testing" in terminal.getvalue()
+    assert "Testing" in screen.getvalue()
+
+
+def test_bars_are_on_a_terminal_only(capsys):
+    assert terminal() is None
+    with shown():
+        assert terminal() is None
+    with shown(Terminal()), shown(stream := Terminal()):
+        assert terminal() is stream
+    assert terminal() is None
 
 
 def test_a_pipe_has_no_bar(capsys, monkeypatch):
@@ -116,6 +129,13 @@ def test_what_litert_says_before_its_first_answer_is_not_shown(tmp_path):
     done = imported(tmp_path, use)
     assert (done.stdout, done.stderr) == ("1.0\n", "")
     assert "INFO: XNNPACK" in imported(tmp_path, use.replace("=1)", "=0)")).stderr
+
+
+@pytest.mark.tensorflow
+def test_the_functions_that_are_made_quiet_exist():
+    for module, names in quiet.NOISY.items():
+        for name in names:
+            assert callable(functools.reduce(getattr, name.split("."), importlib.import_module(module)))
 
 
 def test_what_tensorflow_says_as_it_is_imported_is_not_shown(tmp_path):

@@ -69,6 +69,13 @@ def test_npz_without_an_array_is_an_error(tmp_path):
         load(tmp_path / "half.npz")
 
 
+def test_npz_with_two_classes_of_one_name_is_an_error(npz):
+    with np.load(npz) as arrays:
+        np.savez(npz, **{**arrays, "class_names": np.array(["ant", "bee", "ant"])})
+    with pytest.raises(ValueError, match=r"must name every class differently. Received: 'ant' twice in "):
+        load(npz)
+
+
 def test_damaged_npz_is_an_error(npz):
     npz.write_bytes(npz.read_bytes()[:200])
     with pytest.raises(ValueError, match=r"must be a sound \.npz file"):

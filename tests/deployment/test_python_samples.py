@@ -247,3 +247,13 @@ def failure(script, path):
     done = run(script, path, sample_paths()[0])
     assert done.returncode == 1 and "Traceback" not in done.stderr and done.stdout == ""
     return done.stderr.splitlines()[-1]
+
+
+def test_a_file_without_softmax_shows_probabilities(model, runtime, tmp_path):
+    script, to_format, path = runtime
+    logits = keras.models.clone_model(model)
+    logits.set_weights(model.get_weights())
+    logits.layers[-1].activation = keras.activations.linear
+    file = to_format(logits, tmp_path / path.name, labels=LABELS).path
+    picture = sample_paths("cifar10")[0]
+    assert_as_keras(answers(script, file, picture), model, [read_picture(picture, 32, 32)])

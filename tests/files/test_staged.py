@@ -1,5 +1,6 @@
 """Files come to their place whole, and put nothing out of it that they cannot replace."""
 
+import pathlib
 import subprocess
 import sys
 from pathlib import Path
@@ -111,3 +112,11 @@ def test_what_another_process_is_writing_stays(tmp_path):
         write_text(path, "second")
         first.write_text("first")
     assert path.read_text() == "first" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("path", [".", "/"])
+def test_a_path_without_a_name_is_an_error(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="`path` must name a new file or folder"), staged(pathlib.Path(path)):
+        pass
+    assert not list(tmp_path.iterdir())

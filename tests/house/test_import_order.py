@@ -10,7 +10,18 @@ import dia_keras
 PACKAGE = pathlib.Path(dia_keras.__file__).parent
 # Lowest first; packages in one row do not import each other.
 FLOORS = [
-    {"version", "startup", "files", "messages", "arguments", "pixel_range", "progress", "child_process", "timing"},
+    {
+        "version",
+        "startup",
+        "files",
+        "messages",
+        "arguments",
+        "pixel_range",
+        "progress",
+        "child_process",
+        "host",
+        "timing",
+    },
     {"units"},
     {"backbones", "data"},
     {"inference", "zoo", "samples"},

@@ -45,6 +45,7 @@ API = {
         "Recipe",
         "SGDL2",
         "evaluate",
+        "find_learning_rate",
         "fine_tune",
         "fit",
         "load_recipe",
@@ -65,7 +66,7 @@ API = {
         "plot_lesions",
         "stage_gradients",
     },
-    "dia_keras.zoo": {"Card", "card", "decode_predictions", "list_models", "load", "save_weights"},
+    "dia_keras.zoo": {"Card", "card", "decode_predictions", "list_models", "load", "push", "save_weights"},
     "dia_keras.benchmark": {"Measurement", "measure"},
     "dia_keras.inference": {"optimize"},
     "dia_keras.reproduction": {

@@ -2,13 +2,11 @@
 
 import dataclasses
 import hashlib
-import http.server
 import importlib
 import json
 import pickle
 import struct
 import sys
-import threading
 import zipfile
 
 import keras
@@ -17,6 +15,7 @@ import pytest
 import torch
 import torch_networks as originals
 from click.testing import CliRunner
+from web_server import serving_folder
 
 from dia_keras import zoo
 from dia_keras.cli import console, main
@@ -145,11 +144,6 @@ def run(*arguments, fails=False):
     return " ".join(result.output.split())
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def server(published_file, tmp_path, monkeypatch):
     """Serves the file, zipped, and lets it be the published one; returns the folder that is served."""
@@ -162,14 +156,9 @@ def server(published_file, tmp_path, monkeypatch):
     ours = [dataclasses.replace(each, digest=digest) if each.entry == ENTRY else each for each in sources()]
     monkeypatch.setattr(catalog, "sources", lambda: tuple(ours))
     monkeypatch.setattr(catalog, "cache", lambda: tmp_path / "cache")
-    handler = lambda *args: Handler(*args, directory=str(folder))  # noqa: E731
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
-        thread = threading.Thread(target=web.serve_forever, args=(0.01,))
-        thread.start()
-        monkeypatch.setenv("DIA_KERAS_SOURCES_URL", f"http://127.0.0.1:{web.server_port}/")
+    with serving_folder(folder) as address:
+        monkeypatch.setenv("DIA_KERAS_SOURCES_URL", f"{address}/")
         yield folder
-        web.shutdown()
-        thread.join()
 
 
 def test_published_weights_are_fetched_converted_and_loaded(server, published_file, tmp_path, monkeypatch):
@@ -191,10 +180,32 @@ def test_a_file_with_its_published_name_tells_its_source(published_file, tmp_pat
         convert_torch(path, "resnet20_cifar10")
 
 
+def damage_deflated(path):
+    """Packs the same file anew, and changes the bytes of its compressed numbers."""
+    with zipfile.ZipFile(path) as archive:
+        (member,) = archive.infolist()
+        content = archive.read(member)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(member.filename, content)
+    packed = bytearray(path.read_bytes())
+    packed[200:400] = bytes(200)
+    path.write_bytes(packed)
+
+
+def mark_as_encrypted(path):
+    """Sets the flag of an encrypted member, in its own header and in the directory."""
+    packed = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        packed[packed.rindex(mark) + place] |= 1
+    path.write_bytes(packed)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda path: path.write_bytes(path.read_bytes()[:1000]), "must be a zip file with one file of weights"),
+        (damage_deflated, "must be a zip file with one file of weights"),
+        (mark_as_encrypted, "must be a zip file with one file of weights.*encrypted"),
         (lambda path: path.unlink(), "The download of http://127.0.0.1.* failed: .*404"),
         (lambda path: zipfile.ZipFile(path, "w").writestr("other.pth", b"other"), "must have the SHA1 .*as published"),
     ],

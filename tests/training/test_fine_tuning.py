@@ -2,24 +2,31 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from cuts import CutAt
 from PIL import Image
 
-from dia_keras import data, zoo
+from dia_keras import data, training, zoo
 from dia_keras.cli import main
 from dia_keras.training import SGDL2, FineTuning, fine_tune
+from dia_keras.training.tuning import best_epoch, fine_tuning, rate_finder
 from dia_keras.training.tuning.confusion import figures
-from dia_keras.training.tuning.fine_tuning import class_weights, hold_out, set_trainable
+from dia_keras.training.tuning.images import hold_out, prepare, starting_model
 from dia_keras.training.tuning.layerwise import LayerwiseSGD, depth_of, factors_of
+from dia_keras.training.tuning.two_phases import class_weights, set_trainable
 from dia_keras.zoo import cards, entries
 from dia_keras.zoo.finding import find_network
+from dia_keras.zoo.hub.publishing import write_repository
 
+pytestmark = pytest.mark.usefixtures("programs_compiled_once")
 ENTRIES = """
 license = "Apache-2.0"
 papers = { none = "None" }
@@ -270,8 +277,6 @@ def test_a_run_of_a_recipe_is_taken_too(tiny_zoo, tmp_path):
 
 
 def test_train_from_an_entry_is_fine_tune(npz, tiny_zoo, tmp_path, monkeypatch):
-    from dia_keras import training
-
     given = []
 
     def stop(settings, *arguments, **options):
@@ -349,3 +354,184 @@ def test_what_is_no_network_is_one_line(run, tmp_path):
     assert "must take images of one size" in error_of(tmp_path / "dense.keras")
     output = call("evaluate", run.folder, "--weights", run.weights, "--data", run.npz, fails=True)
     assert "are for an entry of the zoo" in output
+
+
+def weights_of(folder):
+    return find_network(folder).load().get_weights()
+
+
+def test_a_run_that_is_cut_twice_ends_as_one_that_is_not(run, tmp_path, monkeypatch):
+    """After the head alone, and within the last epoch."""
+    settings, arguments = FineTuning("tiny_cifar10", **SETTINGS), {"image_size": (8, 8), "channels": 1}
+    for cut in ((1, 0), (2, 1)):
+        monkeypatch.setattr(fine_tuning, "WallClockBudget", lambda *_, cut=cut: CutAt(*cut))
+        assert fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, **arguments) is None
+        with pytest.raises(ValueError, match="folder of a complete run"):
+            find_network(tmp_path / "run")
+    with pytest.raises(
+        ValueError, match=r"run of the same settings. .* whose settings differ in channels, learning_rate"
+    ):
+        other = FineTuning("tiny_cifar10", **SETTINGS, learning_rate=1.0)
+        fine_tune(other, run.npz, tmp_path / "run", weights=run.weights, image_size=(8, 8))
+    monkeypatch.undo()
+    found = fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, **arguments)
+    assert found.test == run.found.test and found.held_out == run.found.held_out
+    assert {path.name for path in found.directory.iterdir()} == {path.name for path in run.folder.iterdir()}
+    assert (found.directory / "log.csv").read_text() == (run.folder / "log.csv").read_text()
+    for new, old in zip(weights_of(found.directory), weights_of(run.folder), strict=True):
+        np.testing.assert_array_equal(new, old)
+    with pytest.raises(ValueError, match="must be a new or an empty folder, or that of a run which is not complete"):
+        fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, **arguments)
+
+
+def test_a_spent_budget_is_told_by_the_exit_code(npz, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(training, "fine_tune", lambda *_, minutes, **__: given.append(minutes))
+    arguments = ["fine-tune", str(npz), "--from", "tiny_cifar10", "--minutes", "0.5", "--out", str(tmp_path)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 3 and given == [0.5]
+    assert "The budget is spent. Run the same command again to go on from the beginning." in result.output
+    monkeypatch.undo()
+    assert "`--minutes` must be positive" in call(*arguments[:-3], -1, "--out", tmp_path / "run", fails=True)
+
+
+def test_a_signal_is_told_by_the_exit_code_and_how_to_go_on(npz, tiny_zoo, tmp_path, monkeypatch):
+    def stop(model, settings, training, held_out, directory, budget):
+        (directory / "epoch_1.weights.h5").touch()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(fine_tuning, "train_in_two_phases", stop)
+    options = ["--weights", str(tiny_zoo), "--size", "8", "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, ["fine-tune", str(npz), "--from", "tiny_cifar10", *options])
+    assert result.exit_code == 128 + signal.SIGTERM
+    assert "same command again to go on from" in " ".join(result.output.split())
+
+
+def test_the_best_epoch_is_kept_and_patience_counts_from_the_phase(tmp_path):
+    assert [best_epoch.best_of(losses) for losses in ([3, 1, 2, 1], [None, None], [], [float("nan"), 2])] == [
+        2,
+        2,
+        0,
+        2,
+    ]
+    assert [best_epoch.epochs_without_progress(losses) for losses in ([3, 1, 2, 1], [None] * 9, [], [2, 1])] == [
+        2,
+        0,
+        0,
+        0,
+    ]
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    (tmp_path / "log.csv").write_text("epoch,val_loss\n0,1.0\n1,0.5\n")
+    callback = best_epoch.BestEpoch(tmp_path, patience=2, begin=2)
+    callback.set_model(model)
+    callback.on_train_begin()
+    stops = []
+    for epoch, loss in enumerate([0.9, 0.4, 0.8, 0.6], 2):
+        model.set_weights([np.full((1, 1), epoch), np.zeros(1)])
+        model.stop_training = False
+        callback.on_epoch_end(epoch, {"val_loss": loss})
+        stops.append(model.stop_training)
+    assert stops == [False, False, False, True]
+    best_epoch.load_best(model, tmp_path, 4)
+    assert model.get_weights()[0] == 3
+    (tmp_path / "best_epoch_4.npz").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match=r"must hold the best weights of its run.*best_epoch_4.npz"):
+        best_epoch.load_best(model, tmp_path, 4)
+
+
+def start(name, npz, **options):
+    settings = FineTuning(str(name))
+    arguments = {"data_dir": None, "image_size": None, "channels": None, "resize": None, "weights": "pretrained"}
+    return starting_model(settings, prepare(settings, npz, **{**arguments, **options}))
+
+
+def test_a_fine_tuning_starts_from_a_run_a_file_of_keras_or_one_of_weights(run, tmp_path):
+    model = find_network(run.folder).load()
+    for size in ((8, 8), (12, 16)):
+        same = start(run.folder, run.npz, image_size=size)
+        assert same.input_shape == (None, *size, 1)
+        for new, old in zip(same.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(new, old)
+    shutil.copy(run.folder / "model.keras", tmp_path / "alone.keras")
+    alone = start(tmp_path / "alone.keras", run.npz)  # nothing tells its classes: the head is new
+    same = [np.array_equal(*pair) for pair in zip(alone.get_weights(), model.get_weights(), strict=True)]
+    assert all(same[:-2]) and not same[-2]
+    entry = zoo.load("tiny_cifar10", weights=run.weights)
+    of_weights = start(run.weights, run.npz, image_size=(8, 8))
+    assert of_weights.output_shape == (None, 2)
+    np.testing.assert_array_equal(of_weights.get_weights()[0], entry.get_weights()[0])
+    three = np.load(run.npz)
+    np.savez(tmp_path / "three.npz", **{**three, "y_train": np.arange(32) % 3, "class_names": ["a", "b", "c"]})
+    assert start(run.folder, tmp_path / "three.npz").output_shape == (None, 3)
+    with pytest.raises(ValueError, match=r"`channels` must be those of the images that .* takes: 1"):
+        start(run.folder, run.npz, channels=3)
+    layers = [keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
+    keras.Sequential(layers).save(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match=r"must be one of dia_keras.backbones, with its classifier"):
+        start(tmp_path / "other.keras", run.npz)
+    output = call("fine-tune", run.npz, "--from", tmp_path / "none.keras", "--out", tmp_path / "out", fails=True)
+    assert "`--from` must be an entry" in output and not (tmp_path / "out").exists()
+
+
+def test_a_run_is_pushed_as_it_is(run, tmp_path):
+    write_repository(run.folder, tmp_path / "repository", "hf://user/light")
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1)).astype("uint8")
+    answers = find_network(run.folder).load().predict(images, verbose=0)
+    model = zoo.load(tmp_path / "repository")
+    np.testing.assert_allclose(model.predict(images, verbose=0), answers, atol=1e-6)
+    for new, old in zip(model.get_weights(), weights_of(run.folder), strict=True):
+        np.testing.assert_array_equal(new, old)
+    assert zoo.decode_predictions(answers, str(tmp_path / "repository"))[0][0][0] in ("dark", "bright")
+    network = find_network(tmp_path / "repository")
+    assert (network.labels, network.channels, network.data) == (("dark", "bright"), 1, None)
+    page = (tmp_path / "repository" / "README.md").read_text()
+    assert f"| balanced accuracy | {100 * run.found.test['balanced_accuracy']:.2f} |" in page
+    assert (
+        str(run.npz.parent) not in page
+        and "datasets:" not in page
+        and "from tiny_cifar10" in page
+        and "gray images of 8 x 8 pixels" in page
+    )
+    with pytest.raises(ValueError, match="`input_shape` must have 1 channels"):
+        zoo.load(tmp_path / "repository", input_shape=(8, 8, 3))
+    shutil.copy(run.folder / "model.keras", tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="whose architecture is known"):
+        write_repository(tmp_path / "model.keras", tmp_path / "other")
+
+
+def test_the_learning_rate_is_that_of_the_steepest_descent():
+    rates = np.geomspace(1e-5, 1, 100)
+    losses = 1 - 0.8 / (1 + np.exp(-3 * (np.log10(rates) + 2.5))) + 3 * np.maximum(0, np.log10(rates) + 1)
+    assert rate_finder.steepest(rates, losses) == pytest.approx(10**-2.5, rel=0.15)
+    np.testing.assert_allclose(rate_finder.smoothed(np.full(5, 2.0)), 2.0)
+    with pytest.raises(RuntimeError, match="does not fall at any learning rate"):
+        rate_finder.steepest(rates, np.linspace(1, 9, 100))
+    rising = rate_finder.Rising(1e-4, 1.0, 5)
+    np.testing.assert_allclose([float(rising(step)) for step in range(5)], [1e-4, 1e-3, 1e-2, 1e-1, 1], rtol=1e-5)
+
+
+def test_losses_of_single_steps_are_recorded_until_they_explode():
+    recorder = rate_finder._Losses()
+    recorder.set_model(keras.Sequential())
+    recorder.model.stop_training = False
+    recorder.on_train_begin()
+    losses = [2.0] * 12 + [50.0] * 2
+    for step in range(len(losses)):
+        assert not recorder.model.stop_training
+        recorder.on_train_batch_end(step, {"loss": np.mean(losses[: step + 1])})
+    np.testing.assert_allclose(recorder.losses, losses)
+    assert recorder.model.stop_training
+
+
+def test_the_command_finds_a_learning_rate_and_draws_how(npz, tiny_zoo, tmp_path, monkeypatch):
+    monkeypatch.setattr(rate_finder, "steepest", lambda rates, losses: len(losses) / 1000)
+    find = training.find_learning_rate
+    monkeypatch.setattr(training, "find_learning_rate", lambda *args, **given: find(*args, **given, steps=20))
+    options = ("--weights", tiny_zoo, "--size", 8, "--head-epochs", 1, "--batch-size", 8)
+    common = ("fine-tune", npz, "--from", "tiny_cifar10", *options, "--find-learning-rate")
+    assert "--learning-rate 0.02. Wrote" in call(*common, tmp_path / "rates.png")
+    with Image.open(tmp_path / "rates.png") as drawn:
+        assert drawn.size[0] > 100
+    assert [path.name for path in tmp_path.iterdir()] == ["rates.png"]
+    assert "must end in .png" in call(*common, tmp_path / "rates.jpg", fails=True)
+    assert "it takes no `--out`" in call(*common, tmp_path / "r.png", "--out", tmp_path / "run", fails=True)

@@ -62,6 +62,9 @@ def test_one_cycle_without_warmup_starts_at_the_peak():
         ("milestones", (8, 5)),
         ("milestones", (1, 1)),
         ("milestones", (0,)),
+        ("phases", 5),
+        ("phases", [{"epochs": 1}]),
+        ("phases", (1,)),
     ],
 )
 def test_wrong_value_is_an_error_that_names_the_field(field, value):
@@ -95,6 +98,17 @@ def test_steps_without_milestones_are_an_error():
         Recipe("x", 1, schedule="steps")
 
 
+@pytest.mark.parametrize("fields", [{"foo": 1}, {}])
+def test_a_phase_of_other_fields_is_an_error(fields):
+    with pytest.raises(ValueError, match=r"`phases` must have epochs, and may have image_size and depth. Received: {"):
+        Recipe("x", 1, phases=(fields,))
+
+
+def test_a_warmup_leaves_a_step():
+    schedule = Recipe("x", 1, warmup=0.999).learning_rate_schedule(10)
+    assert float(schedule(9)) == pytest.approx(Recipe("x", 1).learning_rate)
+
+
 def test_changes_replace_fields():
     assert load_recipe(FILES[0], epochs=3).epochs == 3
 
@@ -110,6 +124,8 @@ def test_the_record_of_a_recipe_is_that_recipe_also_where_it_is_older():
 def test_unknown_change_is_an_error():
     with pytest.raises(ValueError, match="Unknown fields of a recipe: speed"):
         load_recipe(FILES[0], speed=9)
+    with pytest.raises(ValueError, match="Unknown fields of a recipe: path"):
+        load_recipe(FILES[0], path=9)
 
 
 def test_missing_file_is_an_error(tmp_path):

@@ -5,7 +5,7 @@
 The files are those of a small network: ours in both forms, and Keras' own. Most of the damage is outside of the
 tensors' numbers, since that is where parsers fail. Prints the counts of outcomes, and ends with an error where there is
 one that is neither a load nor a refusal. `test_fuzz.py` runs a short one. HDF5 files are parsed in the same process as
-the loading here, as those with a card are; others are parsed in a process of their own.
+the loading here, as those of the zoo are; others are parsed in a process of their own.
 """
 
 import collections
@@ -96,7 +96,7 @@ def child(folder: pathlib.Path, begin: int, end: int, seed: int) -> None:
         signal.alarm(SECONDS)
         detail, started = "", time.perf_counter()
         try:
-            found = reading.tensors_in(reading.WeightsFile(path, damaged, is_verified=True), layout)
+            found = reading.tensors_in(reading.WeightsFile(path, damaged, is_trusted=True), layout)
             outcome = compare(found, expected[path], damaged, numbers[path])
         except ValueError as error:
             outcome, detail = (

@@ -1,12 +1,11 @@
 import contextlib
-import http.server
 import os
 import shutil
-import threading
 import time
 
 import numpy as np
 import pytest
+from web_server import Quiet, serving
 
 from dia_keras import zoo
 from dia_keras.zoo import downloads, loading
@@ -72,7 +71,7 @@ def test_weights_that_are_nowhere_are_an_error_that_says_where_they_were_looked_
     assert "DIA_KERAS_URL" in str(error.value)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(Quiet):
     """Serves `content` under `/nets/tiny_cifar10.weights.h5`, all of it or the first `sent` bytes."""
 
     content: bytes
@@ -101,22 +100,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(self.pause)
             self.wfile.write(self.content[5000 : self.sent])
 
-    def log_message(self, *args):
-        pass
-
 
 @pytest.fixture
 def server(small_zoo, monkeypatch):
     """Serves the weights, which are nowhere else; returns the class of the handler."""
     handler = type("H", (Handler,), {"content": small_zoo.file.read_bytes(), "sent": None, "requests": 0})
     small_zoo.file.unlink()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
-        thread = threading.Thread(target=web.serve_forever, args=(0.01,))
-        thread.start()
-        monkeypatch.setenv("DIA_KERAS_URL", f"http://127.0.0.1:{web.server_port}/nets/")
+    with serving(handler) as address:
+        monkeypatch.setenv("DIA_KERAS_URL", f"{address}/nets/")
         yield handler
-        web.shutdown()
-        thread.join()
 
 
 def test_weights_are_downloaded_once_into_the_cache(small_zoo, server):

@@ -425,6 +425,16 @@ def test_weights_of_bfloat16_load_as_keras_writes_them(tmp_path):
         assert bool(keras.ops.all(saved == loaded))
 
 
+def test_safetensors_may_have_empty_metadata(files, sound):
+    content = (files / "ours.safetensors").read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    header["__metadata__"] = None
+    text = json.dumps(header).encode()
+    numbers = content[8 + int.from_bytes(content[:8], "little") :]
+    (files / "a.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + numbers)
+    load_weights(sound[0], files / "a.safetensors")
+
+
 def test_a_file_that_crashes_the_library_is_refused(files, refused, monkeypatch):
     crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
     monkeypatch.setattr(hdf5_process, "_PROGRAM", crash)
@@ -443,7 +453,7 @@ def test_code_in_the_current_folder_does_not_run(files, sound, tmp_path, monkeyp
     load_weights(sound[0], files / "ours.weights.h5")
 
 
-def test_a_verified_file_needs_no_process(files, sound, monkeypatch):
+def test_a_trusted_file_needs_no_process(files, sound, monkeypatch):
     monkeypatch.setattr(hdf5_process, "_PROGRAM", "raise SystemExit(1)")
     path = files / "ours.weights.h5"
-    load_weights(sound[0], reading.WeightsFile(path, path.read_bytes(), is_verified=True))
+    load_weights(sound[0], reading.WeightsFile(path, path.read_bytes(), is_trusted=True))

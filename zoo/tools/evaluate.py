@@ -18,9 +18,9 @@ import click
 
 from dia_keras.cli import data_options, show_evaluation, without_traceback
 from dia_keras.files import staged, write_json
+from dia_keras.host import describe_run
 from dia_keras.training import Evaluation
 from dia_keras.training.entry_evaluation import evaluate_entry
-from dia_keras.training.runs.host import describe_run
 from dia_keras.zoo.cards import update_card
 
 ZOO = pathlib.Path(__file__).resolve().parents[1]

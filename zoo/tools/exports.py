@@ -37,7 +37,7 @@ from dia_keras import export, zoo
 from dia_keras.cli import data_options, without_traceback
 from dia_keras.export.registry import CALIBRATED
 from dia_keras.export.report import table
-from dia_keras.training.runs.host import describe_run
+from dia_keras.host import describe_run
 from dia_keras.training.runs.run import load_data
 
 REPORTS = pathlib.Path(__file__).resolve().parents[1] / "records" / "exports"

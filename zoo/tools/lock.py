@@ -24,7 +24,7 @@ from pip._vendor.packaging.utils import (
 
 LOCK = pathlib.Path(__file__).resolve().parents[2] / "requirements-test.lock"
 #: What `make` installs.
-EXTRAS = ("tensorflow-cpu", "jax", "torch", "data", "export", "analysis", "dev")
+EXTRAS = ("tensorflow-cpu", "jax", "torch", "data", "export", "analysis", "hub", "dev")
 #: Which build of PyTorch is taken is decided by pip's settings: where hashes are given, pip would pass over a folder of
 #: wheels for CPUs, as those have no hashes, and take the build with CUDA from an index.
 UNLOCKED = {"torch"}

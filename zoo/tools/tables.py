@@ -1,9 +1,12 @@
-"""Generates `zoo/RESULTS.md`, `zoo/EXPORTS.md` and the tables in other pages from the records: `make tables`."""
+"""Generates `zoo/RESULTS.md` and `.csv`, `zoo/EXPORTS.md` and tables in other pages from the records: `make tables`."""
 
+import csv
+import io
 import json
 import pathlib
 import sys
 import tomllib
+from typing import Any
 
 import click
 import reports
@@ -14,6 +17,7 @@ from dia_keras.files import write_text
 
 ZOO = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ZOO / "RESULTS.md"
+RESULTS_CSV = ZOO / "RESULTS.csv"
 EXPORTS = ZOO / "EXPORTS.md"
 RECIPES = ZOO / "RECIPES.md"
 RECORDS = ZOO / "records"
@@ -43,25 +47,51 @@ def row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-def readme_table() -> str:
-    """Returns the table of the entries that have weights."""
+def result_rows() -> list[dict[str, Any]]:
+    """Returns what is known of every entry that has weights; `None` is what is not known."""
     published = tomllib.loads((RECORDS / "published.toml").read_text())
-    names = zoo.list_models(pretrained=True)
-    in_paper = ["paper"] if any("paper" in published.get(name, {}) for name in names) else []
-    columns = ["entry", "parameters", "weights", "top-1 (%)", "top-5 (%)", *in_paper, "best published", "epochs"]
-    text = row(*columns) + f"|---|{'--:|' * (len(columns) - 1)}\n"
-    for name in names:
+    rows = []
+    for name in zoo.list_models(pretrained=True):
         card, other = zoo.card(name), published.get(name, {})
         assert card.weights is not None and card.metrics is not None
+        rows.append(
+            {
+                "entry": name,
+                "dataset": card.dataset.name,
+                "parameters": card.parameters,
+                "weights_bytes": card.weights.size,
+                "top1": card.metrics.top1,
+                "top5": card.metrics.top5,
+                "paper_top1": other.get("paper"),
+                "best_published_top1": other.get("best"),
+                "best_published_by": other.get("source"),
+                "epochs": card.metrics.epochs,
+                "seed": card.metrics.seed,
+                "minutes": card.metrics.details["minutes"],
+                "hardware": card.metrics.hardware,
+                "command": card.metrics.command,
+            }
+        )
+    return rows
+
+
+def readme_table() -> str:
+    """Returns the table of the entries that have weights."""
+    rows = result_rows()
+    in_paper = ["paper"] if any(each["paper_top1"] is not None for each in rows) else []
+    columns = ["entry", "parameters", "weights", "top-1 (%)", "top-5 (%)", *in_paper, "best published", "epochs"]
+    text = row(*columns) + f"|---|{'--:|' * (len(columns) - 1)}\n"
+    for each in rows:
+        paper, best = each["paper_top1"], each["best_published_top1"]
         text += row(
-            f"`{name}`",
-            f"{card.parameters:,}",
-            f"{card.weights.size / 1e6:.2f} MB",
-            f"{card.metrics.top1:.2f}",
-            f"{card.metrics.top5:.2f}",
-            *(f"{other['paper']:.2f}" if "paper" in other else "" for _ in in_paper),
-            f"{other['best']:.2f} ({other['source']})" if "best" in other else "",
-            str(card.metrics.epochs),
+            f"`{each['entry']}`",
+            f"{each['parameters']:,}",
+            f"{each['weights_bytes'] / 1e6:.2f} MB",
+            f"{each['top1']:.2f}",
+            f"{each['top5']:.2f}",
+            *("" if paper is None else f"{paper:.2f}" for _ in in_paper),
+            "" if best is None else f"{best:.2f} ({each['best_published_by']})",
+            str(each["epochs"]),
         )
     return text
 
@@ -93,19 +123,26 @@ def results() -> str:
     """Returns `RESULTS.md`: how every entry with weights came about, and the entries without."""
     text = (
         "# Results\n\nGenerated from the cards by `make tables`. Accuracies are those of the last epoch on the whole\n"
-        "test set, 10,000 images, measured on the weights that `zoo.load` gives, without test-time augmentation.\n\n"
+        "test set, 10,000 images, measured on the weights that `zoo.load` gives, without test-time augmentation.\n"
+        "[RESULTS.csv](RESULTS.csv) has the same figures for programs.\n\n"
     )
     text += readme_table() + "\n## How they were trained\n\n"
     text += row("entry", "hardware", "minutes", "seed", "command") + "|---|---|--:|--:|---|\n"
-    for name in zoo.list_models(pretrained=True):
-        card = zoo.card(name)
-        assert card.metrics is not None
-        metrics = card.metrics
-        minutes = f"{metrics.details['minutes']:.0f}"
-        text += row(f"`{name}`", metrics.hardware, minutes, str(metrics.seed), f"`{metrics.command}`")
+    for each in result_rows():
+        minutes, seed = f"{each['minutes']:.0f}", str(each["seed"])
+        text += row(f"`{each['entry']}`", each["hardware"], minutes, seed, f"`{each['command']}`")
     missing = [name for name in zoo.list_models() if zoo.card(name).weights is None]
     text += f"\n## Not trained yet\n\n{', '.join(f'`{name}`' for name in missing)}\n"
     return text
+
+
+def results_csv() -> str:
+    """Returns `RESULTS.csv`: the rows of `RESULTS.md` for programs."""
+    rows, text = result_rows(), io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def exports() -> str:
@@ -279,6 +316,7 @@ def pages() -> dict[pathlib.Path, str]:
         EXPORT_README: filled(EXPORT_README, latencies),
         RECIPES: filled(RECIPES, {"trials": recipes_table(), "resumed": resumed_table(), "scanned": scanned_table()}),
         RESULTS: results(),
+        RESULTS_CSV: results_csv(),
         EXPORTS: exports(),
     }
 

@@ -1,11 +1,15 @@
 """`dia-keras explain attention`: the attention of every block, and its change from block to block."""
 
 import pathlib
-from typing import Literal
 
 import click
 
-from ..shared import examples, resize_option, without_traceback
+from ..shared import (
+    Resize,
+    examples,
+    resize_option,
+    without_traceback,
+)
 from .shared import cards_of, entry_argument, image_option, out_option, pictures, weights_option, write
 
 
@@ -27,7 +31,7 @@ def draw(
     name: str,
     paths: tuple[pathlib.Path, ...],
     weights: str,
-    resize: Literal["crop", "stretch", "pad"] | None,
+    resize: Resize | None,
     out: pathlib.Path,
 ) -> None:
     """Draw the attention of every block of the network ENTRY, and its change from block to block.

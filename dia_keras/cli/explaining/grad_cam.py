@@ -1,11 +1,15 @@
 """`dia-keras explain grad-cam`: where in images networks find their answers."""
 
 import pathlib
-from typing import Literal
 
 import click
 
-from ..shared import examples, resize_option, without_traceback
+from ..shared import (
+    Resize,
+    examples,
+    resize_option,
+    without_traceback,
+)
 from .shared import cards_of, entries_argument, image_option, out_option, pictures, weights_option, write
 
 
@@ -32,7 +36,7 @@ def draw(
     layer: str | None,
     label: str | None,
     weights: str,
-    resize: Literal["crop", "stretch", "pad"] | None,
+    resize: Resize | None,
     out: pathlib.Path,
 ) -> None:
     """Draw which places of images speak for the answers of the networks ENTRY..., by Grad-CAM."""

@@ -1,11 +1,16 @@
 """`dia-keras explain gradients`: the gradient at the outputs of the stages, with and without skip connections."""
 
 import pathlib
-from typing import Literal
 
 import click
 
-from ..shared import data_options, examples, resize_option, without_traceback
+from ..shared import (
+    Resize,
+    data_options,
+    examples,
+    resize_option,
+    without_traceback,
+)
 from .shared import cards_of, entries_argument, images_option, out_option, some_test_images, write
 
 
@@ -30,7 +35,7 @@ def draw(
     seed: int,
     source: str | None,
     data_dir: str | None,
-    resize: Literal["crop", "stretch", "pad"] | None,
+    resize: Resize | None,
     out: pathlib.Path,
 ) -> None:
     """Draw the distribution of the gradient at the outputs of the stages of the networks ENTRY... (Fig. 9).

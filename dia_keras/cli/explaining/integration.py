@@ -1,11 +1,16 @@
 """`dia-keras explain integration`: how much the attention of a block depends on those before."""
 
 import pathlib
-from typing import Literal
 
 import click
 
-from ..shared import data_options, examples, resize_option, without_traceback
+from ..shared import (
+    Resize,
+    data_options,
+    examples,
+    resize_option,
+    without_traceback,
+)
 from .shared import cards_of, entries_argument, images_option, out_option, some_test_images, weights_option, write
 
 
@@ -32,7 +37,7 @@ def draw(
     weights: str,
     source: str | None,
     data_dir: str | None,
-    resize: Literal["crop", "stretch", "pad"] | None,
+    resize: Resize | None,
     out: pathlib.Path,
 ) -> None:
     """Draw how much the attention of each block depends on those of the blocks before, in the networks ENTRY...

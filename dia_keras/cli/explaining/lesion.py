@@ -1,11 +1,16 @@
 """`dia-keras explain lesion`: the accuracy that is lost when a block is removed."""
 
 import pathlib
-from typing import Literal
 
 import click
 
-from ..shared import data_options, examples, resize_option, without_traceback
+from ..shared import (
+    Resize,
+    data_options,
+    examples,
+    resize_option,
+    without_traceback,
+)
 from .shared import cards_of, entries_argument, images_option, out_option, some_test_images, weights_option, write
 
 
@@ -30,7 +35,7 @@ def draw(
     weights: str,
     source: str | None,
     data_dir: str | None,
-    resize: Literal["crop", "stretch", "pad"] | None,
+    resize: Resize | None,
     out: pathlib.Path,
 ) -> None:
     """Draw the accuracy that the networks ENTRY... lose when one of their blocks is replaced by its shortcut."""

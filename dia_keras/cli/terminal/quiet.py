@@ -9,33 +9,43 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
-LITERT = "ai_edge_litert.interpreter"
+#: Functions that write to stderr from C++, by the modules that have them.
+NOISY = {
+    # LiteRT speaks where its delegate gets the model: before the first answer.
+    "ai_edge_litert.interpreter": ("Interpreter.allocate_tensors", "SignatureRunner.__call__"),
+    "tensorflow.lite.python.convert": ("mlir_quantize",),
+    "tensorflow.lite.python.optimize.calibrator": ("Calibrator.calibrate_and_quantize",),
+}
 
 
 def install() -> None:
-    """From now on, an import of TensorFlow and the first answer of LiteRT write to stderr only where they fail."""
+    """From now on, an import of TensorFlow and these functions write to stderr only where they fail."""
     sys.meta_path.insert(0, _QuietFinder())
 
 
 class _QuietFinder(importlib.abc.MetaPathFinder):
-    """Finds the two where Python does, with a loader that holds back what C++ writes to stderr, too."""
+    """Finds modules where Python does, with a loader that holds back what C++ writes to stderr, too."""
 
     def find_spec(self, fullname, path, target=None):
-        if fullname not in ("tensorflow", LITERT):
+        if fullname != "tensorflow" and fullname not in NOISY:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         if spec is not None and spec.loader is not None:
             load = spec.loader.exec_module
-            spec.loader.exec_module = _litert_loader(load) if fullname == LITERT else _quietly(load)  # type: ignore
+            quiet = _loader(load, NOISY[fullname]) if fullname in NOISY else _quietly(load)
+            spec.loader.exec_module = quiet  # type: ignore[method-assign]
         return spec
 
 
-def _litert_loader(load: Callable) -> Callable:
+def _loader(load: Callable, names: tuple[str, ...]) -> Callable:
+    """Returns what loads a module and makes functions in it, or methods of its classes, quiet."""
+
     def load_module(module):
         load(module)
-        # It speaks where its delegate gets the model: before the first answer.
-        module.Interpreter.allocate_tensors = _quietly(module.Interpreter.allocate_tensors)
-        module.SignatureRunner.__call__ = _quietly(module.SignatureRunner.__call__)
+        for name in names:
+            *owners, function = name.split(".")
+            owner = functools.reduce(getattr, owners, module)
+            setattr(owner, function, _quietly(getattr(owner, function)))
 
     return load_module
 

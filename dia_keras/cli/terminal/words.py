@@ -5,7 +5,15 @@ import re
 import click
 
 # Arguments of the library's functions that a command's parameters have other names for.
-PARAMETERS = {"path": "recipe", "directory": "out", "test": "on_test_set", "entry": "name"}
+PARAMETERS = {
+    "path": "recipe",
+    "directory": "out",
+    "test": "on_test_set",
+    "entry": "name",
+    "name": "entry",
+    "target": "entry",
+    "weights": "file",
+}
 PHRASES = {
     "one of `dia_keras.zoo.list_models()`": "one that `dia-keras list` shows",
     "'pretrained', None, or": "'pretrained' or",

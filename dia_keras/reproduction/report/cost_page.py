@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from ...files import staged, write_json, write_text
-from ...training.runs.host import describe_run, device_name
+from ...host import describe_run, device_name
 from ..cost import RowCost
 from ..scale import Scale
 from ..table import Table

@@ -22,7 +22,7 @@ def diverged(what: str, directory: pathlib.Path) -> Diverged:
     return Diverged(
         f"{what}: the training stops. "
         + (f"Its last good checkpoint is {kept[-1]}. " if kept else "It has no checkpoint yet. ")
-        + "Try a lower `learning_rate`, gradient clipping (`clip_norm=1.0`) or `precision='float32'`"
+        + "Try a lower `learning_rate`; in a recipe also gradient clipping (`clip_norm=1.0`) or `precision='float32'`"
         + (", in a new folder." if kept else ".")
     )
 

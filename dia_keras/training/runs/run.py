@@ -14,6 +14,8 @@ from ... import data as data_module
 from ... import zoo
 from ...data.picture import Resize
 from ...files import write_json
+from ...host import describe_run
+from ...zoo.cards import check_name
 from ...zoo.finding import Network, entry_network
 from ...zoo.loading import build as build_network
 from ..fitting import fit
@@ -27,12 +29,11 @@ from .checkpoint_files import checkpoints
 from .curves import plot_curves
 from .epochs_that_fit import Speed, fitted, measure_speed
 from .final_weights import save_final_weights
-from .host import describe_run
 from .interruption import Interrupted, stopped_by_signals
 from .run_folder import check_same_data, check_same_recipe, locked_folder, read_record, recorded_recipe
 
 
-def load_recipe(path: str | os.PathLike, **changes) -> Recipe:
+def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
     """Returns the `RECIPE` that a Python file defines, with other values where given.
 
     Raises:
@@ -178,8 +179,9 @@ def speed(recipe: Recipe, source: str | os.PathLike | None = None, data_dir: str
 
 
 def training_images(recipe: Recipe, train: data_module.Split) -> data_module.Split:
-    """Returns the images of a training set that a recipe trains on: the first `recipe.images`, by default all."""
-    return data_module.Split(train.images[: recipe.images], train.labels[: recipe.images])
+    """Returns the images of a training set that a recipe trains on: the first `recipe.images`, or all."""
+    number = recipe.images or len(train.labels)
+    return data_module.Split(train.images[:number], train.labels[:number])
 
 
 class Prepared(NamedTuple):
@@ -198,6 +200,7 @@ def prepare(
     resize: Resize | None = None,
 ) -> Prepared:
     """Loads the data of a recipe, and returns them with the function that builds its networks."""
+    check_name(recipe.entry, "entry")
     card = zoo.card(recipe.entry)
     data = load_data(card, source, data_dir, recipe.held_out, resize)
     training = training_images(recipe, data.train)

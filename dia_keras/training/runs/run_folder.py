@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ except ImportError:  # on Windows, where no lock of a folder ends with its proce
     fcntl = None  # type: ignore[assignment]
 
 #: What a start writes before the first checkpoint.
-OF_A_START = ("recipe.json", "data.json", "teachers.json", "log.csv", "partial.weights.h5", RECORD)
+OF_A_START = ("recipe.json", "fine_tuning.json", "data.json", "teachers.json", "log.csv", "partial.weights.h5", RECORD)
 
 
 @contextlib.contextmanager
@@ -84,16 +84,25 @@ def recorded_recipe(record: pathlib.Path) -> Recipe:
 def check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
     """Writes the recipe into the run's folder, or checks that it is the one there."""
     mine = dataclasses.asdict(recipe)
+    _check_same(mine, record, lambda: dataclasses.asdict(recorded_recipe(record)), "recipe")
+
+
+def check_same_settings(settings: dict[str, Any], record: pathlib.Path) -> None:
+    """Writes settings into the run's folder, or checks that they are those there."""
+    _check_same(json.loads(json.dumps(settings)), record, lambda: read_record(record), "settings")
+
+
+def _check_same(mine: dict[str, Any], record: pathlib.Path, read: Callable[[], dict[str, Any]], what: str) -> None:
     if not record.exists():
         record.parent.mkdir(parents=True, exist_ok=True)
         write_json(record, mine)
         return
-    theirs = dataclasses.asdict(recorded_recipe(record))
-    different = sorted(key for key in mine if mine[key] != theirs[key])
+    theirs = read()
+    different = sorted(key for key in mine if mine[key] != theirs.get(key))
     if different:
         raise ValueError(
-            f"`directory` must be new or hold a run of the same recipe. Received: directory={str(record.parent)!r}, "
-            f"whose recipe differs in {', '.join(different)}"
+            f"`directory` must be new or hold a run of the same {what}. Received: directory={str(record.parent)!r}, "
+            f"whose {what} {'differ' if what.endswith('s') else 'differs'} in {', '.join(different)}"
         )
 
 

@@ -1,7 +1,7 @@
 """Training steps on PyTorch and a CPU as one graph that Inductor compiles.
 
 Keras calls its layers one by one: every elementwise operation reads and writes all features. Here forward pass, loss
-and backward pass are traced once into one graph, and what the compiler cannot see for itself is said to it:
+and backward pass are traced once into one graph, and this module tells the compiler what it cannot see for itself:
 
 - A clone that only changes the layout is dropped: Keras' convolutions make two of every feature map.
 - Small vectors (a norm's scale, the attention of an image) are computed once, and not again for every pixel.

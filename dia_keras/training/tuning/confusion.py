@@ -9,7 +9,7 @@ import numpy as np
 
 from ...data import Split
 from ...files import staged
-from ...progress import track
+from ..evaluation import finite_scores
 
 #: With more classes than these, names and numbers in the picture could not be read.
 MOST_NUMBERS, MOST_NAMES = 20, 60
@@ -23,11 +23,13 @@ def confusion_matrix(model: keras.Model, split: Split, num_classes: int, batch_s
         split: Images and labels.
         num_classes: Number of classes.
         batch_size: Images a batch.
+
+    Raises:
+        ValueError: If a score is NaN or infinite.
     """
     counts = np.zeros((num_classes, num_classes), np.int64)
-    for i in track(range(0, len(split.labels), batch_size), "Evaluating"):
-        scores = np.asarray(model.predict_on_batch(split.images[i : i + batch_size]))
-        np.add.at(counts, (split.labels[i : i + batch_size], scores.argmax(-1)), 1)
+    if len(split.labels):
+        np.add.at(counts, (split.labels, finite_scores(model, split, batch_size).argmax(-1)), 1)
     return counts
 
 

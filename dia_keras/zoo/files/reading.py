@@ -1,5 +1,6 @@
 """Weights files as bytes that are read once: what was verified is what is parsed."""
 
+import json
 import os
 import pathlib
 from typing import NamedTuple
@@ -21,12 +22,13 @@ class WeightsFile(NamedTuple):
     Attributes:
         path: Its path, for messages.
         content: Its bytes.
-        is_verified: Whether they have the SHA-256 of a card. Other files of HDF5 are parsed in a process of their own.
+        is_trusted: Whether they have the SHA-256 of a card of the zoo. Other HDF5 files are parsed in a process of
+            their own, also those of repositories, whose cards anyone may write.
     """
 
     path: pathlib.Path
     content: bytes
-    is_verified: bool = False
+    is_trusted: bool = False
 
 
 def read_file(path: str | os.PathLike) -> WeightsFile:
@@ -74,6 +76,22 @@ def shape_in(file: WeightsFile, name: str) -> tuple[int, ...] | None:
     return None if tensor is None or tensor.problem else tensor.shape
 
 
+def record_in(file: WeightsFile) -> str | None:
+    """Returns the network that a weights file of `save_weights` says it is of, `None` where it says nothing.
+
+    Raises:
+        ValueError: If the file is damaged or of another form.
+    """
+    try:
+        record = _look_up(file, Layout("", {}, ())).record
+    except Unfit as error:
+        raise ValueError(f"`weights` {error}. Received: weights={str(file.path)!r}") from error
+    try:
+        return str(json.loads(record or "{}").get("entry", "")) or None
+    except (ValueError, AttributeError, RecursionError):
+        return None
+
+
 def form_of(path: pathlib.Path):
     """Returns the module of a form by the suffix of a file, or `None`."""
     return next((form for form in FORMS if path.name.endswith(form.SUFFIX)), None)
@@ -83,6 +101,6 @@ def _look_up(file: WeightsFile, layout: Layout) -> Contents:
     form = form_of(file.path)
     if form is None:
         raise Unfit(f"must end in {' or '.join(SUFFIXES)}")
-    if form is hdf5_file and not file.is_verified:
+    if form is hdf5_file and not file.is_trusted:
         return hdf5_process.look_up(file.content, layout)
     return form.look_up(file.content, layout)

@@ -52,4 +52,4 @@ def _tensor(header: Mapping) -> Tensor:
 def _record(content: bytes) -> str | None:
     """Returns the record in the header of a file that the library has found to be sound."""
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return header.get("__metadata__", {}).get(RECORD)
+    return (header.get("__metadata__") or {}).get(RECORD)

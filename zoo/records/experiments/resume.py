@@ -20,8 +20,8 @@ import numpy as np
 
 from dia_keras.cli import data_options, without_traceback
 from dia_keras.files import write_json
+from dia_keras.host import describe_run
 from dia_keras.training.runs.checkpoint_files import checkpoints
-from dia_keras.training.runs.host import describe_run
 
 HERE = pathlib.Path(__file__).resolve().parent
 ZOO = HERE.parents[1]

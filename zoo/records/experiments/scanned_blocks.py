@@ -22,9 +22,9 @@ from keras import ops
 from dia_keras import zoo
 from dia_keras.cli import without_traceback
 from dia_keras.files import write_json
+from dia_keras.host import describe_run
 from dia_keras.training import Recipe
 from dia_keras.training.fitting import compile_for
-from dia_keras.training.runs.host import describe_run
 from dia_keras.units import RecurrentAttention
 
 RESULTS = pathlib.Path(__file__).resolve().parent / "scanned_blocks"

@@ -25,10 +25,10 @@ from matplotlib.figure import Figure
 from dia_keras import backbones, zoo
 from dia_keras.cli import data_options, without_traceback
 from dia_keras.files import staged, write_json, write_text
+from dia_keras.host import describe_run
 from dia_keras.reproduction.report.statistics import LEVEL, compare, verdict
 from dia_keras.training import Recipe, evaluate, fit
 from dia_keras.training.runs.budget import WallClockBudget
-from dia_keras.training.runs.host import describe_run
 from dia_keras.training.runs.run import check_same_recipe, load_data
 from dia_keras.zoo.loading import preprocessing
 

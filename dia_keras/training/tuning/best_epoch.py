@@ -1,0 +1,92 @@
+"""Early stopping that a run can go on from: the losses are in the log, the best weights in a file."""
+
+import csv
+import math
+import pathlib
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from ...files import staged
+
+#: Files of best weights that are kept: where the newest checkpoint is damaged, a run goes on from the one before.
+KEPT = 2
+_PATTERN = "best_epoch_*.npz"
+
+
+def held_out_losses(log: pathlib.Path) -> list[float | None]:
+    """Returns the loss on the held-out images of every epoch in a `log.csv`, `None` where none are held out."""
+    if not log.exists():
+        return []
+    with log.open(newline="") as file:
+        return [None if row["val_loss"] == "NA" else float(row["val_loss"]) for row in csv.DictReader(file)]
+
+
+def best_of(losses: Sequence[float | None]) -> int:
+    """Returns the number of the best epoch, counted from 1: that of the lowest loss, or the last one without losses."""
+    known = [math.inf if loss is None or math.isnan(loss) else loss for loss in losses]
+    return len(known) if min(known, default=math.inf) == math.inf else 1 + known.index(min(known))
+
+
+def epochs_without_progress(losses: Sequence[float | None]) -> int:
+    """Returns the number of epochs since the loss was lowest; 0 without losses."""
+    return 0 if None in losses or not losses else len(losses) - best_of(losses)
+
+
+class BestEpoch(keras.callbacks.Callback):
+    """Keeps the weights of the best epoch, and ends the training after some epochs without a lower loss.
+
+    Args:
+        directory: Folder of the run, whose log has the epochs before.
+        patience: Number of these epochs.
+        begin: Epochs done before this phase, whose losses do not count for the patience.
+    """
+
+    def __init__(self, directory: pathlib.Path, patience: int, begin: int):
+        super().__init__()
+        self.directory, self.patience, self.begin = directory, patience, begin
+
+    def on_train_begin(self, logs=None):
+        self.losses = held_out_losses(self.directory / "log.csv")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses = [*self.losses[:epoch], float((logs or {})["val_loss"])]
+        if best_of(self.losses) == epoch + 1:
+            save_best(self.model, self.directory, epoch + 1)
+        if epochs_without_progress(self.losses[self.begin :]) >= self.patience:
+            self.model.stop_training = True
+
+
+def save_best(model: keras.Model, directory: pathlib.Path, epoch: int) -> None:
+    """Writes all that a network has learned until an epoch, counted from 1."""
+    if keras.backend.backend() == "jax":
+        model.jax_state_sync()
+    with staged(directory / _PATTERN.replace("*", str(epoch))) as new, new.open("wb") as file:
+        np.savez(file, *(keras.ops.convert_to_numpy(variable) for variable in model.variables))
+    for path in best_files(directory)[:-KEPT]:
+        path.unlink()
+
+
+def load_best(model: keras.Model, directory: pathlib.Path, epoch: int) -> None:
+    """Sets a network to what it had learned until an epoch.
+
+    Raises:
+        ValueError: Where the file is missing or damaged.
+    """
+    path = directory / _PATTERN.replace("*", str(epoch))
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            values = [arrays[name] for name in arrays.files]
+        for variable, value in zip(model.variables, values, strict=True):
+            variable.assign(value)
+    except Exception as error:  # a damaged archive ends in errors of many kinds
+        raise ValueError(
+            "`directory` must hold the best weights of its run. To begin anew, take another folder. "
+            f"Received: {path} ({error})"
+        ) from error
+
+
+def best_files(directory: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the files of best weights in a folder, oldest first."""
+    return sorted(directory.glob(_PATTERN), key=lambda path: int(path.stem.rpartition("_")[2]))

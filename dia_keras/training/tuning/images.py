@@ -1,0 +1,109 @@
+"""What a fine-tuning learns from: the images, and the network that it starts from."""
+
+import os
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from ... import data as data_module
+from ...backbones.layers import channel_axis
+from ...data import Split
+from ...data.picture import Resize
+from ...zoo.finding import Network, find_network
+from ...zoo.loading import with_new_head
+from .settings import FineTuning
+
+
+class Images(NamedTuple):
+    """What a fine-tuning learns from, and the network that it starts from.
+
+    Attributes:
+        start: The network.
+        training, held_out, test: The images with their labels.
+        class_names: Names of the classes.
+        size: Height and width of the images.
+        channels: Number of their channels.
+        resize: How they got that size.
+    """
+
+    start: Network
+    training: Split
+    held_out: Split
+    test: Split
+    class_names: tuple[str, ...]
+    size: tuple[int, int]
+    channels: int
+    resize: Resize
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """Size, channels and resizing, which with the settings decide what a run learns."""
+        return {"image_size": self.size, "channels": self.channels, "resize": self.resize}
+
+
+def prepare(settings: FineTuning, source, data_dir, image_size, channels, resize, weights) -> Images:
+    """Finds the network that a fine-tuning starts from and loads its images. For arguments see `fine_tune`."""
+    start = find_network(settings.entry, weights)
+    size, depth, rule = image_size or start.image_size, channels or start.channels, resize or start.resize
+    found = load_images(source, data_dir, size, rule, depth)
+    return Images(
+        start,
+        *hold_out(found.train, settings.held_out, settings.seed),
+        found.test,
+        found.class_names,
+        size,
+        depth,
+        rule,
+    )
+
+
+def load_images(
+    source: str | os.PathLike, data_dir, image_size: tuple[int, int], resize: Resize, channels: int
+) -> data_module.DataSet:
+    """Loads images of any classes, of this size and number of channels.
+
+    Raises:
+        ValueError: Where the images have other channels, which cannot be changed, or there is one class only.
+    """
+    wanted: Any = channels if channels in (1, 3) else None
+    found = data_module.load(source, data_dir=data_dir, image_size=image_size, resize=resize, channels=wanted)
+    if found.train.images.shape[-1] != channels:
+        raise ValueError(
+            f"`channels` must be 3, 1 or those of the images, {found.train.images.shape[-1]}. "
+            f"Received: channels={channels!r}"
+        )
+    if len(found.class_names) < 2:
+        raise ValueError(f"`source` must have at least two classes. Received: {len(found.class_names)} in {source}")
+    return found
+
+
+def hold_out(split: Split, share: float, seed: int) -> tuple[Split, Split]:
+    """Returns a split without, and with, a share of the images of every class, drawn at random.
+
+    Of a class with two images or more, one at least is held out, and one at least is not.
+    """
+    chosen = np.zeros(len(split.labels), bool)
+    order = np.random.default_rng(seed).permutation(len(split.labels))
+    for label in np.unique(split.labels):
+        members = order[split.labels[order] == label]
+        number = min(max(1, round(share * len(members))), len(members) - 1) if share else 0
+        chosen[members[:number]] = True
+    return (
+        Split(split.images[~chosen], split.labels[~chosen]),
+        Split(split.images[chosen], split.labels[chosen]),
+    )
+
+
+def starting_model(settings: FineTuning, images: Images) -> keras.Model:
+    """Returns the network for these images, with a new head unless the classes are those that it knows."""
+    keras.utils.set_random_seed(settings.seed)
+    classes, shape = len(images.class_names), (*images.size, images.channels)
+    if channel_axis() != -1:
+        shape = (images.channels, *images.size)
+    start = images.start
+    model = start.load(num_classes=classes, input_shape=shape)
+    if start.labels == images.class_names:
+        return model
+    is_new = start.labels is not None and len(start.labels) != classes
+    return model if is_new else with_new_head(model, classes, activation="softmax")

@@ -1,0 +1,67 @@
+"""How a network is fine-tuned: all that decides its weights but the images."""
+
+import dataclasses
+from typing import Literal
+
+from ..recipe import BELOW_ONE, NOT_NEGATIVE, POSITIVE, SHARE, check_types
+
+RANGES = {
+    **dict.fromkeys(("batch_size", "head_learning_rate", "learning_rate", "patience"), POSITIVE),
+    **dict.fromkeys(("freeze", "head_epochs", "epochs", "weight_decay", "seed"), NOT_NEGATIVE),
+    **dict.fromkeys(("held_out", "label_smoothing"), BELOW_ONE),
+    "layer_decay": SHARE,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuning:
+    """How a network is fine-tuned.
+
+    Args:
+        entry: What to start from: name of an entry of the zoo, or a repository such as `"hf://user/repo"`; or path of a
+            run's folder, of a `.keras` file, or of a weights file of `dia_keras.zoo.save_weights`.
+        freeze: Number of stages, with the stem, that keep their weights; with 0 everything is trained.
+        head_epochs: Epochs, first, of the head alone.
+        epochs: Epochs, then, of everything that is not frozen, at most.
+        batch_size: Images a step; fewer where there are not as many images.
+        head_learning_rate: Learning rate of the head alone.
+        learning_rate: Peak learning rate of the head, then: a tenth of the epochs it rises, then falls along a cosine.
+        layer_decay: Factor of the learning rate from a stage to the one before it.
+        weight_decay: L2 coefficient, added to the gradient.
+        norms: Whether batch norms are `"trained"`, or `"frozen"`: they keep their statistics, scales and shifts. The
+            default is `"trained"`, since images of another kind have other statistics than those of the entry's data
+            set, and an epoch is enough to learn them. Frozen is better for batches of fewer than about 16 images, whose
+            statistics are noise. Norms of frozen stages, and all while the head is trained alone, are frozen.
+        balance: Whether classes have the same weight, in training and in early stopping, however many images they have.
+        held_out: Share of the training images of every class that is held out, to stop by; 0 to train all epochs.
+        patience: Epochs without a lower loss on the held-out images after which training stops.
+        flip: Whether images are flipped left to right at random.
+        label_smoothing: Label smoothing.
+        seed: Seed of the held-out images, the new head, order and augmentation.
+    """
+
+    entry: str
+    freeze: int = 0
+    head_epochs: int = 2
+    epochs: int = 10
+    batch_size: int = 64
+    head_learning_rate: float = 0.05
+    learning_rate: float = 0.02
+    layer_decay: float = 0.7
+    weight_decay: float = 5e-4
+    norms: Literal["trained", "frozen"] = "trained"
+    balance: bool = True
+    held_out: float = 0.1
+    patience: int = 4
+    flip: bool = True
+    label_smoothing: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self):
+        check_types(self)
+        for name, (is_right, right) in RANGES.items():
+            value = getattr(self, name)
+            if not is_right(value):
+                raise ValueError(f"`{name}` must be {right}. Received: {name}={value!r}")
+        if not self.head_epochs + self.epochs:
+            raise ValueError("`epochs` must be positive without `head_epochs`. Received: epochs=0, head_epochs=0")

@@ -1,0 +1,201 @@
+"""The training of a fine-tuning: the head alone, then all that is not frozen, earlier stages more slowly."""
+
+import functools
+import pathlib
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from ...backbones import stage_outputs
+from ...data import Split
+from ..augment import batches
+from ..fitting import is_xla_worth_it
+from ..recipe import Recipe
+from ..runs.budget import WallClockBudget
+from ..runs.checkpoint import save
+from ..runs.checkpoint_files import checkpoints, epochs_done, keep_whole, name_of
+from ..runs.going_on import go_on
+from ..runs.log import keep_epochs
+from ..steps.fused_norm import fused_batch_norms
+from .best_epoch import BestEpoch, best_of, epochs_without_progress, held_out_losses, load_best
+from .layerwise import LayerwiseSGD, depth_of, factors_of
+from .settings import FineTuning
+
+
+class Part(NamedTuple):
+    """A part of the training: its number, the stages that are frozen, its epochs at most, and its learning rate."""
+
+    number: int
+    freeze: int
+    epochs: int
+    rate: float
+
+
+def train_in_two_phases(
+    model: keras.Model,
+    settings: FineTuning,
+    training: Split,
+    held_out: Split,
+    directory: pathlib.Path,
+    budget: WallClockBudget,
+) -> int | None:
+    """Trains the head, then what is not frozen, and leaves the weights of the best epoch.
+
+    Returns:
+        The number of that epoch, counted from 1: the last one where nothing is held out. `None` where the budget ended
+        the training before.
+    """
+    stages = len(stage_outputs(model))
+    if settings.freeze > stages:
+        raise ValueError(
+            f"`freeze` must be at most {stages}, the stages of {settings.entry}. Received: freeze={settings.freeze}"
+        )
+    log = directory / "log.csv"
+    keep_whole(directory, len(training.labels) // batch_size_of(settings, training))
+    keep_epochs(log, epochs_done(directory))
+    budget.epochs = settings.head_epochs + settings.epochs
+    begin = 0
+    for part in (
+        Part(0, stages, settings.head_epochs, settings.head_learning_rate),
+        Part(1, settings.freeze, settings.epochs, settings.learning_rate),
+    ):
+        own = held_out_losses(log)[begin : begin + part.epochs]
+        if len(own) < part.epochs and epochs_without_progress(own) < settings.patience:
+            set_trainable(model, stages, part.freeze, settings.norms, is_head_only=part.number == 0)
+            compile_for(model, settings, stages, len(training.labels), part)
+            if begin and _is_before(part, begin, directory):
+                if len(held_out.labels):
+                    load_best(model, directory, best_of(held_out_losses(log)))
+                model.optimizer.build(model.trainable_variables)
+                save(model, directory / name_of(begin, part.number))
+            if not _train(model, settings, training, held_out, directory, budget, part, begin):
+                return None
+        begin = min(len(held_out_losses(log)), begin + part.epochs)
+    best = best_of(held_out_losses(log))
+    if len(held_out.labels):
+        load_best(model, directory, best)
+    return best
+
+
+def _is_before(part: Part, begin: int, directory: pathlib.Path) -> bool:
+    """Returns whether the newest checkpoint is that of the end of the part before."""
+    newest = checkpoints(directory)[-1]
+    return newest.epochs == begin and newest.phase < part.number
+
+
+def set_trainable(model: keras.Model, stages: int, freeze: int, norms: str, is_head_only: bool) -> None:
+    """Sets which layers are trained: those beyond the frozen stages, and norms only where they are to be."""
+    for layer in model.layers:
+        depth = depth_of(layer, stages)
+        layer.trainable = layer.name == "classifier" if is_head_only else not freeze or depth > freeze
+    if norms == "frozen":
+        for layer in model._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
+
+
+def batch_size_of(settings: FineTuning, training: Split) -> int:
+    """Returns the number of images a step: fewer than the settings say where there are not as many."""
+    return min(settings.batch_size, len(training.labels))
+
+
+def compile_for(model: keras.Model, settings: FineTuning, stages: int, images: int, part: Part) -> None:
+    """Compiles a network for a part of the training on so many images."""
+    steps = images // min(settings.batch_size, images)
+    compile_with(model, settings, stages, learning_rate_schedule(part.rate, part.epochs * steps, part.number == 0))
+
+
+def compile_with(model: keras.Model, settings: FineTuning, stages: int, rate) -> None:
+    """Compiles a network with a learning rate or a schedule of it, that of the head."""
+    balanced = keras.metrics.CategoricalAccuracy(name="balanced_accuracy")
+    model.compile(
+        LayerwiseSGD(
+            rate,
+            factors_of(model, stages, settings.layer_decay),
+            l2=settings.weight_decay,
+            momentum=0.9,
+            nesterov=True,
+            global_clipnorm=1.0,
+        ),
+        keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        weighted_metrics=[balanced] if settings.balance else [],
+        jit_compile=is_xla_worth_it(),
+    )
+
+
+def batches_of(
+    settings: FineTuning, training: Split, classes: int, first_epoch: int = 0, first_step: int = 0
+) -> Iterator:
+    """Yields augmented batches, with the weights of images where classes are balanced, without end."""
+    recipe = Recipe(
+        settings.entry,
+        epochs=1,
+        batch_size=batch_size_of(settings, training),
+        pad=round(min(training.images.shape[1:3]) / 8),
+        flip=settings.flip,
+        seed=settings.seed,
+    )
+    weights = class_weights(training.labels, classes) if settings.balance else None
+    return weighted(batches(training.images, training.labels, classes, recipe, first_epoch, first_step), weights)
+
+
+def _train(
+    model: keras.Model,
+    settings: FineTuning,
+    training: Split,
+    held_out: Split,
+    directory: pathlib.Path,
+    budget: WallClockBudget,
+    part: Part,
+    begin: int,
+) -> bool:
+    """Trains for a part, which began after so many epochs. Returns whether it is over, by its epochs or early."""
+    classes = model.output_shape[-1]
+    validation: dict[str, Any] = {}
+    if len(held_out.labels):
+        targets = keras.utils.to_categorical(held_out.labels, classes)
+        weights = class_weights(training.labels, classes)[held_out.labels]
+        of_images = (weights,) if settings.balance else ()
+        validation = {"validation_data": (held_out.images, targets, *of_images), "validation_batch_size": 250}
+    with fused_batch_norms(model):
+        return go_on(
+            model,
+            functools.partial(batches_of, settings, training, classes),
+            directory,
+            steps=len(training.labels) // batch_size_of(settings, training),
+            end=begin + part.epochs,
+            budget=budget,
+            seed=settings.seed,
+            phase=part.number,
+            before_checkpoint=[BestEpoch(directory, settings.patience, begin)] if validation else [],
+            **validation,
+        )
+
+
+def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Returns the weight of an image by its class, so that all classes weigh the same and the mean weight is 1."""
+    counts = np.bincount(labels, minlength=num_classes)
+    return (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype("float32")
+
+
+def weighted(batches: Iterable, weights: np.ndarray | None) -> Iterator:
+    """Yields batches of images and one-hot targets with the weight of every image, where classes have weights."""
+    if weights is None:
+        yield from batches
+        return
+    of_classes = keras.ops.convert_to_tensor(weights)
+    for images, targets in batches:
+        yield images, targets, keras.ops.matmul(targets, of_classes)
+
+
+def learning_rate_schedule(peak: float, steps: int, is_constant: bool):
+    """Returns the learning rate of the head alone, constant, or a warm-up of a tenth of the steps before a cosine."""
+    warmup = steps // 10
+    if is_constant:
+        return peak
+    if not warmup:
+        return keras.optimizers.schedules.CosineDecay(peak, steps)
+    return keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=peak, warmup_steps=warmup)
