@@ -75,7 +75,7 @@ class Recipe:
             the entry itself.
         distillation: Share of the teachers' mean probabilities in the targets.
         held_out: Number of training images held out (0 for the final run, which trains on all).
-        images: Number of training images to use, the first ones, in trials; 0 for all.
+        images: Number of training images to use in trials, evenly spaced; 0 for all.
         precision: `"float32"` or `"mixed_bfloat16"`.
         dropout: Rate of the backbone's dropout; its own by default.
         phases: Parts of the training with smaller images or shallower networks, whose epochs add up to `epochs`. The

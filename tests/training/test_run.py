@@ -11,12 +11,12 @@ import keras
 import numpy as np
 import pytest
 
-from dia_keras import zoo
+from dia_keras import data, zoo
 from dia_keras.training import Recipe, load_recipe, train
 from dia_keras.training.runs import run
 from dia_keras.training.runs.curves import plot_curves
 from dia_keras.training.runs.interruption import Interrupted
-from dia_keras.training.runs.run import smoke
+from dia_keras.training.runs.run import smoke, training_images
 from dia_keras.training.runs.run_folder import locked_folder
 from dia_keras.zoo.weights_file import load_weights
 
@@ -101,3 +101,13 @@ def test_curves_that_cannot_be_drawn_do_not_stop_a_training(tmp_path, monkeypatc
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     plot_curves(tmp_path / "log.csv", tmp_path / "curves.png", "x")
     assert capsys.readouterr().out == "curves.png is not drawn: matplotlib is not installed\n"
+
+
+@pytest.mark.parametrize("images", [0, 4, 12, 50])
+def test_fewer_images_are_of_all_classes(images):
+    """Images from folders are in the order of their classes."""
+    split = data.Split(np.arange(12), np.repeat(np.arange(4), 3))
+    chosen = training_images(Recipe("x", 1, images=images), split)
+    assert len(chosen.labels) == len(chosen.images) == min(images or 12, 12)
+    assert set(chosen.labels.tolist()) == {0, 1, 2, 3}
+    np.testing.assert_array_equal(split.labels[chosen.images], chosen.labels)

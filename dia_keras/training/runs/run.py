@@ -9,6 +9,7 @@ import traceback
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 from ... import data as data_module
 from ... import zoo
@@ -179,9 +180,14 @@ def speed(recipe: Recipe, source: str | os.PathLike | None = None, data_dir: str
 
 
 def training_images(recipe: Recipe, train: data_module.Split) -> data_module.Split:
-    """Returns the images of a training set that a recipe trains on: the first `recipe.images`, or all."""
-    number = recipe.images or len(train.labels)
-    return data_module.Split(train.images[:number], train.labels[:number])
+    """Returns the images of a training set that a recipe trains on: `recipe.images` of them, or all.
+
+    They are evenly spaced, since images from folders are in the order of their classes.
+    """
+    have = len(train.labels)
+    number = min(recipe.images or have, have)
+    chosen = np.arange(number) * have // number
+    return train if number == have else data_module.Split(train.images[chosen], train.labels[chosen])
 
 
 class Prepared(NamedTuple):
