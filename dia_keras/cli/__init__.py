@@ -6,6 +6,8 @@ from .. import startup
 from .benchmarking import benchmark as benchmark
 from .cards import card as card
 from .converting import convert as convert
+from .detection.detecting import detect as detect
+from .detection.training import train_detector as train_detector
 from .entries import list_command as list_command
 from .evaluation import evaluate as evaluate
 from .evaluation import show_evaluation as show_evaluation
@@ -35,10 +37,12 @@ COMMANDS = (
     list_command,
     card,
     predict,
+    detect,
     evaluate,
     explain,
     train,
     fine_tune,
+    train_detector,
     reproduce,
     export,
     convert,

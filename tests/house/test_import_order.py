@@ -28,7 +28,7 @@ FLOORS = [
     {"analysis"},
     {"training", "interop"},
     {"export", "reproduction"},
-    {"benchmark"},
+    {"benchmark", "detection"},
     {"cli"},
     {"__main__"},
 ]

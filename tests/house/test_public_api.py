@@ -37,6 +37,15 @@ API = {
         "wrn",
     },
     "dia_keras.data": {"DataSet", "Split", "load"},
+    "dia_keras.detection": {
+        "DetectorSettings",
+        "FasterRCNN",
+        "FoundDetector",
+        "RetinaNet",
+        "find_detector",
+        "train_detector",
+    },
+    "dia_keras.detection.data": {"Batches", "DetectionSet", "Example", "Letterbox", "batches", "letterbox", "load"},
     "dia_keras.training": {
         "Evaluation",
         "FineTuned",

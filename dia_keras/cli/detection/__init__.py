@@ -1,0 +1,1 @@
+"""Commands for object detection, one a file."""

@@ -1,0 +1,104 @@
+"""`dia-keras train-detector`: a detector learns the objects of one's own images."""
+
+import pathlib
+import re
+from typing import Any, Literal
+
+import click
+
+from ..shared import console, examples, make_table, without_traceback
+
+
+@click.command(
+    "train-detector",
+    short_help="Train a detector on images with boxes.",
+    epilog=examples(
+        "dia-keras train-detector coco128 --model retinanet --depth 18 --size 256 --epochs 100 --out runs/coco128",
+        "dia-keras train-detector coco/2017 --model faster-rcnn --depth 50 --attention dia_lstm --size 800x1344 \\",
+        "    --weights dia_resnet50_imagenet --val-split validation --out runs/table8",
+        "dia-keras detect --model runs/coco128 street.jpg",
+    ),
+)
+@click.argument("source", metavar="DATA")
+@click.option(
+    "--model", type=click.Choice(["retinanet", "faster-rcnn"]), default="retinanet", show_default=True, help="Detector."
+)
+@click.option("--depth", type=click.Choice(["18", "34", "50", "101"]), default="50", show_default=True)
+@click.option("--attention", help="Attention of the backbone, e.g. dia_lstm; default: none.")
+@click.option("--size", default="800x1344", show_default=True, help="Height and width of the input: 256 or 512x768.")
+@click.option(
+    "--weights", "backbone_weights", help="Backbone's weights: a zoo entry, or a file that fits it; default: none."
+)
+@click.option("--epochs", type=click.IntRange(1), default=12, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
+@click.option(
+    "--learning-rate", type=float, help="Peak, for 16 images a batch; default: 0.01 RetinaNet, 0.02 Faster R-CNN."
+)
+@click.option(
+    "--norms",
+    type=click.Choice(["trained", "frozen"]),
+    help="Batch norms of the backbone; default: frozen where it has weights.",
+)
+@click.option("--augment/--no-augment", default=True, show_default=True, help="Flip, scale and move images at random.")
+@click.option("--precision", default="float32", show_default=True, help="Dtype policy of Keras, e.g. mixed_bfloat16.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--split", default="train", show_default=True, help="Split of DATA to train on.")
+@click.option("--val-split", help="Split of DATA to evaluate on at the end, by COCO's metrics.")
+@click.option(
+    "--on-bad",
+    type=click.Choice(["stop", "drop"]),
+    default="drop",
+    show_default=True,
+    help="Bad boxes and images: stop, or leave them out with a warning.",
+)
+@click.option("--minutes", type=float, help="Wall-clock budget; the same command goes on from there.")
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=pathlib.Path), help="Folder of the run."
+)
+@without_traceback
+def train_detector(
+    source: str,
+    depth: str,
+    size: str,
+    norms: str | None,
+    split: str,
+    val_split: str | None,
+    on_bad: Literal["stop", "drop"],
+    minutes: float | None,
+    out: pathlib.Path,
+    **settings: Any,
+) -> None:
+    """Train a detector on DATA: a folder of COCO's or Pascal VOC's form, or a data set of TFDS.
+
+    The 1x schedule: SGD, a warm-up, and a tenth of the rate after 8 and 11 twelfths of the epochs. Run the same command
+    again to go on where a run stopped.
+    """
+    import json
+
+    from ...detection import DetectorSettings
+    from ...detection import train_detector as train
+
+    chosen = DetectorSettings(
+        depth=int(depth),
+        image_size=_parse_size(size),
+        freeze_norms=None if norms is None else norms == "frozen",
+        **settings,
+    )
+    weights = train(chosen, source, out, split=split, validation=val_split, minutes=minutes, on_bad=on_bad)
+    if weights is None:
+        console.print(f"The time is up. Run the same command again to go on from {out}.")
+        return
+    if val_split:
+        table = make_table("metric", f"{val_split} (%)", title=str(out))
+        for name, value in json.loads((out / "metrics.json").read_text()).items():
+            table.add_row(name, f"{100 * value:.1f}" if value >= 0 else "-")
+        console.print(table)
+    console.print(f"Wrote {weights}")
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    """Returns height and width from `256` or `512x768`."""
+    found = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
+    if not found:
+        raise ValueError(f"`--size` must be a number of pixels, or height x width, e.g. 512x768. Received: {text!r}")
+    return int(found[1]), int(found[2] or found[1])

@@ -1,0 +1,86 @@
+"""From a path to a trained detector."""
+
+import json
+import os
+import pathlib
+import zipfile
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+
+from ..training.runs.checkpoint_files import checkpoints
+from .models.detector import Detector
+from .settings import DETECTORS
+
+
+class FoundDetector(NamedTuple):
+    """A trained detector.
+
+    Attributes:
+        labels: Names of the classes; `None` where they are not known.
+        image_size: Height and width of the network's input in pixels.
+        load: Function that returns the `keras.Model`.
+    """
+
+    labels: tuple[str, ...] | None
+    image_size: tuple[int, int]
+    load: Callable[[], keras.Model]
+
+
+def find_detector(path: str | os.PathLike) -> FoundDetector:
+    """Finds the detector of a run, or of a file.
+
+    Args:
+        path: Folder of a run of `train_detector`, whose final weights are taken, or, while it has none, those of its
+            newest checkpoint; or a `.keras` file that a detector was saved to, which has no labels.
+
+    Raises:
+        ValueError: Where there is no detector, or the file is damaged.
+    """
+    place = pathlib.Path(path).expanduser()
+    if place.is_dir():
+        return _of_run(place)
+    if place.suffix == ".keras" and place.is_file():
+        return _of_file(place)
+    raise ValueError(
+        f"`path` must be the folder of a detector's run, or a .keras file. Received: path={str(path)!r}"
+        + ("" if place.exists() else ", which does not exist")
+    )
+
+
+def _of_run(folder: pathlib.Path) -> FoundDetector:
+    try:
+        card = json.loads((folder / "card.json").read_text())
+        detector, config = DETECTORS[card["model"]][0], card["config"]
+        labels, size = tuple(card["labels"]), (int(card["image_size"][0]), int(card["image_size"][1]))
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"`path` must be the folder of a detector's run, with its card.json. Received: path={str(folder)!r} "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    files = [saved.path for saved in checkpoints(folder)[-1:]]
+    if (folder / "final.weights.h5").is_file():
+        files = [folder / "final.weights.h5"]
+    if not files:
+        raise ValueError(f"`path` must be a run with weights. Received: path={str(folder)!r}, without a checkpoint")
+
+    def load() -> Detector:
+        made = detector.from_config(config)
+        made.load_weights(files[0])
+        return made
+
+    return FoundDetector(labels, size, load)
+
+
+def _of_file(path: pathlib.Path) -> FoundDetector:
+    try:
+        with zipfile.ZipFile(path) as file:
+            saved = json.loads(file.read("config.json"))
+        names = {detector.__name__ for detector, _ in DETECTORS.values()}
+        if saved["class_name"] not in names:
+            raise ValueError(f"a model of the class {saved['class_name']}")
+        height, width = saved["config"]["image_size"]
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"`path` must be a saved detector. Received: path={str(path)!r} ({error})") from error
+    return FoundDetector(None, (int(height), int(width)), lambda: keras.models.load_model(path, compile=False))

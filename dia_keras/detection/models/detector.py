@@ -1,0 +1,202 @@
+"""What both detectors share: the backbone's arguments, the losses in `fit`, and answers from `predict`."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from ...arguments import boolean, positive_integer
+from ...backbones import ATTENTIONS
+from ...training.precision import built_in
+from ..data.batching import check_size
+from .pyramid import backbone, feature_pyramid
+
+#: Candidates of an image among which non-maximum suppression chooses.
+CANDIDATES = 1000
+
+
+class Detector(keras.Model):
+    """A detector over a backbone; see `RetinaNet` and `FasterRCNN`.
+
+    Args:
+        depth: Depth of the ResNet: 18, 34, 50 or 101.
+        num_classes: Number of classes, without a background.
+        image_size: Height and width of the input in pixels, multiples of 32. `dia_keras.detection.data` letterboxes
+            images to it.
+        attention: Name of an attention in `dia_keras.backbones.ATTENTIONS`, or `None`.
+        attention_config: Keywords for the attention.
+        shared: Whether a stage has one attention for all its blocks, see `imagenet_resnet`.
+        attention_stages: Numbers of the stages with attention, counted from 1.
+        backbone_weights: Name of a zoo entry, or path of a weights file that fits it; `None` for initial values. A
+            saved detector has its weights of its own.
+        freeze_norms: Whether the backbone's batch norms keep weights and statistics. `False` for a backbone of initial
+            values, which does not train without.
+        anchor_scale: Size of an anchor in strides of its level.
+        score_threshold: Scores of answers are greater.
+        iou_threshold: Greatest IoU of two answers of a class.
+        max_detections: Most answers an image.
+        **kwargs: Keras' `name` and `dtype`.
+
+    Raises:
+        ValueError: On an argument out of range, or weights that do not fit.
+    """
+
+    #: Numbers of the pyramid's levels, and the losses' names.
+    LEVELS: tuple[int, ...]
+    PARTS: tuple[str, ...]
+
+    def __init__(
+        self,
+        depth: int = 50,
+        num_classes: int = 80,
+        image_size: tuple[int, int] = (800, 1344),
+        *,
+        attention: str | None = None,
+        attention_config: dict[str, Any] | None = None,
+        shared: bool | None = None,
+        attention_stages: tuple[int, ...] | None = None,
+        backbone_weights: Any = None,
+        freeze_norms: bool = True,
+        anchor_scale: float = 4.0,
+        score_threshold: float = 0.05,
+        iou_threshold: float = 0.5,
+        max_detections: int = 100,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if keras.config.image_data_format() != "channels_last":
+            raise ValueError("Detectors need Keras' image data format 'channels_last'. Received: 'channels_first'")
+        if attention is not None and attention not in ATTENTIONS:
+            raise ValueError(f"`attention` must be None or one of {', '.join(ATTENTIONS)}. Received: {attention!r}")
+        size = check_size(image_size)
+        if size[0] % 32 or size[1] % 32:
+            raise ValueError(f"`image_size` must be multiples of 32 pixels. Received: image_size={image_size!r}")
+        for name, value in {"score_threshold": score_threshold, "iou_threshold": iou_threshold}.items():
+            if not 0 <= value < 1:
+                raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {name}={value!r}")
+        if not anchor_scale > 0:
+            raise ValueError(f"`anchor_scale` must be positive. Received: anchor_scale={anchor_scale!r}")
+        self.depth, self.attention, self.image_size = depth, attention, size
+        self.num_classes = positive_integer("num_classes", num_classes)
+        self.max_detections = positive_integer("max_detections", max_detections)
+        self.anchor_scale, self.score_threshold, self.iou_threshold = anchor_scale, score_threshold, iou_threshold
+        self._of_backbone: dict[str, Any] = {
+            "attention_config": attention_config,
+            "shared": shared,
+            "attention_stages": attention_stages,
+            "freeze_norms": boolean("freeze_norms", freeze_norms),
+        }
+        self._parts = {name: keras.metrics.Mean(name=name) for name in self.PARTS}
+        self._made_predictor: Callable[[], keras.Model] | None = None
+        with built_in(self.dtype_policy.name):
+            self.backbone = backbone(depth, size, attention=attention, weights=backbone_weights, **self._of_backbone)
+            self._make_heads(feature_pyramid(self.backbone, self.LEVELS))
+        self.build((None, *size, 3))
+
+    @abstractmethod
+    def _make_heads(self, pyramid: list) -> None:
+        """Makes `network`, a functional model from images to a dictionary of raw outputs."""
+
+    @abstractmethod
+    def _answers(self, outputs: dict) -> dict:
+        """Returns the KerasTensors of the answers, from those of the network."""
+
+    @abstractmethod
+    def losses_of(self, targets: dict, outputs: dict) -> dict:
+        """Returns the parts of the loss by name, scalars.
+
+        Args:
+            targets: "boxes" and "classes", as `dia_keras.detection.data.batches` gives them.
+            outputs: What `call` returns.
+        """
+
+    def build(self, input_shape):
+        self.built = True
+
+    def call(self, images, training=False):
+        return self.network(images, training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if sample_weight is not None:
+            raise ValueError("Detectors do not weight images. Received: `sample_weight`")
+        parts = self.losses_of(y, y_pred)
+        for name, value in parts.items():
+            self._parts[name].update_state(value)
+        return sum(parts.values())
+
+    def predictor(self) -> keras.Model:
+        """Returns a functional model from images to answers, with non-maximum suppression, that shares all weights.
+
+        Its output is what `predict` returns, as tensors.
+        """
+        if self._made_predictor is None:
+            images = keras.Input((*self.image_size, 3), name="images")
+            made = keras.Model(images, self._answers(self.network(images)), name=f"{self.name}_predictor")
+            # A function, which Keras does not look into for layers.
+            self._made_predictor = lambda: made
+        return self._made_predictor()
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """Finds objects.
+
+        Args:
+            x: Images, uint8 or float of values 0 to 255, `(batch, height, width, 3)` of `image_size`; or what else
+                Keras' `predict` takes, as its other arguments.
+
+        Returns:
+            A dictionary of NumPy arrays: "boxes", `(x1, y1, x2, y2)` in pixels of the input, `(batch, max_detections,
+            4)`; "classes", int32, and "scores", `(batch, max_detections)`, the surest first; "num_detections", int32
+            `(batch,)`. Rows from that number on are -1.
+        """
+        return self.predictor().predict(x, batch_size, verbose, steps, callbacks)
+
+    def predict_on_batch(self, x):
+        """Is `predict` for one batch."""
+        return self.predictor().predict_on_batch(x)
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+            "depth": self.depth,
+            "num_classes": self.num_classes,
+            "image_size": list(self.image_size),
+            "attention": self.attention,
+            "anchor_scale": self.anchor_scale,
+            "score_threshold": self.score_threshold,
+            "iou_threshold": self.iou_threshold,
+            "max_detections": self.max_detections,
+            **self._of_backbone,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        # Keras gives its own layers' configurations, where tuples are lists and policies dictionaries.
+        return cls(**config)
+
+
+class Answers(keras.layers.Layer):
+    """A layer without weights, from raw outputs to answers, see `suppression.chosen`.
+
+    Args:
+        function: Function of the outputs that returns the dictionary of answers.
+        max_detections: Most answers an image.
+    """
+
+    def __init__(self, function: Callable[..., dict], max_detections: int, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.function, self.max_detections = function, max_detections
+
+    def call(self, outputs):
+        return self.function(outputs)
+
+    def compute_output_spec(self, outputs):
+        number = self.max_detections
+        return {
+            "boxes": keras.KerasTensor((None, number, 4), "float32"),
+            "classes": keras.KerasTensor((None, number), "int32"),
+            "scores": keras.KerasTensor((None, number), "float32"),
+            "num_detections": keras.KerasTensor((None,), "int32"),
+        }

@@ -1,0 +1,44 @@
+"""Samples of candidates for a loss, of a fixed number and share."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from .suppression import best_rows, pick
+
+
+class Sample(NamedTuple):
+    """Which candidates a loss counts.
+
+    Attributes:
+        rows: Indices of candidates, int32 `(batch, number)`.
+        positive: Whether each is a positive one, bool `(batch, number)`.
+        counted: Whether each counts; others only fill up, bool `(batch, number)`.
+    """
+
+    rows: Any
+    positive: Any
+    counted: Any
+
+
+def draw_sample(positive, negative, number: int, share: float, seed: keras.random.SeedGenerator) -> Sample:
+    """Draws candidates at random: positive ones up to a share of the number, and negative ones for the rest.
+
+    Args:
+        positive: bool `(batch, n)`.
+        negative: bool `(batch, n)`; what is neither is not drawn.
+        number: How many are drawn; `n` where there are fewer.
+        share: Greatest share of positive ones.
+        seed: The generator of random numbers.
+    """
+    chance = keras.random.uniform(ops.shape(positive), 0.0, 1.0, dtype="float32", seed=seed)
+    number = min(number, positive.shape[1])
+    lots = ops.where(positive, chance, -1.0)
+    most = max(1, int(number * share))
+    least = pick(lots, best_rows(lots, most))[:, -1:]
+    drawn = ops.logical_and(positive, lots >= least)
+    lots = ops.where(drawn, chance + 2.0, ops.where(negative, chance + 1.0, 0.0))
+    rows = best_rows(lots, number)
+    found = pick(lots, rows)
+    return Sample(rows, found >= 2.0, found >= 1.0)

@@ -1,0 +1,96 @@
+"""Non-maximum suppression, and the choice of a detector's answers."""
+
+from keras import ops
+
+from .boxes import pairwise_iou
+
+
+def kept_by_nms(boxes, valid, threshold: float, classes=None):
+    """Returns which boxes greedy non-maximum suppression keeps, bool `(batch, n)`.
+
+    A box falls to an earlier one that is kept and with which its IoU is greater than the threshold. This is found for
+    all boxes at once, over and over until nothing changes: after k rounds the first k boxes are right, and mostly all
+    of them after a few.
+
+    Args:
+        boxes: The surest first, `(batch, n, 4)`.
+        valid: Whether a row counts, bool `(batch, n)`.
+        threshold: Greatest IoU of boxes that are both kept.
+        classes: Where given, int `(batch, n)`, boxes fall only to those of their class.
+    """
+    number = boxes.shape[1]
+    earlier = ops.arange(number)[:, None] < ops.arange(number)[None]
+    falls = ops.logical_and(pairwise_iou(boxes, boxes) > threshold, earlier[None])
+    if classes is not None:
+        falls = ops.logical_and(falls, classes[:, :, None] == classes[:, None, :])
+    falls = ops.cast(falls, "float32")  # (batch, by which, which)
+    valid = ops.cast(valid, "float32")
+
+    def is_unsettled(kept, before):
+        return ops.any(kept != before)
+
+    def settle(kept, before):
+        fallen = ops.matmul(kept[:, None], falls)[:, 0] > 0
+        return valid * (1.0 - ops.cast(fallen, "float32")), kept
+
+    kept, _ = ops.while_loop(is_unsettled, settle, (valid, valid - 1.0))
+    return kept > 0
+
+
+def best_rows(scores, number: int):
+    """Returns the indices of the greatest scores of each image, int32 `(batch, min(number, n))`, greatest first."""
+    return ops.cast(ops.top_k(scores, min(number, scores.shape[1]))[1], "int32")
+
+
+def pick(values, rows):
+    """Returns the rows `(batch, k)` of values `(batch, n)` or `(batch, n, c)`."""
+    return ops.take_along_axis(values, rows if len(values.shape) == 2 else rows[..., None], axis=1)
+
+
+def best_pairs(scores, number: int):
+    """Returns the greatest scores among candidates and classes `(batch, n, classes)`.
+
+    The greatest `number` pairs are among the `number` candidates of the greatest best class, so that the few of them,
+    and not all, are sorted.
+
+    Returns:
+        The scores, and int32 indices of their candidates and classes, each `(batch, k)`, greatest first.
+    """
+    num_classes = scores.shape[-1]
+    rows = best_rows(ops.max(scores, axis=-1), number)
+    few = pick(scores, rows)
+    flat = ops.reshape(few, (-1, few.shape[1] * num_classes))
+    pairs = best_rows(flat, number)
+    return pick(flat, pairs), pick(rows, pairs // num_classes), pairs % num_classes
+
+
+def chosen(boxes, scores, classes, *, threshold: float, iou: float, max_detections: int) -> dict:
+    """Returns a detector's answers: the surest boxes that class-wise non-maximum suppression keeps.
+
+    Args:
+        boxes: `(batch, n, 4)`.
+        scores: The greatest first, `(batch, n)`.
+        classes: int32 `(batch, n)`.
+        threshold: Scores of answers are greater.
+        iou: Greatest IoU of two answers of a class.
+        max_detections: Most answers an image.
+
+    Returns:
+        "boxes" `(batch, max_detections, 4)`, "classes" int32 and "scores" `(batch, max_detections)`, and
+        "num_detections", int32 `(batch,)`: rows from that number on are -1.
+    """
+    kept = kept_by_nms(boxes, scores > threshold, iou, classes)
+    ranked = ops.where(kept, scores, -1.0)
+    rows = best_rows(ranked, max_detections)
+    found = pick(ranked, rows)
+    is_one = found > threshold
+    missing = max_detections - rows.shape[1]
+    padding = ((0, 0), (0, missing))
+    return {
+        "boxes": ops.pad(
+            ops.where(is_one[..., None], pick(boxes, rows), -1.0), (*padding, (0, 0)), constant_values=-1.0
+        ),
+        "classes": ops.pad(ops.where(is_one, pick(classes, rows), -1), padding, constant_values=-1),
+        "scores": ops.pad(ops.where(is_one, found, -1.0), padding, constant_values=-1.0),
+        "num_detections": ops.sum(ops.cast(is_one, "int32"), axis=-1),
+    }

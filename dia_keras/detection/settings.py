@@ -1,0 +1,137 @@
+"""What a detector is trained by: the settings, and the schedule of the learning rate."""
+
+import dataclasses
+import math
+import os
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from ..arguments import is_integer, positive_integer
+from ..training import SGDL2
+from .data.batching import check_size
+from .models import FasterRCNN, RetinaNet
+from .models.detector import Detector
+
+#: Detectors by name, with their learning rates for 16 images a batch: the FPN paper's and RetinaNet's.
+DETECTORS: dict[str, tuple[type[Detector], float]] = {"retinanet": (RetinaNet, 0.01), "faster-rcnn": (FasterRCNN, 0.02)}
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectorSettings:
+    """How a detector is built and trained: by default the 1x schedule of 12 epochs.
+
+    Attributes:
+        model: "retinanet" or "faster-rcnn".
+        depth: Depth of the ResNet: 18, 34, 50 or 101.
+        attention: Name of an attention, or `None`.
+        image_size: Height and width of the network's input in pixels, multiples of 32.
+        epochs: Epochs. After 8 and 11 twelfths of them the learning rate falls to a tenth.
+        batch_size: Images a batch.
+        learning_rate: Peak, for 16 images a batch; for others it is scaled in proportion. Default: 0.01 for RetinaNet,
+            0.02 for Faster R-CNN, as in the papers.
+        warmup_steps: Steps in which the rate rises to its peak; a tenth of all at most.
+        weight_decay: L2 coefficient.
+        clip_norm: Greatest norm of all gradients together.
+        backbone_weights: Name of a zoo entry with weights, or path of a file of weights that fits it.
+        freeze_norms: Whether batch norms are frozen. Default: where the backbone has weights.
+        augment: Whether images are flipped, scaled and moved at random.
+        max_boxes: Boxes an image, at most.
+        precision: Keras' dtype policy, e.g. "mixed_bfloat16".
+        seed: Seed of initial values, order and augmentation.
+        options: More arguments of the detector, e.g. `{"anchor_scale": 3.0}` or `{"regions": 128}`.
+
+    Raises:
+        ValueError: On a value out of range.
+    """
+
+    model: Literal["retinanet", "faster-rcnn"] = "retinanet"
+    depth: int = 50
+    attention: str | None = None
+    image_size: tuple[int, int] = (800, 1344)
+    epochs: int = 12
+    batch_size: int = 16
+    learning_rate: float | None = None
+    warmup_steps: int = 500
+    weight_decay: float = 1e-4
+    clip_norm: float = 10.0
+    backbone_weights: str | os.PathLike | None = None
+    freeze_norms: bool | None = None
+    augment: bool = True
+    max_boxes: int = 100
+    precision: str = "float32"
+    seed: int = 0
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.model not in DETECTORS:
+            raise ValueError(f"`model` must be one of {', '.join(DETECTORS)}. Received: model={self.model!r}")
+        for name in ("epochs", "batch_size", "max_boxes"):
+            positive_integer(name, getattr(self, name))
+        for name in ("warmup_steps", "seed"):
+            if not is_integer(getattr(self, name), 0):
+                raise ValueError(f"`{name}` must be an integer of at least 0. Received: {getattr(self, name)!r}")
+        for name in ("learning_rate", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"`{name}` must be positive and finite. Received: {name}={value!r}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"`weight_decay` must not be negative. Received: weight_decay={self.weight_decay!r}")
+        check_size(self.image_size)
+
+    def build(self, num_classes: int) -> Detector:
+        """Returns the detector, of initial values but for the backbone's weights."""
+        frozen = self.backbone_weights is not None if self.freeze_norms is None else self.freeze_norms
+        keras.utils.set_random_seed(self.seed)
+        return DETECTORS[self.model][0](
+            self.depth,
+            num_classes,
+            self.image_size,
+            attention=self.attention,
+            backbone_weights=self.backbone_weights,
+            freeze_norms=frozen,
+            dtype=self.precision,
+            **self.options,
+        )
+
+    def optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+        """Returns SGD with momentum 0.9 and the schedule."""
+        steps = self.epochs * steps_per_epoch
+        rate = DETECTORS[self.model][1] if self.learning_rate is None else self.learning_rate
+        schedule = WarmUpAndDrops(
+            rate * self.batch_size / 16,
+            min(self.warmup_steps, steps // 10),
+            [steps * 8 // 12, steps * 11 // 12],
+        )
+        return SGDL2(schedule, self.weight_decay, momentum=0.9, global_clipnorm=self.clip_norm)
+
+    def record(self) -> dict[str, Any]:
+        """Returns the settings as JSON has them."""
+        weights = self.backbone_weights
+        values = dataclasses.asdict(self)
+        return {**values, "image_size": list(self.image_size), "backbone_weights": weights and os.fspath(weights)}
+
+
+@keras.saving.register_keras_serializable("dia_keras")
+class WarmUpAndDrops(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that rises in proportion to the step, from a thousandth, and falls to a tenth at every drop.
+
+    Args:
+        peak: The rate after the warm-up.
+        warmup_steps: Steps of the warm-up; 0 for none.
+        drops: Steps at which the rate falls to a tenth.
+    """
+
+    def __init__(self, peak: float, warmup_steps: int, drops: list[int]):
+        self.peak, self.warmup_steps, self.drops = peak, warmup_steps, list(drops)
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        rate = self.peak * ops.minimum(1.0, 0.001 + step / max(self.warmup_steps, 1) if self.warmup_steps else 1.0)
+        for drop in self.drops:
+            rate = rate * ops.where(step >= drop, 0.1, 1.0)
+        return rate
+
+    def get_config(self):
+        return {"peak": self.peak, "warmup_steps": self.warmup_steps, "drops": self.drops}

@@ -1,0 +1,208 @@
+"""Training of a detector in a folder, which goes on where it was stopped."""
+
+import csv
+import json
+import os
+import pathlib
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from ..files import staged, write_json
+from ..training.fitting import is_xla_worth_it
+from ..training.runs.budget import WallClockBudget
+from ..training.runs.checkpoint import Checkpoint, Stopped, resume
+from ..training.runs.checkpoint_files import epochs_done, keep_whole
+from ..training.runs.divergence import FiniteLoss
+from ..training.runs.interruption import Interrupted, stopped_by_signals
+from ..training.runs.log import EpochLog, keep_epochs
+from ..training.runs.run_folder import locked_folder
+from .data import Batches, DetectionSet, batches, load
+from .data.faults import OnBad
+from .evaluation import coco_metrics, detect
+from .models.detector import Detector
+from .settings import DetectorSettings
+
+#: Threads that prepare images, and batches that they may be ahead.
+WORKERS, AHEAD = 4, 4
+
+
+def train_detector(
+    settings: DetectorSettings,
+    source: str | os.PathLike | DetectionSet,
+    directory: str | os.PathLike,
+    *,
+    split: str = "train",
+    validation: DetectionSet | str | None = None,
+    minutes: float | None = None,
+    on_bad: OnBad = "drop",
+) -> pathlib.Path | None:
+    """Trains a detector, or goes on training it, in a folder of its own.
+
+    The folder gets `recipe.json` (the settings), `card.json` (kind, labels and configuration of the detector),
+    `log.csv` (the losses, a row an epoch), `curves.png`, the two newest checkpoints, and, when the training is
+    complete, `final.weights.h5` and `metrics.json` (COCO's twelve metrics), if there is a validation. Give the folder
+    to `find_detector`, or to `dia-keras detect`. A run that was stopped anywhere goes on with the same images.
+
+    Args:
+        settings: The settings.
+        source: A detection set, or where it is, see `dia_keras.detection.data.load`. Images without boxes are trained
+            on, too.
+        directory: The run's folder; made if missing. One that holds a run of other settings is an error.
+        split: Name of the split to train on, where `source` is no detection set.
+        validation: A detection set to evaluate on at the end, or the name of a split of `source`.
+        minutes: Wall-clock budget; the run checkpoints and stops before it is spent, also within an epoch.
+        on_bad: What is done about bad boxes and images, see `load`.
+
+    Returns:
+        The path of the final weights, or `None` where the budget ended the run before the last epoch.
+
+    Raises:
+        ValueError: On an argument out of range, bad data, other settings or data than the folder's.
+        Diverged: Where the loss is not finite. The last good checkpoint stays.
+        Interrupted: A `KeyboardInterrupt`, after Ctrl-C or SIGTERM stopped the run with a checkpoint.
+    """
+    budget = WallClockBudget(minutes, time.monotonic())
+    budget.epochs = settings.epochs
+    directory = pathlib.Path(directory)
+    training = source if isinstance(source, DetectionSet) else load(source, split=split, on_bad=on_bad)
+    if isinstance(validation, str):
+        if isinstance(source, DetectionSet):
+            raise ValueError("`validation` must be a detection set, where `source` is one. Received: a name")
+        validation = load(source, split=validation, labels=training.labels, on_bad=on_bad)
+    data = batches(
+        training,
+        batch_size=settings.batch_size,
+        image_size=settings.image_size,
+        augment=settings.augment,
+        seed=settings.seed,
+        max_boxes=settings.max_boxes,
+        shuffle=True,
+    )
+    with locked_folder(directory), stopped_by_signals(budget) as signals:
+        _check_record({**settings.record(), "data": training.fingerprint()}, directory / "recipe.json")
+        detector = settings.build(len(training.labels))
+        write_json(directory / "card.json", _card(settings, detector, training.labels))
+        is_complete = _fit(detector, settings, data, directory, budget)
+        _plot_losses(directory / "log.csv", directory / "curves.png", f"{settings.model}, ResNet{settings.depth}")
+        if is_complete:
+            weights = directory / "final.weights.h5"
+            with staged(weights) as new:
+                detector.save_weights(new)
+            if validation is not None:
+                images = (example.image for example in validation)
+                found = detect(detector, images, 0.0, image_size=detector.image_size)
+                write_json(directory / "metrics.json", coco_metrics(validation, found))
+            return weights
+    if signals:
+        raise Interrupted("Stopped. Run the same command again to go on.", signals[0])
+    return None
+
+
+def _card(settings: DetectorSettings, detector: Detector, labels: Sequence[str]) -> dict:
+    """Returns what `find_detector` reads."""
+    return {
+        "kind": "detector",
+        "model": settings.model,
+        "depth": settings.depth,
+        "attention": settings.attention,
+        "image_size": list(settings.image_size),
+        "labels": list(labels),
+        "config": detector.get_config(),
+    }
+
+
+def _check_record(mine: dict, record: pathlib.Path) -> None:
+    """Writes the settings into the run's folder, or checks that they are those there."""
+    if not record.exists():
+        write_json(record, mine)
+        return
+    try:
+        theirs = json.loads(record.read_text())
+    except ValueError as error:
+        raise ValueError(f"`directory` must hold records that can be read. Received: {record} ({error})") from error
+    different = sorted(key for key in mine if mine[key] != theirs.get(key))
+    if different:
+        raise ValueError(
+            f"`directory` must be new or hold a run of the same settings. Received: directory={str(record.parent)!r}, "
+            f"whose settings differ in {', '.join(different)}"
+        )
+
+
+class _Checkpoint(Checkpoint):
+    """A detector has its metrics from the start."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+        if self.first_step:
+            self._set("metrics", self.model.metrics_variables)
+
+
+def _fit(
+    detector: Detector, settings: DetectorSettings, data: Batches, directory: pathlib.Path, budget: WallClockBudget
+) -> bool:
+    """Trains from the newest checkpoint on; returns whether the last epoch is done."""
+    steps, log = len(data), directory / "log.csv"
+    keep_whole(directory, steps)
+    keep_epochs(log, epochs_done(directory))
+    detector.compile(settings.optimizer(steps), jit_compile=is_xla_worth_it())
+    try:
+        while (begin := resume(detector, directory)).epochs < settings.epochs:
+            detector.fit(
+                _stream(data, begin.epochs, begin.step),
+                steps_per_epoch=steps - begin.step,
+                epochs=begin.epochs + 1 if begin.step else settings.epochs,  # the rest of an epoch, then whole ones
+                initial_epoch=begin.epochs,
+                shuffle=False,  # the batches are
+                verbose=1 if sys.stdout.isatty() else 2,
+                callbacks=[
+                    budget,
+                    FiniteLoss(directory, begin.step),
+                    EpochLog(log),
+                    _Checkpoint(directory, settings.seed, budget, first_step=begin.step),
+                ],
+            )
+            if budget.stopped:
+                return False
+    except Stopped:
+        return False
+    return True
+
+
+def _stream(data: Batches, epoch: int, step: int) -> Iterator:
+    """Yields the batches from a step of an epoch on, without end; threads prepare the next ones."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        while True:
+            data.epoch = epoch
+            coming: deque = deque()
+            for index in range(step, len(data)):
+                coming.append(pool.submit(data.__getitem__, index))
+                if len(coming) > AHEAD:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+            epoch, step = epoch + 1, 0
+
+
+def _plot_losses(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
+    """Plots the loss and its parts over the epochs of a `log.csv` into a PNG."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    rows = list(csv.DictReader(log.read_text().splitlines())) if log.exists() else []
+    if not rows:
+        return  # the training stopped within its first epoch
+    epochs = [int(row["epoch"]) + 1 for row in rows]
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for name in rows[0]:
+        if name.endswith("loss") and not name.startswith("val_"):
+            axes.plot(epochs, [float(row[name]) for row in rows], label=name.replace("_", " "), marker=".")
+    axes.set(title=title, xlabel="epoch", ylabel="loss")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    with staged(picture) as new:
+        figure.savefig(new, dpi=120, format="png")

@@ -1,0 +1,37 @@
+"""Detectors over a backbone of a few layers, which build and train in seconds."""
+
+from unittest import mock
+
+import keras
+
+from dia_keras.detection.models import detector, faster_rcnn
+
+
+def small_backbone(depth, image_size, **settings):
+    """A network of four stages with 8 channels, in place of a ResNet."""
+    inputs = keras.Input((*image_size, 3), name="images")
+    x = keras.layers.Rescaling(1 / 64, -2)(inputs)
+    x = keras.layers.AveragePooling2D(2)(x)
+    for number in range(1, 5):
+        x = keras.layers.Conv2D(
+            8, 3, 2, "same", activation="relu", kernel_initializer="he_normal", name=f"stage{number}_output"
+        )(x)
+    return keras.Model(inputs, x, name="backbone")
+
+
+def build_small(make, num_classes=3, image_size=(64, 64), **settings):
+    """Returns a detector over the small backbone, of a class whose configuration builds it again."""
+
+    class Small(make):
+        def __init__(self, *arguments, **keywords):
+            with mock.patch.object(detector, "backbone", small_backbone), mock.patch.object(faster_rcnn, "UNITS", 16):
+                super().__init__(*arguments, **keywords)
+
+        def compile(self, *arguments, **keywords):
+            # Compiling takes longer than a few steps, except on JAX.
+            is_jax = keras.backend.backend() == "jax"
+            super().compile(*arguments, **{**keywords, "run_eagerly": not is_jax, "jit_compile": is_jax})
+
+    Small.__name__ = f"Small{make.__name__}"
+    keras.saving.register_keras_serializable("small")(Small)
+    return Small(18, num_classes, image_size, **settings)

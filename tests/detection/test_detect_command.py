@@ -1,0 +1,94 @@
+"""`dia-keras detect`, with a detector that finds red rectangles."""
+
+import json
+import types
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from small_sets import RED, paint
+
+from dia_keras import detection
+from dia_keras.cli import console, main
+
+
+@pytest.fixture(autouse=True)
+def detector(monkeypatch):
+    """A detector of the name "runs/red", in place of those that are trained."""
+
+    class Red:
+        def predict(self, images, verbose):
+            places = [np.nonzero(image[..., 0] > 127) for image in images]
+            boxes = [[x.min(), y.min(), x.max() + 1, y.max() + 1] if len(x) else [0] * 4 for y, x in places]
+            number = np.array([len(x) > 0 for _, x in places], int)
+            ones = np.ones((len(images), 1))
+            return {
+                "boxes": np.array(boxes)[:, None],
+                "classes": ones,
+                "scores": 0.75 * ones,
+                "num_detections": number,
+            }
+
+    def find_detector(path):
+        if str(path) != "runs/red":
+            raise ValueError(f"`name` must be a detector. Received: {path}")
+        return types.SimpleNamespace(labels=("ant", "bee"), image_size=(64, 64), load=Red)
+
+    monkeypatch.setattr(detection, "find_detector", find_detector, raising=False)
+
+
+@pytest.fixture
+def images(tmp_path):
+    for name, rectangles in {"red.png": {RED: (8, 4, 24, 20)}, "empty.png": {}}.items():
+        Image.fromarray(paint(rectangles, 32, 32)).save(tmp_path / name)
+    (tmp_path / "text.png").write_text("no image")
+    return tmp_path
+
+
+def run(*arguments, code=0):
+    console.width = 200
+    result = CliRunner().invoke(main, ["detect", *map(str, arguments)])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_objects_are_shown_with_class_score_and_box(images):
+    output = run("--model", "runs/red", images / "red.png", images / "empty.png").output
+    (row,) = [line for line in output.splitlines() if "red.png" in line]
+    assert "bee" in row and "0.75" in row and "8, 4, 24, 20" in row
+    assert any("empty.png" in line and "nothing found" in line for line in output.splitlines())
+    output = run("--model", "runs/red", "--threshold", 0.8, images / "red.png").output
+    assert "nothing found" in output
+
+
+def test_as_json_an_unreadable_image_is_reported_and_the_others_are_answered(images):
+    result = run("--model", "runs/red", "--json", images / "text.png", images / "red.png", code=1)
+    found = {"label": "bee", "score": 0.75, "box": [8, 4, 24, 20]}
+    error = f"{images / 'text.png'} is not an image that Pillow can read."
+    assert json.loads(result.stdout) == [
+        {"image": str(images / "red.png"), "detections": [found]},
+        {"image": str(images / "text.png"), "error": error},
+    ]
+    assert error in result.stderr
+    assert run("--model", "runs/red", images / "text.png", code=1).stdout == ""
+
+
+def test_the_picture_shows_all_images(images, tmp_path):
+    picture = tmp_path / "answer.png"
+    run("--model", "runs/red", "--picture", picture, images / "red.png", images / "empty.png")
+    with Image.open(picture) as drawn:
+        assert drawn.size == (2 * 640 + 8, 640)
+    assert "must end in .png" in run("--model", "runs/red", "--picture", "a.jpg", images / "red.png", code=1).output
+    missing = tmp_path / "nowhere" / "a.png"
+    assert "folder of a file" in run("--model", "runs/red", "--picture", missing, images / "red.png", code=1).output
+
+
+def test_help_has_examples_and_the_command_is_listed():
+    assert "Examples:\n    dia-keras detect" in run("--help").output
+    assert "  detect " in CliRunner().invoke(main, ["--help"]).output
+
+
+def test_an_unknown_detector_is_an_error_in_the_words_of_the_command(images):
+    output = run("--model", "runs/blue", images / "red.png", code=1).output
+    assert output == "Error: `--model` must be a detector. Received: runs/blue\n"

@@ -1,0 +1,126 @@
+"""Training a detector in a folder, and finding it there."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from small_models import build_small
+from small_sets import RED, paint
+
+from dia_keras import detection
+from dia_keras.cli import console, main
+from dia_keras.detection import DetectorSettings, RetinaNet, find_detector, settings, train_detector, training
+from dia_keras.detection.settings import WarmUpAndDrops
+from dia_keras.training.runs.budget import WallClockBudget
+
+SMALL = {"depth": 18, "image_size": (32, 32), "epochs": 2, "batch_size": 1, "max_boxes": 4}
+
+
+class Small(RetinaNet):
+    """RetinaNet on a small backbone."""
+
+    def __new__(cls, depth, num_classes, image_size, **keywords):
+        return build_small(RetinaNet, num_classes, image_size, **keywords)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return build_small(RetinaNet, **{name: value for name, value in config.items() if name != "depth"})
+
+
+@pytest.fixture
+def small_detectors(monkeypatch):
+    monkeypatch.setitem(settings.DETECTORS, "retinanet", (Small, 0.01))
+
+
+class StopsAfter(WallClockBudget):
+    """A budget of three steps."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps = getattr(self, "steps", 0) + 1
+        self.stopped = self.steps >= 3
+
+
+def test_a_run_that_was_stopped_within_an_epoch_ends_in_the_same_weights(coco, tmp_path, monkeypatch, small_detectors):
+    data = coco()
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    chosen = DetectorSettings(**SMALL)
+    weights = train_detector(chosen, data, whole, validation="train")
+    monkeypatch.setattr(training, "WallClockBudget", StopsAfter)
+    assert train_detector(chosen, data, parts) is None
+    assert [path.name for path in sorted(parts.glob("epoch*"))] == ["epoch_1.weights.h5", "epoch_1_step_1.weights.h5"]
+    assert find_detector(parts).load().built  # what there is so far
+    monkeypatch.setattr(training, "WallClockBudget", WallClockBudget)
+    assert train_detector(chosen, data, parts) == parts / "final.weights.h5"
+    first, second = (find_detector(folder).load().get_weights() for folder in (whole, parts))
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+    assert weights == whole / "final.weights.h5"
+    assert set(json.loads((whole / "metrics.json").read_text())) >= {"AP", "AP50", "ARl"}
+    assert (whole / "curves.png").stat().st_size > 1000
+    log = (whole / "log.csv").read_text().splitlines()
+    assert log[0].startswith("epoch,box_loss,class_loss,loss") and len(log) == 3
+    found = find_detector(whole)
+    assert found.image_size == (32, 32)
+    assert found.labels == tuple(json.loads((whole / "card.json").read_text())["labels"])
+    (answer,) = detection.evaluation.detect(found.load(), [paint({RED: (4, 6, 14, 14)})], 0.0, image_size=(32, 32))
+    assert len(answer.boxes) == len(answer.scores) <= 100
+    with pytest.raises(ValueError, match=r"same settings.*differ in epochs"):
+        train_detector(DetectorSettings(**{**SMALL, "epochs": 3}), data, whole)
+
+
+def test_the_command_trains_and_shows_the_metrics(coco, tmp_path, small_detectors):
+    console.width = 200
+    arguments = ["--depth", "18", "--size", "32", "--epochs", "1", "--batch-size", "2", "--val-split", "train"]
+    out = tmp_path / "run"
+    result = CliRunner().invoke(main, ["train-detector", str(coco()), *arguments, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "AP50" in result.output and "final.weights.h5" in result.output
+    result = CliRunner().invoke(main, ["train-detector", str(tmp_path), "--size", "x", "--out", str(out)])
+    assert result.exit_code == 1 and "`--size` must be" in result.output.replace("\n", " ")
+
+
+def test_the_rate_rises_and_falls_twice():
+    schedule = WarmUpAndDrops(0.2, 10, [80, 110])
+    rates = [float(schedule(step)) for step in (0, 5, 10, 79, 80, 110)]
+    np.testing.assert_allclose(rates, [0.0002, 0.1002, 0.2, 0.2, 0.02, 0.002], rtol=1e-4)
+    optimizer = DetectorSettings(model="faster-rcnn", batch_size=8, warmup_steps=0).optimizer(100)
+    assert float(optimizer.learning_rate) == pytest.approx(0.01)
+    again = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
+    assert again.get_config() == schedule.get_config()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "yolo"}, "`model` must be one of retinanet, faster-rcnn"),
+        ({"epochs": 0}, "`epochs` must be"),
+        ({"learning_rate": 0.0}, "`learning_rate` must be positive"),
+        ({"weight_decay": -1.0}, "`weight_decay` must not be negative"),
+        ({"image_size": 64}, "`image_size` must be"),
+        ({"warmup_steps": -1}, "`warmup_steps` must be"),
+    ],
+)
+def test_settings_out_of_range_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        DetectorSettings(**change)
+
+
+def test_what_is_no_detector_is_an_error_that_says_so(tmp_path):
+    with pytest.raises(ValueError, match="does not exist"):
+        find_detector(tmp_path / "none")
+    with pytest.raises(ValueError, match=r"card\.json"):
+        find_detector(tmp_path)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match=r"saved detector.*Sequential"):
+        find_detector(tmp_path / "model.keras")
+
+
+def test_a_saved_file_is_found(tmp_path):
+    RetinaNet(18, 3, (32, 64), attention="se").save(tmp_path / "detector.keras")
+    found = find_detector(tmp_path / "detector.keras")
+    assert found.labels is None and found.image_size == (32, 64)
+    assert found.load().attention == "se"

@@ -1,0 +1,194 @@
+"""RetinaNet and Faster R-CNN: training, answers, saving, and their parameters."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from small_models import build_small
+
+from dia_keras.backbones import imagenet_resnet
+from dia_keras.detection import FasterRCNN, RetinaNet
+from dia_keras.detection.models.boxes import encode_boxes
+
+BOX = (8.0, 10.0, 44.0, 40.0)
+SMALL_STAGES = {"proposals": 20, "regions": 16}
+
+
+@pytest.fixture
+def example():
+    """Two images of 64x64 with a red rectangle of class 1, and a crowd."""
+    images = np.full((2, 64, 64, 3), 90, "uint8")
+    images[:, 10:40, 8:44] = (255, 0, 0)
+    boxes, classes = np.full((2, 5, 4), -1, "float32"), np.full((2, 5), -1, "int32")
+    boxes[:, 0], classes[:, 0] = BOX, 1
+    boxes[:, 1], classes[:, 1] = (50, 50, 64, 64), -2
+    return images, {"boxes": boxes, "classes": classes}
+
+
+def compiled(detector, rate=0.02):
+    """Compiled for a few steps; JAX alone is slow without compiling."""
+    detector.compile(keras.optimizers.SGD(rate, 0.9, global_clipnorm=5.0), run_eagerly=keras.backend.backend() != "jax")
+    return detector
+
+
+@pytest.mark.parametrize(
+    ("make", "settings", "parts"),
+    [
+        (RetinaNet, {}, {"class_loss", "box_loss"}),
+        (FasterRCNN, SMALL_STAGES, {"proposal_class_loss", "proposal_box_loss", "class_loss", "box_loss"}),
+    ],
+)
+def test_a_few_steps_lower_the_loss_and_a_saved_detector_answers_alike(make, settings, parts, example, tmp_path):
+    images, targets = example
+    detector = compiled(build_small(make, score_threshold=0.0, max_detections=7, **settings))
+    history = detector.fit(images, targets, batch_size=2, epochs=4, verbose=0).history
+    assert set(history) == {"loss", *parts}
+    assert history["loss"][-1] < history["loss"][0]
+    assert set(detector.evaluate(images, targets, verbose=0, return_dict=True)) == {"loss", *parts}
+
+    answers = detector.predict(images, verbose=0)
+    shapes = {name: value.shape for name, value in answers.items()}
+    assert shapes == {"boxes": (2, 7, 4), "classes": (2, 7), "scores": (2, 7), "num_detections": (2,)}
+    number = answers["num_detections"][0]
+    assert number > 0 and (answers["boxes"][0, :number] >= 0).all() and (answers["boxes"] <= 64).all()
+    assert (np.diff(answers["scores"][0]) <= 0).all()
+
+    detector.save(tmp_path / "detector.keras")
+    detector.save_weights(tmp_path / "detector.weights.h5")
+    other = build_small(type(detector), score_threshold=0.0, max_detections=7, **settings)
+    other.load_weights(tmp_path / "detector.weights.h5")
+    for again in (keras.models.load_model(tmp_path / "detector.keras"), other):
+        assert again.get_config() | {"name": ""} == detector.get_config() | {"name": ""}
+        for name, value in again.predictor()(images).items():  # not compiled
+            np.testing.assert_allclose(ops.convert_to_numpy(value), answers[name], atol=1e-3, err_msg=name)
+
+
+def test_images_without_boxes_have_losses_that_are_finite(example):
+    images, targets = example
+    nothing = {"boxes": np.full_like(targets["boxes"], -1), "classes": np.full_like(targets["classes"], -1)}
+    for make, settings in ((RetinaNet, {}), (FasterRCNN, SMALL_STAGES)):
+        detector = build_small(make, **settings)
+        losses = {name: float(value) for name, value in detector.losses_of(nothing, detector(images)).items()}
+        assert np.isfinite(list(losses.values())).all()
+        assert losses["box_loss"] == 0 and losses["class_loss"] > 0
+
+
+def test_losses_of_retinanet_are_normalized_by_the_positive_anchors(example):
+    _, targets = example
+    detector = build_small(RetinaNet)
+    boxes = np.broadcast_to(detector.anchors, (2, *detector.anchors.shape))
+    outputs = {"class_logits": ops.zeros((2, boxes.shape[1], 3)), "box_codes": ops.zeros(boxes.shape)}
+    x1, y1, x2, y2 = detector.anchors.T.astype("float64")
+    shared = np.maximum(np.minimum(x2, 44) - np.maximum(x1, 8), 0) * np.maximum(
+        np.minimum(y2, 40) - np.maximum(y1, 10), 0
+    )
+    iou = shared / ((x2 - x1) * (y2 - y1) + 36 * 30 - shared)
+    positive = (iou >= 0.5) | (iou == iou.max())
+    in_crowd = np.maximum(np.minimum(x2, 64) - np.maximum(x1, 50), 0) * np.maximum(
+        np.minimum(y2, 64) - np.maximum(y1, 50), 0
+    ) >= 0.5 * (x2 - x1) * (y2 - y1)
+    negative = (iou < 0.4) & ~positive & ~in_crowd
+    # Logits of 0 are probabilities of a half: log 2, times a quarter for gamma, times alpha or 1 - alpha.
+    one = np.log(2) / 4
+    focal = positive.sum() * one * (0.25 + 2 * 0.75) + negative.sum() * one * 3 * 0.75
+    found = detector.losses_of(targets, outputs)
+    assert float(found["class_loss"]) == pytest.approx(focal / positive.sum(), rel=1e-4)
+    d = np.abs(
+        [
+            (26 - (x1 + x2) / 2) / (x2 - x1),
+            (25 - (y1 + y2) / 2) / (y2 - y1),
+            np.log(36 / (x2 - x1)),
+            np.log(30 / (y2 - y1)),
+        ]
+    )
+    moved = np.where(d < 1 / 9, 4.5 * d**2, d - 1 / 18).sum(0)
+    assert float(found["box_loss"]) == pytest.approx(moved[positive].mean(), rel=1e-4)
+
+
+def test_retinanet_gives_the_box_that_its_outputs_name():
+    detector = build_small(RetinaNet, score_threshold=0.3)
+    number = len(detector.anchors)
+    logits, codes = np.full((1, number, 3), -9.0, "float32"), np.zeros((1, number, 4), "float32")
+    logits[0, 17, 2] = 3.0
+    codes[0, 17] = ops.convert_to_numpy(encode_boxes(np.array([BOX], "float32"), detector.anchors[17:18]))[0]
+    outputs = {"class_logits": ops.convert_to_tensor(logits), "box_codes": ops.convert_to_tensor(codes)}
+    found = {name: ops.convert_to_numpy(value)[0] for name, value in detector.decode(outputs).items()}
+    assert found["num_detections"] == 1 and found["classes"][0] == 2
+    np.testing.assert_allclose(found["boxes"][0], BOX, atol=1e-3)
+    assert found["scores"][0] == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-5)
+
+
+def test_faster_rcnn_proposes_the_surest_boxes_of_all_levels():
+    detector = build_small(FasterRCNN, **SMALL_STAGES)
+    number = len(detector.anchors)
+    objectness, codes = np.full((1, number), -5.0, "float32"), np.zeros((1, number, 4), "float32")
+    wanted = {5: BOX, number - 1: (0.0, 0.0, 64.0, 64.0), 6: (8.0, 10.0, 44.0, 41.0)}  # the last falls to the first
+    for score, (row, box) in enumerate(wanted.items()):
+        objectness[0, row] = 9.0 - score
+        codes[0, row] = ops.convert_to_numpy(encode_boxes(np.array([box], "float32"), detector.anchors[row][None]))[0]
+    outputs = {"objectness": ops.convert_to_tensor(objectness), "box_codes": ops.convert_to_tensor(codes)}
+    boxes, counts = map(ops.convert_to_numpy, detector.propose(outputs))
+    assert boxes.shape == (1, 20, 4) and counts[0, :2].all()
+    np.testing.assert_allclose(boxes[0, :2], [BOX, (0, 0, 64, 64)], atol=1e-3)
+    assert not np.isclose(boxes[0][counts[0]], wanted[6], atol=0.1).all(-1).any()
+
+
+@pytest.mark.parametrize("make", [RetinaNet, FasterRCNN])
+def test_a_resnet_with_attention_keeps_its_norms_where_they_are_frozen(make, example):
+    images, targets = example
+    settings = SMALL_STAGES if make is FasterRCNN else {}
+    detector = compiled(make(18, 3, (64, 64), attention="dia_lstm", **settings), 0.001)
+    norms = [layer for layer in detector.backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    before = [np.concatenate(layer.get_weights()) for layer in norms]
+    kernel = detector.backbone.get_layer("stem_conv").get_weights()[0]
+    assert np.isfinite(detector.train_on_batch(images, targets, return_dict=True)["loss"])
+    assert len(norms) == 20
+    for layer, values in zip(norms, before, strict=True):
+        np.testing.assert_array_equal(np.concatenate(layer.get_weights()), values)
+    assert (detector.backbone.get_layer("stem_conv").get_weights()[0] != kernel).any()
+
+
+def conv(inputs, outputs, size):
+    return size * size * inputs * outputs + outputs
+
+
+@pytest.mark.counts
+@pytest.mark.parametrize(("depth", "attention"), [(50, None), (101, "dia_lstm_light")])
+@pytest.mark.parametrize("make", [RetinaNet, FasterRCNN])
+def test_parameters_of_table_8s_rows(make, depth, attention):
+    detector = make(depth, 80, (64, 64), attention=attention)
+    pyramid = sum(conv(width, 256, 1) + conv(256, 256, 3) for width in (512, 1024, 2048))
+    if make is RetinaNet:
+        extra = conv(2048, 256, 3) + conv(256, 256, 3)
+        heads = 8 * conv(256, 256, 3) + conv(256, 9 * 80, 3) + conv(256, 9 * 4, 3)
+    else:
+        extra = conv(256, 256, 1) + conv(256, 256, 3)
+        heads = conv(256, 256, 3) + conv(256, 3, 1) + conv(256, 12, 1)
+        heads += conv(49 * 256, 1024, 1) + conv(1024, 1024, 1) + conv(1024, 81, 1) + conv(1024, 320, 1)
+    of_metrics_and_seeds = sum(np.prod(v.shape, dtype=int) for v in detector.weights) - sum(
+        layer.count_params()
+        for layer in (detector.network, getattr(detector, "region_head", None))
+        if layer is not None
+    )
+    backbone = imagenet_resnet(depth, attention=attention, input_shape=(64, 64, 3), include_top=False)
+    assert detector.count_params() - of_metrics_and_seeds == backbone.count_params() + pyramid + extra + heads
+    if attention is None:
+        # torchvision's ResNet50 without its classifier, and the statistics of its norms.
+        assert backbone.count_params() == 25_557_032 - 2_049_000 + 53_120
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"image_size": (64, 60)}, "`image_size` must be multiples of 32"),
+        ({"attention": "none"}, "`attention` must be None or one of"),
+        ({"score_threshold": 1.5}, "`score_threshold` must be"),
+        ({"anchor_scale": 0.0}, "`anchor_scale` must be positive"),
+        ({"num_classes": 0}, "`num_classes` must be"),
+        ({"depth": 19}, "`depth` must be one of"),
+        ({"freeze_norms": 1}, "`freeze_norms` must be a bool"),
+    ],
+)
+def test_arguments_out_of_range_are_named(settings, message):
+    with pytest.raises(ValueError, match=message):
+        RetinaNet(**{"depth": 18, "num_classes": 3, "image_size": (64, 64), **settings})
