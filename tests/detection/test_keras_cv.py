@@ -48,14 +48,32 @@ def test_overlaps_are_those_of_keras_cv():
 
 
 def test_matches_are_those_of_keras_cv():
-    """Forced matches are not compared: of several best anchors, keras-cv takes none, but the very first of all."""
     anchors, boxes = np.concatenate(make_anchors(SIZE, STRIDES, 4.0)), random_boxes(6)
-    matcher = keras_cv.layers.BoxMatcher([0.4, 0.5], [-1, -2, 1])
-    columns, values = map(numpy, matcher(keras_cv.bounding_box.compute_iou(anchors, boxes, bounding_box_format="xyxy")))
+    iou = keras_cv.bounding_box.compute_iou(anchors, boxes, bounding_box_format="xyxy")
+    columns, values = map(numpy, keras_cv.layers.BoxMatcher([0.4, 0.5], [-1, -2, 1])(iou))
     own = match(anchors, boxes[None], np.arange(6)[None], positive=0.5, negative=0.4, force=False)
     np.testing.assert_array_equal(numpy(own.positive)[0], values == 1)
     np.testing.assert_array_equal(numpy(own.negative)[0], values == -1)
     np.testing.assert_array_equal(numpy(own.classes)[0][values == 1], columns[values == 1])
+
+
+def test_forced_matches_of_keras_cv_have_an_anchor_without_a_box():
+    anchors, boxes = np.concatenate(make_anchors(SIZE, STRIDES, 4.0)), random_boxes(6)
+    iou = numpy(keras_cv.bounding_box.compute_iou(anchors, boxes, bounding_box_format="xyxy"))
+    _, values = keras_cv.layers.BoxMatcher([0.4, 0.5], [-1, -2, 1], force_match_for_each_col=True)(iou)
+    own = match(anchors, boxes[None], np.arange(6)[None], positive=0.5, negative=0.4, force=True)
+    expected = (iou >= 0.5).any(1) | (iou >= iou.max(0) - 1e-6).any(1)
+    np.testing.assert_array_equal(numpy(own.positive)[0], expected)
+    assert numpy(values)[0] == 1 and iou[0].max() < 0.1 and not expected[0]
+
+
+def test_boxes_of_other_classes_fall_in_keras_cv_only():
+    boxes, scores = np.repeat(random_boxes(1), 2, 0), np.array([[0.9, 0.1], [0.1, 0.8]], "float32")
+    theirs = keras_cv.layers.NonMaxSuppression(
+        bounding_box_format="xyxy", from_logits=False, iou_threshold=0.5, confidence_threshold=0.05, max_detections=2
+    )(boxes[None], scores[None])
+    own = kept_by_nms(boxes[None], np.ones((1, 2), bool), 0.5, np.array([[0, 1]]))
+    assert int(numpy(theirs["num_detections"])[0]) == 1 and numpy(own).all()
 
 
 def test_suppression_is_that_of_keras_cv():

@@ -44,6 +44,7 @@ def encode_boxes(boxes, references, scales=(1.0, 1.0, 1.0, 1.0)):
         references: What they are seen from, `(..., 4)`.
         scales: Factors of dx, dy, dw and dh.
     """
+    boxes, references = ops.convert_to_tensor(boxes), ops.convert_to_tensor(references)
     centers, sides = _centers_and_sides(boxes)
     own_centers, own_sides = _centers_and_sides(references)
     own_sides = ops.maximum(own_sides, 1e-3)
@@ -55,6 +56,7 @@ def encode_boxes(boxes, references, scales=(1.0, 1.0, 1.0, 1.0)):
 
 def decode_boxes(coded, references, scales=(1.0, 1.0, 1.0, 1.0)):
     """Returns the boxes `(..., 4)` of `encode_boxes`' codes; a side grows by a factor of at most 1000 / 16."""
+    references = ops.convert_to_tensor(references)
     coded = coded / ops.convert_to_tensor(scales, dtype=coded.dtype)
     own_centers, own_sides = _centers_and_sides(references)
     centers = own_centers + coded[..., :2] * own_sides

@@ -157,7 +157,7 @@ class FasterRCNN(Detector):
         regions = pick(boxes, sample.rows)
         logits, codes = self.look_at(outputs, regions)
         classes = ops.where(sample.positive, pick(matches.classes, sample.rows), self.num_classes)
-        own = ops.one_hot(classes, self.num_classes, dtype="float32")[..., None]
+        own = ops.one_hot(ops.minimum(classes, self.num_classes - 1), self.num_classes, dtype="float32")[..., None]
         codes = ops.sum(codes * own, axis=2)
         wanted = encode_boxes(pick(matches.boxes, sample.rows), regions, SCALES)
         moved = ops.sum(smooth_l1(wanted, codes, beta=1.0), axis=-1)

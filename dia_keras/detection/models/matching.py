@@ -44,7 +44,7 @@ def match(candidates, boxes, classes, *, positive: float, negative: float, force
         force: Whether the best candidates of every box are positive for it, whatever their IoU.
     """
     classes = ops.cast(classes, "int32")
-    boxes = ops.cast(boxes, "float32")
+    boxes, candidates = ops.cast(boxes, "float32"), ops.convert_to_tensor(candidates)
     if len(candidates.shape) == 2:
         candidates = candidates[None]
     is_object = ops.cast(classes >= 0, "float32")[:, None]

@@ -33,6 +33,7 @@ def pooled_regions(
     Returns:
         Features, `(batch, n, size, size, channels)`.
     """
+    levels, boxes = [ops.convert_to_tensor(level) for level in levels], ops.convert_to_tensor(boxes)
     shapes = [(int(level.shape[1]), int(level.shape[2])) for level in levels]
     channels = levels[0].shape[-1]
     counts = [height * width for height, width in shapes]
