@@ -265,7 +265,7 @@ def test_a_network_that_answers_with_nan_is_an_error(monkeypatch):
         def predict(self, images, **settings):
             return np.full((len(images), 10), np.nan)
 
-    monkeypatch.setattr(zoo, "load", lambda name, **settings: Network())
+    monkeypatch.setattr("dia_keras.zoo.finding.load", lambda name, **settings: Network())
     assert "must answer with finite scores" in run("predict", sample_paths("cifar10")[0], fails=True)
 
 
