@@ -15,7 +15,7 @@ from ..shared import console, examples, make_table, without_traceback
     epilog=examples(
         "dia-keras train-detector coco128 --model retinanet --depth 18 --size 256 --epochs 100 --out runs/coco128",
         "dia-keras train-detector coco/2017 --model faster-rcnn --depth 50 --attention dia_lstm --size 800x1344 \\",
-        "    --weights dia_resnet50_imagenet --val-split validation --out runs/table8",
+        "    --val-split validation --out runs/table8",
         "dia-keras detect --model runs/coco128 street.jpg",
     ),
 )
