@@ -2,15 +2,22 @@
 
 import pathlib
 import re
-import sys
-from typing import Any, Literal
+from typing import Any
 
 import click
 
-from .shared import check_output, complete_entry, console, examples, make_table, resize_option, without_traceback
-
-#: Exit code of a training that is not complete yet.
-BUDGET_SPENT = 3
+from .shared import (
+    Resize,
+    check_output,
+    complete_entry,
+    console,
+    examples,
+    make_table,
+    parse_size,
+    resize_option,
+    without_traceback,
+)
+from .terminal.stopping import complete, exit_where_interrupted
 
 
 @click.command(
@@ -84,7 +91,7 @@ def fine_tune(
     size: str | None,
     channels: int | None,
     data_dir: str | None,
-    resize: Literal["crop", "stretch", "pad", "center"] | None,
+    resize: Resize | None,
     minutes: float | None,
     rates: pathlib.Path | None,
     **settings: Any,
@@ -117,7 +124,7 @@ def find_rate(source: str, picture: pathlib.Path, *, size: str | None, **options
     names = {field.name for field in dataclasses.fields(FineTuning)}
     settings = FineTuning(**{key: value for key, value in options.items() if key in names})
     given = {key: value for key, value in options.items() if key not in names}
-    rate = find_learning_rate(settings, source, picture, image_size=_parse_size(size), **given)
+    rate = find_learning_rate(settings, source, picture, image_size=parse_size(size) if size else None, **given)
     console.print(f"The loss falls most steeply at --learning-rate {rate:g}. Wrote {picture}")
 
 
@@ -129,50 +136,33 @@ def run(
     weights: str = "pretrained",
     channels: int | None = None,
     data_dir: str | None = None,
-    resize: Literal["crop", "stretch", "pad", "center"] | None = None,
+    resize: Resize | None = None,
     minutes: float | None = None,
     **settings: Any,
 ) -> None:
     """Fine-tunes, and shows what was reached."""
     from ..training import FineTuning
     from ..training import fine_tune as fine_tune_network
-    from ..training.runs.interruption import Interrupted
-    from ..training.runs.run import how_to_go_on
 
     chosen = FineTuning(**settings)
     start = re.sub(r"\W+", "_", chosen.entry.partition("@")[0].rstrip("/")).strip("_")
     directory = out or pathlib.Path("runs", f"{start}_{pathlib.Path(source).stem}")
-    try:
-        result = fine_tune_network(
+    with exit_where_interrupted():
+        trained = fine_tune_network(
             chosen,
             source,
             directory,
             data_dir=data_dir,
-            image_size=_parse_size(size),
+            image_size=parse_size(size) if size else None,
             channels=channels,
             resize=resize,
             weights=weights,
             minutes=minutes,
         )
-    except Interrupted as stop:
-        console.print(str(stop))
-        sys.exit(stop.code)
-    if result is None:
-        console.print(f"The budget is spent. {how_to_go_on(directory)}")
-        sys.exit(BUDGET_SPENT)
+    result = complete(trained, directory)
     table = make_table("class", "test accuracy (%)", title=str(directory))
     rows = [*result.test["per_class"].items(), ("balanced: mean of the classes", result.test["balanced_accuracy"])]
     for name, value in [*rows, (f"all {result.test['images']} images", result.test["accuracy"])]:
         table.add_row(name, f"{100 * value:.2f}")
     console.print(table)
     console.print(f"Wrote {directory}")
-
-
-def _parse_size(text: str | None) -> tuple[int, int] | None:
-    """Returns height and width from `64` or `64x96`."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
-    if not found:
-        raise ValueError(f"`--size` must be a number of pixels, or height x width, e.g. 64x96. Received: {text!r}")
-    return int(found[1]), int(found[2] or found[1])

@@ -1,6 +1,7 @@
 """`dia-keras predict`: the likeliest classes of images."""
 
 import pathlib
+from typing import Literal
 
 import click
 
@@ -14,6 +15,7 @@ from .shared import (
     make_table,
     print_json,
     printable,
+    read_pictures,
     resize_option,
     without_traceback,
 )
@@ -67,18 +69,9 @@ def predict(
     channels = network.channels
     if channels not in (1, 3):
         raise ValueError(f"`name` must take gray or RGB images. Received: {name}, of {channels} channels")
-    paths, pictures = [], []
-    unreadable: dict[pathlib.Path, str] = {}
-    for path in images:
-        try:
-            pictures.append(
-                read_picture(path, *network.image_size, resize or network.resize, 1 if channels == 1 else 3)
-            )
-            paths.append(path)
-        except ValueError as error:
-            unreadable[path] = str(error)
-    if not pictures:
-        raise ValueError("\n".join(unreadable.values()))
+    size, rule = network.image_size, resize or network.resize
+    depth: Literal[1, 3] = 1 if channels == 1 else 3
+    paths, pictures, unreadable = read_pictures(images, lambda path: read_picture(path, *size, rule, depth))
     batch = np.stack(pictures)
     model = network.load()
     scores = _probabilities(model.predict(batch, verbose=0), of_sigmoid=_ends_in_sigmoid(model))

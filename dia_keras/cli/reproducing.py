@@ -6,7 +6,8 @@ import sys
 import click
 
 from .shared import console, examples, make_table, without_traceback
-from .training import BUDGET_SPENT, parse_change
+from .terminal.stopping import BUDGET_SPENT, exit_where_interrupted
+from .training import parse_change
 
 RUNS = pathlib.Path("runs", "reproduce")
 
@@ -101,7 +102,6 @@ def reproduce(
     from .. import reproduction
     from ..reproduction.data_sets import Sources
     from ..reproduction.report.statistics import check_scipy
-    from ..training.runs.interruption import Interrupted
 
     sources = Sources(_paths(source), data_dir)
     if show_list:
@@ -135,7 +135,7 @@ def reproduce(
     if only_report:
         console.print(f"Report: {reproduction.write_report(found, directory, scale)}")
         return
-    try:
+    with exit_where_interrupted():
         progress = reproduction.reproduce(
             found,
             directory,
@@ -147,9 +147,6 @@ def reproduce(
             keep_weights=keep_weights,
             say=console.print,
         )
-    except Interrupted as stop:
-        console.print(str(stop))
-        sys.exit(stop.code)
     console.print(f"{progress.complete} of {progress.all} trainings are complete.")
     if progress.complete:
         console.print(f"Report: {reproduction.write_report(found, directory, scale)}")

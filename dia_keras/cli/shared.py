@@ -3,7 +3,9 @@
 import functools
 import json
 import pathlib
+import re
 import warnings
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, get_args
 
 import click
@@ -98,3 +100,34 @@ def check_output(option: str, path: pathlib.Path | None, suffix: str | None = No
         raise ValueError(f"`{option}` must end in {suffix}. Received: {path}")
     if path and not path.absolute().parent.is_dir():
         raise ValueError(f"The folder of a file to write must exist. Received: {path}")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Returns height and width from `64` or `64x96`, the option `--size`."""
+    found = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
+    if not found:
+        raise ValueError(f"`--size` must be a number of pixels, or height x width, e.g. 64x96. Received: {text!r}")
+    return int(found[1]), int(found[2] or found[1])
+
+
+def read_pictures(
+    paths: Iterable[pathlib.Path], read: Callable[[pathlib.Path], Any]
+) -> tuple[list[pathlib.Path], list[Any], dict[pathlib.Path, str]]:
+    """Reads pictures, of which some may be unreadable.
+
+    Returns:
+        The paths and the pictures that were read, and why the others were not, by path.
+
+    Raises:
+        ValueError: If none can be read.
+    """
+    readable, pictures, unreadable = [], [], {}
+    for path in paths:
+        try:
+            pictures.append(read(path))
+            readable.append(path)
+        except ValueError as error:
+            unreadable[path] = str(error)
+    if not pictures:
+        raise ValueError("\n".join(unreadable.values()))
+    return readable, pictures, unreadable

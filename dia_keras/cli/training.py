@@ -3,13 +3,11 @@
 import ast
 import contextlib
 import pathlib
-import sys
 import tempfile
 from typing import Any
 
 import click
 
-from .fine_tuning import BUDGET_SPENT
 from .fine_tuning import run as fine_tune
 from .shared import (
     Resize,
@@ -20,6 +18,7 @@ from .shared import (
     resize_option,
     without_traceback,
 )
+from .terminal.stopping import complete, exit_where_interrupted
 
 
 @click.command(
@@ -85,8 +84,6 @@ def train(
         raise click.UsageError("`--freeze` is for `--from`.")
     from ..training import load_recipe
     from ..training import train as train_entry
-    from ..training.runs.interruption import Interrupted
-    from ..training.runs.run import how_to_go_on
 
     values = dict(parse_change(change) for change in changes)
     if entry:
@@ -95,8 +92,8 @@ def train(
     is_temporary = smoke and not out
     with tempfile.TemporaryDirectory() if is_temporary else contextlib.nullcontext() as folder:
         directory = pathlib.Path(folder) if folder else out or pathlib.Path("runs", loaded.entry)
-        try:
-            weights = train_entry(
+        with exit_where_interrupted():
+            trained = train_entry(
                 loaded,
                 directory,
                 source=source,
@@ -106,12 +103,7 @@ def train(
                 fit_to_minutes=fit_to_minutes,
                 is_smoke=smoke,
             )
-        except Interrupted as stop:
-            console.print(str(stop))
-            sys.exit(stop.code)
-        if weights is None:
-            console.print(f"The budget is spent. {how_to_go_on(directory)}")
-            sys.exit(BUDGET_SPENT)
+        weights = complete(trained, directory)
     if is_temporary:
         console.print("The recipe runs, from the data to the weights. What the two steps wrote is removed.")
     else:

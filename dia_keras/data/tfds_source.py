@@ -26,28 +26,13 @@ def load_tfds(
         ValueError: Where the data set has no images with classes, no such splits, or images that cannot be read.
         FileNotFoundError: Where it is not prepared.
     """
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {name!r} from TFDS needs `pip install dia_keras[data]`; an .npz file or a folder needs nothing."
-        ) from error
-
-    try:
-        builder = tfds.builder(name, data_dir=data_dir)
-    except tfds.core.registered.DatasetNotFoundError as error:
-        raise ValueError(
-            f"`source` must be a TFDS data set, an .npz file or a folder. Received: source={name!r}"
-        ) from error
-    if download:
-        builder.download_and_prepare()
-    elif not builder.data_path.exists():
-        flag = f" --data_dir={data_dir}" if data_dir else ""
-        raise FileNotFoundError(
-            f"The data set {name!r} is not in {builder.data_path.parent}. Prepare it with `tfds build {name}{flag}`, "
-            f"or name its folder by `data_dir` or the environment variable DIA_KERAS_DATA; or give an .npz file or a "
-            f"folder of images as `source`. In Python, `download=True` prepares it, too."
-        )
+    tfds, builder = prepared_builder(
+        name,
+        data_dir,
+        download,
+        sources="a TFDS data set, an .npz file or a folder",
+        instead="an .npz file or a folder of images",
+    )
     image_key, label_key = _keys(builder.info, tfds)
     image = builder.info.features[image_key]
     depth: Any = channels or (1 if image.shape[-1] == 1 else 3)
@@ -92,3 +77,40 @@ def _splits(name: str, splits: Collection[str]) -> tuple[str, str]:
             f"{', '.join(map(repr, splits)) or 'no splits'}"
         )
     return "train", tests[0]
+
+
+def prepared_builder(name: str, data_dir: str | os.PathLike | None, download: bool, *, sources: str, instead: str):
+    """Returns TFDS, and its builder of a data set that is prepared.
+
+    Args:
+        name: Name of the data set.
+        data_dir: Where TFDS keeps its data sets.
+        download: Whether TFDS may download what is missing.
+        sources: All that `source` may be, for errors.
+        instead: What it may be but TFDS, for errors.
+
+    Raises:
+        ValueError: If there is no such data set.
+        FileNotFoundError: If it is not prepared.
+        ImportError: If TFDS is not installed.
+    """
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise ImportError(
+            f"Reading {name!r} from TFDS needs `pip install dia_keras[data]`; {instead} needs nothing."
+        ) from error
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except (tfds.core.registered.DatasetNotFoundError, ValueError) as error:  # a name may have a form that is none
+        raise ValueError(f"`source` must be {sources}. Received: source={name!r}") from error
+    if download:
+        builder.download_and_prepare()
+    elif not builder.data_path.exists():
+        flag = f" --data_dir={data_dir}" if data_dir else ""
+        raise FileNotFoundError(
+            f"The data set {name!r} is not in {builder.data_path.parent}. Prepare it with `tfds build {name}{flag}`, "
+            f"or name its folder by `data_dir` or the environment variable DIA_KERAS_DATA; or give {instead} as "
+            "`source`. In Python, `download=True` prepares it, too."
+        )
+    return tfds, builder

@@ -82,7 +82,6 @@ class DetectorSettings:
 
     def build(self, num_classes: int) -> Detector:
         """Returns the detector, of initial values but for the backbone's weights."""
-        frozen = self.backbone_weights is not None if self.freeze_norms is None else self.freeze_norms
         keras.utils.set_random_seed(self.seed)
         return DETECTORS[self.model][0](
             self.depth,
@@ -90,7 +89,7 @@ class DetectorSettings:
             self.image_size,
             attention=self.attention,
             backbone_weights=self.backbone_weights,
-            freeze_norms=frozen,
+            freeze_norms=self.freeze_norms,
             dtype=self.precision,
             **self.options,
         )

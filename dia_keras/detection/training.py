@@ -1,10 +1,9 @@
 """Training of a detector in a folder, which goes on where it was stopped."""
 
 import csv
-import json
+import functools
 import os
 import pathlib
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -13,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from ..files import staged, write_json
 from ..training.fitting import is_xla_worth_it
 from ..training.runs.budget import WallClockBudget
-from ..training.runs.checkpoint import Checkpoint, Stopped, resume
 from ..training.runs.checkpoint_files import epochs_done, keep_whole
-from ..training.runs.divergence import FiniteLoss
+from ..training.runs.going_on import go_on
 from ..training.runs.interruption import Interrupted, stopped_by_signals
-from ..training.runs.log import EpochLog, keep_epochs
-from ..training.runs.run_folder import locked_folder
+from ..training.runs.log import keep_epochs
+from ..training.runs.run import how_to_go_on
+from ..training.runs.run_folder import check_same_settings, locked_folder
 from .data import Batches, DetectionSet, batches, load
 from .data.faults import OnBad
 from .evaluation import coco_metrics, detect
@@ -82,7 +81,7 @@ def train_detector(
         shuffle=True,
     )
     with locked_folder(directory), stopped_by_signals(budget) as signals:
-        _check_record({**settings.record(), "data": training.fingerprint()}, directory / "recipe.json")
+        check_same_settings({**settings.record(), "data": training.fingerprint()}, directory / "recipe.json")
         detector = settings.build(len(training.labels))
         write_json(directory / "card.json", _card(settings, detector, training.labels))
         is_complete = _fit(detector, settings, data, directory, budget)
@@ -97,7 +96,7 @@ def train_detector(
                 write_json(directory / "metrics.json", coco_metrics(validation, found))
             return weights
     if signals:
-        raise Interrupted("Stopped. Run the same command again to go on.", signals[0])
+        raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
     return None
 
 
@@ -114,32 +113,6 @@ def _card(settings: DetectorSettings, detector: Detector, labels: Sequence[str])
     }
 
 
-def _check_record(mine: dict, record: pathlib.Path) -> None:
-    """Writes the settings into the run's folder, or checks that they are those there."""
-    if not record.exists():
-        write_json(record, mine)
-        return
-    try:
-        theirs = json.loads(record.read_text())
-    except ValueError as error:
-        raise ValueError(f"`directory` must hold records that can be read. Received: {record} ({error})") from error
-    different = sorted(key for key in mine if mine[key] != theirs.get(key))
-    if different:
-        raise ValueError(
-            f"`directory` must be new or hold a run of the same settings. Received: directory={str(record.parent)!r}, "
-            f"whose settings differ in {', '.join(different)}"
-        )
-
-
-class _Checkpoint(Checkpoint):
-    """A detector has its metrics from the start."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._epoch = epoch
-        if self.first_step:
-            self._set("metrics", self.model.metrics_variables)
-
-
 def _fit(
     detector: Detector, settings: DetectorSettings, data: Batches, directory: pathlib.Path, budget: WallClockBudget
 ) -> bool:
@@ -148,27 +121,15 @@ def _fit(
     keep_whole(directory, steps)
     keep_epochs(log, epochs_done(directory))
     detector.compile(settings.optimizer(steps), jit_compile=is_xla_worth_it())
-    try:
-        while (begin := resume(detector, directory)).epochs < settings.epochs:
-            detector.fit(
-                _stream(data, begin.epochs, begin.step),
-                steps_per_epoch=steps - begin.step,
-                epochs=begin.epochs + 1 if begin.step else settings.epochs,  # the rest of an epoch, then whole ones
-                initial_epoch=begin.epochs,
-                shuffle=False,  # the batches are
-                verbose=1 if sys.stdout.isatty() else 2,
-                callbacks=[
-                    budget,
-                    FiniteLoss(directory, begin.step),
-                    EpochLog(log),
-                    _Checkpoint(directory, settings.seed, budget, first_step=begin.step),
-                ],
-            )
-            if budget.stopped:
-                return False
-    except Stopped:
-        return False
-    return True
+    return go_on(
+        detector,
+        functools.partial(_stream, data),
+        directory,
+        steps=steps,
+        end=settings.epochs,
+        budget=budget,
+        seed=settings.seed,
+    )
 
 
 def _stream(data: Batches, epoch: int, step: int) -> Iterator:

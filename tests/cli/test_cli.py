@@ -21,7 +21,7 @@ from dia_keras import data, zoo
 from dia_keras.backbones import ATTENTIONS
 from dia_keras.cli import console, main, shared
 from dia_keras.cli.shared import make_table
-from dia_keras.cli.training import BUDGET_SPENT
+from dia_keras.cli.terminal.stopping import BUDGET_SPENT
 from dia_keras.data.picture import Resize, read_picture
 from dia_keras.samples import sample_paths
 from dia_keras.training import Recipe

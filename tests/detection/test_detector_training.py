@@ -14,6 +14,7 @@ from dia_keras.cli import console, main
 from dia_keras.detection import DetectorSettings, RetinaNet, find_detector, settings, train_detector, training
 from dia_keras.detection.settings import WarmUpAndDrops
 from dia_keras.training.runs.budget import WallClockBudget
+from dia_keras.training.runs.interruption import Interrupted
 
 SMALL = {"depth": 18, "image_size": (32, 32), "epochs": 2, "batch_size": 1, "max_boxes": 4}
 
@@ -80,6 +81,18 @@ def test_the_command_trains_and_shows_the_metrics(coco, tmp_path, small_detector
     assert "AP50" in result.output and "final.weights.h5" in result.output
     result = CliRunner().invoke(main, ["train-detector", str(tmp_path), "--size", "x", "--out", str(out)])
     assert result.exit_code == 1 and "`--size` must be" in result.output.replace("\n", " ")
+
+
+@pytest.mark.parametrize("code", [3, 130, 143])
+def test_the_exit_code_tells_why_the_command_ended(code, tmp_path, monkeypatch):
+    def train(*arguments, **options):
+        if code > 3:
+            raise Interrupted("Stopped.", code - 128)
+
+    monkeypatch.setattr(detection, "train_detector", train)
+    result = CliRunner().invoke(main, ["train-detector", "coco", "--out", str(tmp_path / "run")])
+    assert result.exit_code == code
+    assert ("The budget is spent. Run the same command again" if code == 3 else "Stopped.") in result.output
 
 
 def test_the_rate_rises_and_falls_twice():

@@ -138,7 +138,7 @@ def test_faster_rcnn_proposes_the_surest_boxes_of_all_levels():
 def test_a_resnet_with_attention_keeps_its_norms_where_they_are_frozen(make, example):
     images, targets = example
     settings = SMALL_STAGES if make is FasterRCNN else {}
-    detector = compiled(make(18, 3, (64, 64), attention="dia_lstm", **settings), 0.001)
+    detector = compiled(make(18, 3, (64, 64), attention="dia_lstm", freeze_norms=True, **settings), 0.001)
     norms = [layer for layer in detector.backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
     before = [np.concatenate(layer.get_weights()) for layer in norms]
     kernel = detector.backbone.get_layer("stem_conv").get_weights()[0]
@@ -193,3 +193,11 @@ def test_parameters_of_table_8s_rows(make, depth, attention):
 def test_arguments_out_of_range_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         RetinaNet(**{"depth": 18, "num_classes": 3, "image_size": (64, 64), **settings})
+
+
+@pytest.mark.parametrize(("chosen", "frozen"), [({}, False), ({"freeze_norms": True}, True)])
+def test_norms_learn_where_the_backbone_begins_from_initial_values(chosen, frozen):
+    detector = RetinaNet(18, 2, (32, 32), **chosen)
+    norms = [layer for layer in detector.backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert norms and all(norm.trainable != frozen for norm in norms)
+    assert detector.get_config()["freeze_norms"] is frozen

@@ -13,6 +13,7 @@ from ..shared import (
     make_table,
     print_json,
     printable,
+    read_pictures,
     without_traceback,
 )
 
@@ -56,19 +57,12 @@ def detect(
 
     check_output("--picture", picture, ".png")
     detector = detection.find_detector(name)
-    pictures, unreadable = {}, {}
-    for path in images:
-        try:
-            pictures[path] = read_picture(path)
-        except ValueError as error:
-            unreadable[path] = str(error)
-    if not pictures:
-        raise ValueError("\n".join(unreadable.values()))
-    answers = find_objects(detector.load(), pictures.values(), threshold, image_size=detector.image_size)
-    found = dict(zip(pictures, answers, strict=True))
+    paths, pictures, unreadable = read_pictures(images, read_picture)
+    answers = find_objects(detector.load(), pictures, threshold, image_size=detector.image_size)
+    found = list(zip(paths, answers, strict=True))
     labels = detector.labels or ()
     if picture:
-        drawn = [draw(pictures[path], found[path], labels, threshold) for path in pictures]
+        drawn = [draw(image, answer, labels, threshold) for image, answer in zip(pictures, answers, strict=True)]
         with staged(picture) as new:
             sheet(drawn).save(new, format="PNG")
     if as_json:
@@ -88,7 +82,7 @@ def _label(number: int, labels: tuple[str, ...]) -> str:
 
 
 def _records(
-    found: "dict[pathlib.Path, Detections]", labels: tuple[str, ...], unreadable: dict[pathlib.Path, str]
+    found: "list[tuple[pathlib.Path, Detections]]", labels: tuple[str, ...], unreadable: dict[pathlib.Path, str]
 ) -> list[dict]:
     """Returns answers, and why there is none, as JSON has them."""
     answers = [
@@ -99,15 +93,15 @@ def _records(
                 for box, number, score in zip(*(array.tolist() for array in detections), strict=True)
             ],
         }
-        for path, detections in found.items()
+        for path, detections in found
     ]
     return answers + [{"image": str(path), "error": error} for path, error in unreadable.items()]
 
 
-def _show(found: "dict[pathlib.Path, Detections]", labels: tuple[str, ...]) -> None:
+def _show(found: "list[tuple[pathlib.Path, Detections]]", labels: tuple[str, ...]) -> None:
     """Shows answers as a table, a row for each object."""
     table = make_table("image", "class", "score", "box (left, top, right, bottom)")
-    for path, detections in found.items():
+    for path, detections in found:
         rows = list(zip(*(array.tolist() for array in detections), strict=True))
         for place, (box, number, score) in enumerate(rows):
             edges = ", ".join(f"{edge:.0f}" for edge in box)

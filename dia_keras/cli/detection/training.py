@@ -1,12 +1,12 @@
 """`dia-keras train-detector`: a detector learns the objects of one's own images."""
 
 import pathlib
-import re
 from typing import Any, Literal
 
 import click
 
-from ..shared import console, examples, make_table, without_traceback
+from ..shared import console, examples, make_table, parse_size, without_traceback
+from ..terminal.stopping import complete, exit_where_interrupted
 
 
 @click.command(
@@ -71,7 +71,8 @@ def train_detector(
     """Train a detector on DATA: a folder of COCO's or Pascal VOC's form, or a data set of TFDS.
 
     The 1x schedule: SGD, a warm-up, and a tenth of the rate after 8 and 11 twelfths of the epochs. Run the same command
-    again to go on where a run stopped.
+    again to go on where a run stopped. The exit code is 0 when it is complete, 3 when the --minutes are over before,
+    and 130 or 143 after Ctrl-C or SIGTERM.
     """
     import json
 
@@ -80,25 +81,16 @@ def train_detector(
 
     chosen = DetectorSettings(
         depth=int(depth),
-        image_size=_parse_size(size),
+        image_size=parse_size(size),
         freeze_norms=None if norms is None else norms == "frozen",
         **settings,
     )
-    weights = train(chosen, source, out, split=split, validation=val_split, minutes=minutes, on_bad=on_bad)
-    if weights is None:
-        console.print(f"The time is up. Run the same command again to go on from {out}.")
-        return
+    with exit_where_interrupted():
+        trained = train(chosen, source, out, split=split, validation=val_split, minutes=minutes, on_bad=on_bad)
+    weights = complete(trained, out)
     if val_split:
         table = make_table("metric", f"{val_split} (%)", title=str(out))
         for name, value in json.loads((out / "metrics.json").read_text()).items():
             table.add_row(name, f"{100 * value:.1f}" if value >= 0 else "-")
         console.print(table)
     console.print(f"Wrote {weights}")
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    """Returns height and width from `256` or `512x768`."""
-    found = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
-    if not found:
-        raise ValueError(f"`--size` must be a number of pixels, or height x width, e.g. 512x768. Received: {text!r}")
-    return int(found[1]), int(found[2] or found[1])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...data.tfds_source import prepared_builder
 from .checking import ListedBox, ListedImage, picture_size
 from .faults import Faults, refuse
 
@@ -60,26 +61,8 @@ def read_tfds(
         FileNotFoundError: If it is not prepared.
         ImportError: If TFDS is not installed.
     """
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {name!r} from TFDS needs `pip install dia_keras[data]`; a folder needs nothing."
-        ) from error
-    try:
-        builder = tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.registered.DatasetNotFoundError, ValueError) as error:
-        message = f"`source` must be a folder or a TFDS data set. Received: source={name!r}"
-        raise ValueError(message) from error
-    if download:
-        builder.download_and_prepare()
-    elif not builder.data_path.exists():
-        flag = f" --data_dir={data_dir}" if data_dir else ""
-        raise FileNotFoundError(
-            f"The data set {name!r} is not in {builder.data_path.parent}. Prepare it with `tfds build {name}{flag}`, "
-            f"or name its folder by `data_dir` or the environment variable DIA_KERAS_DATA; or give a folder with "
-            f"COCO's or Pascal VOC's files as `source`. In Python, `download=True` prepares it, too."
-        )
+    instead = "a folder with COCO's or Pascal VOC's files"
+    tfds, builder = prepared_builder(name, data_dir, download, sources="a folder or a TFDS data set", instead=instead)
     names = _names(builder.info, tfds)
     labels = names if labels is None else labels
     unknown = [label for label in labels if label not in names]

@@ -30,8 +30,8 @@ class Detector(keras.Model):
         attention_stages: Numbers of the stages with attention, counted from 1.
         backbone_weights: Name of a zoo entry, or path of a weights file that fits it; `None` for initial values. A
             saved detector has its weights of its own.
-        freeze_norms: Whether the backbone's batch norms keep weights and statistics. `False` for a backbone of initial
-            values, which does not train without.
+        freeze_norms: Whether the backbone's batch norms keep weights and statistics. By default they do where the
+            backbone has weights; one of initial values does not train so.
         anchor_scale: Size of an anchor in strides of its level.
         score_threshold: Scores of answers are greater.
         iou_threshold: Greatest IoU of two answers of a class.
@@ -57,7 +57,7 @@ class Detector(keras.Model):
         shared: bool | None = None,
         attention_stages: tuple[int, ...] | None = None,
         backbone_weights: Any = None,
-        freeze_norms: bool = True,
+        freeze_norms: bool | None = None,
         anchor_scale: float = 4.0,
         score_threshold: float = 0.05,
         iou_threshold: float = 0.5,
@@ -85,7 +85,9 @@ class Detector(keras.Model):
             "attention_config": attention_config,
             "shared": shared,
             "attention_stages": attention_stages,
-            "freeze_norms": boolean("freeze_norms", freeze_norms),
+            "freeze_norms": backbone_weights is not None
+            if freeze_norms is None
+            else boolean("freeze_norms", freeze_norms),
         }
         self._parts = {name: keras.metrics.Mean(name=name) for name in self.PARTS}
         self._made_predictor: Callable[[], keras.Model] | None = None

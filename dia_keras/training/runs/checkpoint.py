@@ -127,7 +127,9 @@ def resume(model: keras.Model, directory: pathlib.Path) -> Position:
 
 
 def build_metrics(model: keras.Model) -> None:
-    """Makes the variables of a model's metrics, which TensorFlow otherwise makes in the first step."""
+    """Makes the variables of compiled metrics. On TensorFlow, the first step makes them otherwise."""
+    if model._compile_metrics is None:
+        return
     shapes = model.input_shape, model.output_shape
     model._symbolic_build(data_batch=tuple(np.empty((2, *shape[1:]), "float32") for shape in shapes))
 

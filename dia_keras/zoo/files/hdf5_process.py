@@ -17,7 +17,7 @@ from ...child_process import module_path
 from .hdf5_file import Listing, Stored, contents_of
 from .tensors import Contents, Layout, Unfit
 
-#: For the largest networks of the zoo, less than one is enough.
+#: Time that a look-up may take.
 SECONDS = 60
 _FOLDER = pathlib.Path(__file__).parent
 #: Imports this folder as a package of its own: by its full name, dia_keras and Keras would come with it.

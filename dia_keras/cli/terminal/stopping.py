@@ -1,0 +1,36 @@
+"""How commands end whose training is not complete."""
+
+import contextlib
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import TypeVar
+
+from ..shared import console
+
+#: Exit code of a training whose budget is spent.
+BUDGET_SPENT = 3
+
+Result = TypeVar("Result")
+
+
+@contextlib.contextmanager
+def exit_where_interrupted() -> Iterator[None]:
+    """Says how a training goes on that Ctrl-C or SIGTERM stopped, and exits with 130 or 143."""
+    from ...training.runs.interruption import Interrupted
+
+    try:
+        yield
+    except Interrupted as stop:
+        console.print(str(stop))
+        sys.exit(stop.code)
+
+
+def complete(result: Result | None, directory: pathlib.Path) -> Result:
+    """Returns what a training gives. Where its budget is spent, says how it goes on, and exits with 3."""
+    from ...training.runs.run import how_to_go_on
+
+    if result is None:
+        console.print(f"The budget is spent. {how_to_go_on(directory)}")
+        sys.exit(BUDGET_SPENT)
+    return result
