@@ -10,6 +10,7 @@ from typing import NamedTuple
 import keras
 
 from ..training.runs.checkpoint_files import checkpoints
+from ..zoo.weights_file import load_weights
 from .models.detector import Detector
 from .settings import DETECTORS
 
@@ -59,15 +60,16 @@ def _of_run(folder: pathlib.Path) -> FoundDetector:
             f"`path` must be the folder of a detector's run, with its card.json. Received: path={str(folder)!r} "
             f"({type(error).__name__}: {error})"
         ) from error
-    files = [saved.path for saved in checkpoints(folder)[-1:]]
-    if (folder / "final.weights.h5").is_file():
-        files = [folder / "final.weights.h5"]
-    if not files:
+    final, unfinished = folder / "final.weights.h5", checkpoints(folder)
+    if not final.is_file() and not unfinished:
         raise ValueError(f"`path` must be a run with weights. Received: path={str(folder)!r}, without a checkpoint")
 
     def load() -> Detector:
         made = detector.from_config(config)
-        made.load_weights(files[0])
+        if final.is_file():
+            load_weights(made, final)
+        else:
+            made.load_weights(unfinished[-1].path)  # has the SHA-256 that the run recorded
         return made
 
     return FoundDetector(labels, size, load)

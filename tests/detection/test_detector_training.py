@@ -83,6 +83,17 @@ def test_the_command_trains_and_shows_the_metrics(coco, tmp_path, small_detector
     assert result.exit_code == 1 and "`--size` must be" in result.output.replace("\n", " ")
 
 
+def test_damaged_weights_of_a_run_are_one_error(coco, tmp_path, small_detectors):
+    folder = tmp_path / "run"
+    train_detector(DetectorSettings(**{**SMALL, "epochs": 1}), coco(), folder)
+    path = folder / "final.weights.h5"
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(
+        ValueError, match=r"`weights` must be a sound HDF5 file: .* Received: weights=.*final.weights.h5"
+    ):
+        find_detector(folder).load()
+
+
 @pytest.mark.parametrize("code", [3, 130, 143])
 def test_the_exit_code_tells_why_the_command_ended(code, tmp_path, monkeypatch):
     def train(*arguments, **options):

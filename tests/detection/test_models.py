@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 from small_models import build_small
 
+from dia_keras import zoo
 from dia_keras.backbones import imagenet_resnet
 from dia_keras.detection import FasterRCNN, RetinaNet
 from dia_keras.detection.models.boxes import encode_boxes
@@ -201,3 +202,21 @@ def test_norms_learn_where_the_backbone_begins_from_initial_values(chosen, froze
     norms = [layer for layer in detector.backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert norms and all(norm.trainable != frozen for norm in norms)
     assert detector.get_config()["freeze_norms"] is frozen
+
+
+@pytest.mark.parametrize("attention", [None, "se"])
+def test_a_backbone_begins_from_a_file_of_weights(attention, tmp_path):
+    source = imagenet_resnet(18, attention=attention, input_shape=(32, 32, 3), include_top=False)
+    path = tmp_path / "backbone.weights.h5"
+    zoo.save_weights(source, path)
+    if attention is None:  # such files have a classifier
+        whole = zoo.load("resnet18_imagenet", weights=None, input_shape=(32, 32, 3))
+        zoo.save_weights(whole, path)
+        source = keras.Model(whole.input, whole.get_layer("stage4_output").output)
+    backbone = RetinaNet(18, 2, (32, 32), attention=attention, backbone_weights=path).backbone
+    for given, kept in zip(source.get_weights(), backbone.get_weights(), strict=True):
+        np.testing.assert_allclose(kept, given, rtol=1e-3, atol=1e-6)
+    norms = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert norms and not any(norm.trainable for norm in norms)
+    with pytest.raises(ValueError, match="must hold exactly the weights of"):
+        RetinaNet(34, 2, (32, 32), attention=attention, backbone_weights=path)

@@ -8,6 +8,7 @@ import keras
 from ... import zoo
 from ...backbones import imagenet_resnet, stage_outputs
 from ...zoo.loading import preprocessing
+from ...zoo.weights_file import load_weights
 
 #: Channels of every level.
 CHANNELS = 256
@@ -66,7 +67,7 @@ def _give_weights(model: keras.Model, weights, depth: int, attention, shape: tup
         entry = {None: "resnet{}_imagenet", "dia_lstm": "dia_resnet{}_imagenet"}.get(attention)
         if entry is None:
             source = model.__class__.from_config(model.get_config())
-            source.load_weights(weights)
+            load_weights(source, weights)
         else:
             source = zoo.load(entry.format(depth), weights=weights, include_top=False, input_shape=shape)
     given, wanted = [[tuple(each.shape) for each in network.weights] for network in (source, model)]
