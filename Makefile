@@ -15,10 +15,14 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 ON_TORCH := $(addprefix tests/, analysis interop training units)
 ON_JAX := $(ON_TORCH) $(addprefix tests/, backbones benchmark export zoo)
 
+# Small networks run once or twice: JAX spends its time in compiling them, PyTorch's threads wait for one another.
+QUICK_JAX := KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1
+QUICK_TORCH := KERAS_BACKEND=torch OMP_NUM_THREADS=1
+
 test: environment check  ## Linters, types, and the tests on three backends.
-	$(RUN) $(PYTEST)
-	KERAS_BACKEND=jax $(PYTEST) -m "not counts and not tensorflow" $(ON_JAX)
-	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" $(ON_TORCH)
+	$(RUN) $(PYTEST) -m "not counts"
+	$(QUICK_JAX) $(PYTEST) -m "not tensorflow" $(ON_JAX)
+	$(QUICK_TORCH) $(PYTEST) -m "not counts and not tensorflow" $(ON_TORCH)
 
 check: environment
 	$(BIN)/ruff check .

@@ -26,8 +26,8 @@ def adapted():
 
 def with_lambda():
     inputs, middle = keras.Input((16, 16, 3)), float(IMAGES.mean())
-    centerd = keras.layers.Lambda(lambda x: (x - middle) / 255, output_shape=(16, 16, 3))(inputs)
-    return keras.Model(inputs, small()(centerd))
+    centered = keras.layers.Lambda(lambda x: (x - middle) / 255, output_shape=(16, 16, 3))(inputs)
+    return keras.Model(inputs, small()(centered))
 
 
 class Own(keras.Model):

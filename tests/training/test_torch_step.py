@@ -1,50 +1,14 @@
 """Tests of the compiled step on PyTorch: it is Keras' own step, in metrics, weights, statistics and momenta."""
 
-import warnings
-
 import keras
 import numpy as np
 import pytest
+from step_networks import NETWORKS, data, network, traced
 
-from dia_keras.backbones import resnet, wrn
 from dia_keras.training import Recipe
 from dia_keras.training.fitting import compile_for
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's own")
-
-NETWORKS = {
-    "bottleneck, shared unit": lambda options: resnet(20, attention="dia_lstm", **options),
-    "basic, a module with a loss of its own": lambda options: resnet(8, "basic", attention="spem", **options),
-    "pre-activation, maps over space": lambda options: wrn(10, 1, attention="cbam", dropout=0.0, **options),
-}
-
-
-def network(name, policy="float32"):
-    keras.config.set_dtype_policy(policy)
-    keras.utils.set_random_seed(0)
-    model = NETWORKS[name]({"num_classes": 10, "classifier_activation": None, "input_shape": (16, 16, 3)})
-    compile_for(model, Recipe("x", 4, 16, nesterov=True, decay_all=False), steps_per_epoch=10)
-    return model
-
-
-def data():
-    import torch
-
-    rng = np.random.default_rng(0)
-    return (
-        torch.from_numpy(rng.normal(size=(16, 16, 16, 3)).astype("float32")),
-        torch.from_numpy(np.eye(10, dtype="float32")[rng.integers(0, 10, 16)]),
-    )
-
-
-def traced(model, images, targets):
-    from torch.fx.experimental.proxy_tensor import make_fx
-
-    from dia_keras.training.steps import torch_step
-
-    tensors = [v.value.detach() for v in [*model.trainable_variables, *model.non_trainable_variables]]
-    step = torch_step.TorchStep(model)
-    return make_fx(step._step, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors, images, targets)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -65,17 +29,6 @@ def test_it_is_the_step_of_keras(name, monkeypatch):
         want = keras.ops.convert_to_numpy(theirs)
         atol = 1e-5 + 1e-4 * np.abs(want).max()
         np.testing.assert_allclose(keras.ops.convert_to_numpy(mine), want, rtol=0, atol=atol, err_msg=theirs.path)
-
-
-def test_in_half_precision_gradients_are_those_of_keras_but_for_rounding(monkeypatch):
-    from dia_keras.training.steps import torch_step
-
-    monkeypatch.setattr(torch_step, "LARGE", 2**10)
-    ours, keras_own = (network("bottleneck, shared unit", "mixed_bfloat16") for _ in range(2))
-    keras_own.train_step(data())
-    torch_step.TorchStep(ours)(data())
-    momenta = [np.concatenate([v.numpy().ravel() for v in model.optimizer.momentums]) for model in (ours, keras_own)]
-    assert np.corrcoef(momenta)[0, 1] > 0.99
 
 
 def test_the_attention_of_an_image_is_computed_before_it_meets_features(monkeypatch):
@@ -130,23 +83,6 @@ def test_dropouts_of_one_shape_drop_different_units():
     assert [mask.target for mask in masks] == 3 * [torch.ops.aten.bernoulli.p]
     assert [mask.args[1] for mask in masks] == [0.5, 0.75, 0.5]  # what is kept
     assert len({user for mask in masks for user in mask.users}) == 3
-
-
-def test_a_network_with_dropout_in_half_precision_is_compiled():
-    """Unsimplified, its graph stores gradients twice in a way that PyTorch's compiler cannot write in C++."""
-    import torch
-
-    from dia_keras.training.steps import torch_step
-
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    options = {"num_classes": 10, "classifier_activation": None, "input_shape": (8, 8, 3)}
-    model = wrn(10, 1, attention="dia_lstm", dropout=0.5, **options)
-    compile_for(model, Recipe("x", 4, 16), steps_per_epoch=10)
-    images = torch.zeros(16, 8, 8, 3)
-    step = torch_step.TorchStep(model)
-    with warnings.catch_warnings(action="error"):
-        losses = [float(step((images, data()[1]))["loss"]) for _ in range(2)]
-    assert np.isfinite(losses).all()
 
 
 def test_a_step_that_the_compiler_refuses_is_taken_all_the_same(monkeypatch):

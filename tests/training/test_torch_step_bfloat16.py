@@ -1,0 +1,42 @@
+"""Tests of the compiled step on PyTorch in half precision. A file of its own, so that two processes share compiling."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from step_networks import data, network
+
+from dia_keras.backbones import wrn
+from dia_keras.training import Recipe
+from dia_keras.training.fitting import compile_for
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's own")
+
+
+def test_in_half_precision_gradients_are_those_of_keras_but_for_rounding(monkeypatch):
+    from dia_keras.training.steps import torch_step
+
+    monkeypatch.setattr(torch_step, "LARGE", 2**10)
+    ours, keras_own = (network("bottleneck, shared unit", "mixed_bfloat16") for _ in range(2))
+    keras_own.train_step(data())
+    torch_step.TorchStep(ours)(data())
+    momenta = [np.concatenate([v.numpy().ravel() for v in model.optimizer.momentums]) for model in (ours, keras_own)]
+    assert np.corrcoef(momenta)[0, 1] > 0.99
+
+
+def test_a_network_with_dropout_in_half_precision_is_compiled():
+    """Unsimplified, its graph stores gradients twice in a way that PyTorch's compiler cannot write in C++."""
+    import torch
+
+    from dia_keras.training.steps import torch_step
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    options = {"num_classes": 10, "classifier_activation": None, "input_shape": (8, 8, 3)}
+    model = wrn(10, 1, attention="dia_lstm", dropout=0.5, **options)
+    compile_for(model, Recipe("x", 4, 16), steps_per_epoch=10)
+    images = torch.zeros(16, 8, 8, 3)
+    step = torch_step.TorchStep(model)
+    with warnings.catch_warnings(action="error"):
+        losses = [float(step((images, data()[1]))["loss"]) for _ in range(2)]
+    assert np.isfinite(losses).all()
