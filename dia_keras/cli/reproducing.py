@@ -5,9 +5,8 @@ import sys
 
 import click
 
-from .shared import console, examples, make_table, without_traceback
+from .shared import console, examples, make_table, parse_change, without_traceback
 from .terminal.stopping import BUDGET_SPENT, exit_where_interrupted
-from .training import parse_change
 
 RUNS = pathlib.Path("runs", "reproduce")
 

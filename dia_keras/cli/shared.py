@@ -1,5 +1,6 @@
 """What commands share: the console, options, errors without a traceback."""
 
+import ast
 import functools
 import json
 import pathlib
@@ -100,6 +101,17 @@ def check_output(option: str, path: pathlib.Path | None, suffix: str | None = No
         raise ValueError(f"`{option}` must end in {suffix}. Received: {path}")
     if path and not path.absolute().parent.is_dir():
         raise ValueError(f"The folder of a file to write must exist. Received: {path}")
+
+
+def parse_change(change: str) -> tuple[str, Any]:
+    """Returns field and value of `FIELD=VALUE`; the value is a Python literal, or else a text."""
+    field, separator, text = change.partition("=")
+    if not separator:
+        raise ValueError(f"`--set` takes FIELD=VALUE. Received: {change!r}")
+    try:
+        return field, ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return field, text
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -1,10 +1,8 @@
 """`dia-keras train`: a training by a recipe, or from an entry's weights."""
 
-import ast
 import contextlib
 import pathlib
 import tempfile
-from typing import Any
 
 import click
 
@@ -15,6 +13,7 @@ from .shared import (
     console,
     data_options,
     examples,
+    parse_change,
     resize_option,
     without_traceback,
 )
@@ -108,14 +107,3 @@ def train(
         console.print("The recipe runs, from the data to the weights. What the two steps wrote is removed.")
     else:
         console.print(f"Training is complete: {weights}; curves in {directory / 'curves.png'}")
-
-
-def parse_change(change: str) -> tuple[str, Any]:
-    """Returns field and value of `FIELD=VALUE`; the value is a Python literal, or else a text."""
-    field, separator, text = change.partition("=")
-    if not separator:
-        raise ValueError(f"`--set` takes FIELD=VALUE. Received: {change!r}")
-    try:
-        return field, ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return field, text

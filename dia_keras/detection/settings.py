@@ -1,6 +1,7 @@
 """What a detector is trained by: the settings, and the schedule of the learning rate."""
 
 import dataclasses
+import inspect
 import math
 import os
 from typing import Any, Literal
@@ -79,6 +80,12 @@ class DetectorSettings:
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"`weight_decay` must not be negative. Received: weight_decay={self.weight_decay!r}")
         check_size(self.image_size)
+        known = _options(DETECTORS[self.model][0])
+        if unknown := sorted(set(self.options) - known):
+            raise ValueError(
+                f"`options` must be other arguments of {self.model}: {', '.join(sorted(known))}. "
+                f"Received: {', '.join(map(repr, unknown))}"
+            )
 
     def build(self, num_classes: int) -> Detector:
         """Returns the detector, of initial values but for the backbone's weights."""
@@ -110,6 +117,13 @@ class DetectorSettings:
         weights = self.backbone_weights
         values = dataclasses.asdict(self)
         return {**values, "image_size": list(self.image_size), "backbone_weights": weights and os.fspath(weights)}
+
+
+def _options(detector: type[Detector]) -> set[str]:
+    """Returns the names of a detector's arguments that are no settings of their own."""
+    arguments = {*inspect.signature(Detector).parameters, *inspect.signature(detector).parameters}
+    own = {field.name for field in dataclasses.fields(DetectorSettings)}
+    return arguments - own - {"num_classes", "dtype", "kwargs", "settings"}
 
 
 @keras.saving.register_keras_serializable("dia_keras")

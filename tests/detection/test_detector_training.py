@@ -75,12 +75,23 @@ def test_a_run_that_was_stopped_within_an_epoch_ends_in_the_same_weights(coco, t
 def test_the_command_trains_and_shows_the_metrics(coco, tmp_path, small_detectors):
     console.width = 200
     arguments = ["--depth", "18", "--size", "32", "--epochs", "1", "--batch-size", "2", "--val-split", "train"]
+    arguments += ["--set", "anchor_scale=2.5"]
     out = tmp_path / "run"
     result = CliRunner().invoke(main, ["train-detector", str(coco()), *arguments, "--out", str(out)])
     assert result.exit_code == 0, result.output
     assert "AP50" in result.output and "final.weights.h5" in result.output
+    assert find_detector(out).load().anchor_scale == 2.5
     result = CliRunner().invoke(main, ["train-detector", str(tmp_path), "--size", "x", "--out", str(out)])
     assert result.exit_code == 1 and "`--size` must be" in result.output.replace("\n", " ")
+
+
+@pytest.mark.parametrize("name", ["regions", "depth", "anchor"])
+def test_options_that_the_detector_does_not_have_are_one_error(name, tmp_path):
+    with pytest.raises(ValueError, match=rf"`options` must be other arguments of retinanet: anchor_scale.*'{name}'"):
+        DetectorSettings(options={name: 1})
+    result = CliRunner().invoke(main, ["train-detector", "x", "--set", f"{name}=1", "--out", str(tmp_path / "run")])
+    assert result.exit_code == 1 and "`--set` must be" in result.output.replace("\n", " ")
+    assert not (tmp_path / "run").exists()
 
 
 def test_damaged_weights_of_a_run_are_one_error(coco, tmp_path, small_detectors):

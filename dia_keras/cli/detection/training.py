@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import click
 
-from ..shared import console, examples, make_table, parse_size, without_traceback
+from ..shared import console, examples, make_table, parse_change, parse_size, without_traceback
 from ..terminal.stopping import complete, exit_where_interrupted
 
 
@@ -41,6 +41,13 @@ from ..terminal.stopping import complete, exit_where_interrupted
 )
 @click.option("--augment/--no-augment", default=True, show_default=True, help="Flip, scale and move images at random.")
 @click.option("--precision", default="float32", show_default=True, help="Dtype policy of Keras, e.g. mixed_bfloat16.")
+@click.option(
+    "--set",
+    "options",
+    multiple=True,
+    metavar="ARGUMENT=VALUE",
+    help="Change another argument of the detector: anchor_scale=3 or regions=128.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--split", default="train", show_default=True, help="Split of DATA to train on.")
 @click.option("--val-split", help="Split of DATA to evaluate on at the end, by COCO's metrics.")
@@ -61,6 +68,7 @@ def train_detector(
     depth: str,
     size: str,
     norms: str | None,
+    options: tuple[str, ...],
     split: str,
     val_split: str | None,
     on_bad: Literal["stop", "drop"],
@@ -83,6 +91,7 @@ def train_detector(
         depth=int(depth),
         image_size=parse_size(size),
         freeze_norms=None if norms is None else norms == "frozen",
+        options=dict(parse_change(option) for option in options),
         **settings,
     )
     with exit_where_interrupted():
