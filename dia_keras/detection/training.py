@@ -15,7 +15,7 @@ from ..training.runs.budget import WallClockBudget
 from ..training.runs.checkpoint_files import epochs_done, keep_whole
 from ..training.runs.going_on import go_on
 from ..training.runs.interruption import Interrupted, stopped_by_signals
-from ..training.runs.log import keep_epochs
+from ..training.runs.log import RunRecord, keep_epochs
 from ..training.runs.run import how_to_go_on
 from ..training.runs.run_folder import check_same_settings, locked_folder
 from .data import Batches, DetectionSet, batches, load
@@ -41,9 +41,10 @@ def train_detector(
     """Trains a detector, or goes on training it, in a folder of its own.
 
     The folder gets `recipe.json` (the settings), `card.json` (kind, labels and configuration of the detector),
-    `log.csv` (the losses, a row an epoch), `curves.png`, the two newest checkpoints, and, when the training is
-    complete, `final.weights.h5` and `metrics.json` (COCO's twelve metrics), if there is a validation. Give the folder
-    to `find_detector`, or to `dia-keras detect`. A run that was stopped anywhere goes on with the same images.
+    `log.csv` (the losses, a row an epoch), `run.json` (command, device, versions, minutes), `curves.png`, the two
+    newest checkpoints, and, when the training is complete, `final.weights.h5` and `metrics.json` (COCO's twelve
+    metrics), if there is a validation. Give the folder to `find_detector`, or to `dia-keras detect`. A run that was
+    stopped anywhere goes on with the same images.
 
     Args:
         settings: The settings.
@@ -63,7 +64,8 @@ def train_detector(
         Diverged: Where the loss is not finite. The last good checkpoint stays.
         Interrupted: A `KeyboardInterrupt`, after Ctrl-C or SIGTERM stopped the run with a checkpoint.
     """
-    budget = WallClockBudget(minutes, time.monotonic())
+    started = time.monotonic()
+    budget = WallClockBudget(minutes, started)
     budget.epochs = settings.epochs
     directory = pathlib.Path(directory)
     training = source if isinstance(source, DetectionSet) else load(source, split=split, on_bad=on_bad)
@@ -84,7 +86,9 @@ def train_detector(
         check_same_settings({**settings.record(), "data": training.fingerprint()}, directory / "recipe.json")
         detector = settings.build(len(training.labels))
         write_json(directory / "card.json", _card(settings, detector, training.labels))
-        is_complete = _fit(detector, settings, data, directory, budget)
+        record = RunRecord(directory / "run.json", started)
+        is_complete = _fit(detector, settings, data, directory, budget, record)
+        record.write()
         _plot_losses(directory / "log.csv", directory / "curves.png", f"{settings.model}, ResNet{settings.depth}")
         if is_complete:
             weights = directory / "final.weights.h5"
@@ -114,7 +118,12 @@ def _card(settings: DetectorSettings, detector: Detector, labels: Sequence[str])
 
 
 def _fit(
-    detector: Detector, settings: DetectorSettings, data: Batches, directory: pathlib.Path, budget: WallClockBudget
+    detector: Detector,
+    settings: DetectorSettings,
+    data: Batches,
+    directory: pathlib.Path,
+    budget: WallClockBudget,
+    record: RunRecord,
 ) -> bool:
     """Trains from the newest checkpoint on; returns whether the last epoch is done."""
     steps, log = len(data), directory / "log.csv"
@@ -129,6 +138,7 @@ def _fit(
         end=settings.epochs,
         budget=budget,
         seed=settings.seed,
+        callbacks=[record],
     )
 
 

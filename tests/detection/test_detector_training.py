@@ -61,6 +61,7 @@ def test_a_run_that_was_stopped_within_an_epoch_ends_in_the_same_weights(coco, t
     assert weights == whole / "final.weights.h5"
     assert set(json.loads((whole / "metrics.json").read_text())) >= {"AP", "AP50", "ARl"}
     assert (whole / "curves.png").stat().st_size > 1000
+    assert {"command", "device", "keras", "minutes"} <= json.loads((whole / "run.json").read_text()).keys()
     log = (whole / "log.csv").read_text().splitlines()
     assert log[0].startswith("epoch,box_loss,class_loss,loss") and len(log) == 3
     found = find_detector(whole)
@@ -103,6 +104,16 @@ def test_damaged_weights_of_a_run_are_one_error(coco, tmp_path, small_detectors)
         ValueError, match=r"`weights` must be a sound HDF5 file: .* Received: weights=.*final.weights.h5"
     ):
         find_detector(folder).load()
+
+
+def test_a_start_that_fails_leaves_nothing(coco, tmp_path, monkeypatch, small_detectors):
+    def fail(*arguments):
+        raise ValueError("no step")
+
+    monkeypatch.setattr(training, "_fit", fail)
+    with pytest.raises(ValueError, match="no step"):
+        train_detector(DetectorSettings(**SMALL), coco(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("code", [3, 130, 143])

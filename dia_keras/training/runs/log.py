@@ -1,11 +1,14 @@
-"""The log of a run: a CSV file with a row for each epoch."""
+"""What a run writes after every epoch: a row of `log.csv`, and `run.json`, what it runs on."""
 
 import csv
 import pathlib
+import time
 
 import keras
 
-from ...files import staged
+from ...files import staged, write_json
+from ...host import describe_run
+from .run_folder import read_record
 
 
 class EpochLog(keras.callbacks.Callback):
@@ -29,6 +32,28 @@ class EpochLog(keras.callbacks.Callback):
             if is_new:
                 writer.writeheader()
             writer.writerow({"epoch": epoch, **values})
+
+
+class RunRecord(keras.callbacks.Callback):
+    """Writes command, device, versions, and the minutes that the run took, by the clock and of processors.
+
+    Args:
+        path: The file. The minutes of one that is there are added.
+        started: What `time.monotonic` said at the start.
+    """
+
+    def __init__(self, path: pathlib.Path, started: float):
+        super().__init__()
+        self.path, self.started = path, started
+        self.earlier = read_record(path) if path.exists() else {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.write()
+
+    def write(self) -> None:
+        spent = {"minutes": time.monotonic() - self.started, "processor_minutes": time.process_time()}
+        minutes = {name: round(self.earlier.get(name, 0.0) + seconds / 60, 2) for name, seconds in spent.items()}
+        write_json(self.path, {**describe_run(), **minutes})
 
 
 def keep_epochs(log: pathlib.Path, done: int) -> None:

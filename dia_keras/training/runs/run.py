@@ -14,8 +14,6 @@ import numpy as np
 from ... import data as data_module
 from ... import zoo
 from ...data.picture import Resize
-from ...files import write_json
-from ...host import describe_run
 from ...zoo.cards import check_name
 from ...zoo.finding import Network, entry_network
 from ...zoo.loading import build as build_network
@@ -31,7 +29,8 @@ from .curves import plot_curves
 from .epochs_that_fit import Speed, fitted, measure_speed
 from .final_weights import save_final_weights
 from .interruption import Interrupted, stopped_by_signals
-from .run_folder import check_same_data, check_same_recipe, locked_folder, read_record, recorded_recipe
+from .log import RunRecord
+from .run_folder import check_same_data, check_same_recipe, locked_folder, recorded_recipe
 
 
 def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
@@ -142,7 +141,7 @@ def train(
         check_same_data(training, directory / "data.json")
         check_same_teachers(recipe, directory / "teachers.json")
 
-        run_record = _RunRecord(directory / "run.json", started)
+        run_record = RunRecord(directory / "run.json", started)
         model = fit(
             build,
             recipe,
@@ -259,20 +258,3 @@ def load_data_of(network: Network, source=None, data_dir=None, held_out: int = 0
             f"{', '.join(data.class_names[:3])}, ..."
         )
     return data
-
-
-class _RunRecord(keras.callbacks.Callback):
-    """Writes what the run runs on, and the minutes that it took, by the clock and of processors, after every epoch."""
-
-    def __init__(self, path: pathlib.Path, started: float):
-        super().__init__()
-        self.path, self.started = path, started
-        self.earlier = read_record(path) if path.exists() else {}
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.write()
-
-    def write(self) -> None:
-        spent = {"minutes": time.monotonic() - self.started, "processor_minutes": time.process_time()}
-        minutes = {name: round(self.earlier.get(name, 0.0) + seconds / 60, 2) for name, seconds in spent.items()}
-        write_json(self.path, {**describe_run(), **minutes})

@@ -22,7 +22,10 @@ except ImportError:  # on Windows, where no lock of a folder ends with its proce
     fcntl = None  # type: ignore[assignment]
 
 #: What a start writes before the first checkpoint.
-OF_A_START = ("recipe.json", "fine_tuning.json", "data.json", "teachers.json", "log.csv", "partial.weights.h5", RECORD)
+OF_A_START = (
+    *("recipe.json", "fine_tuning.json", "card.json", "data.json", "teachers.json", "run.json", "log.csv"),
+    *("partial.weights.h5", RECORD),
+)
 
 
 @contextlib.contextmanager
