@@ -81,13 +81,13 @@ def test_weights_of_another_network_are_an_error_that_lists_the_differences(tmp_
     ):
         backbone(34, (32, 32), attention="se", weights=path)
     saved(path, attention="se")
-    with pytest.raises(ValueError, match=r"'plain ResNet18': layers/se"):  # is left over
+    with pytest.raises(ValueError, match=r"'plain ResNet18': .* instead of .* more\. Received"):
         backbone(18, (32, 32), attention="dia_lstm", weights=path)
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(ValueError, match=r"`weights` must be a sound HDF5 file.*") as error:
         backbone(18, (32, 32), attention="dia_lstm", weights=path)
     assert str(error.value).count("HDF5") == 1
-    with pytest.raises(ValueError, match=r"must fit the backbone.*stage4_block1_conv1 is missing; .* more"):
+    with pytest.raises(ValueError, match=r"must fit the backbone.*stage4_block1_\w+ is missing; .* more"):
         backbone(18, (32, 32), attention="dia_lstm", weights="resnet20_cifar100")
 
 
@@ -101,7 +101,7 @@ def test_norms_are_frozen_for_good_and_learn_where_the_backbone_begins_from_init
         part.trainable = True
         assert norms_of(detector) and all(norm.trainable != frozen for norm in norms_of(detector))
         assert detector.backbone.get_layer("stem_conv").trainable
-    assert len(detector.backbone.trainable_weights) == 12 if frozen else 12 + 2 * 12
+    assert len(detector.backbone.trainable_weights) == (12 if frozen else 12 + 2 * 12)
 
 
 def test_a_backbone_of_frozen_norms_is_saved_and_has_the_paths_of_any_other(tmp_path):
