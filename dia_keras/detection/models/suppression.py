@@ -82,11 +82,12 @@ def chosen(boxes, scores, classes, *, threshold: float, iou: float, max_detectio
     places = ops.arange(scores.shape[1], dtype="int32")[None]
     rounds = ops.arange(max_detections, dtype="int32")[None]
 
+    # Exporters know `top_k`, but not the `argmax` of Keras on TensorFlow, nor `maximum_iterations`.
     def is_one_left(number, left, rows, found):
-        return ops.any(left > threshold)
+        return ops.logical_and(number < max_detections, ops.any(left > threshold))
 
     def take_surest(number, left, rows, found):
-        row = ops.cast(ops.argmax(left, axis=-1), "int32")[:, None]
+        row = best_rows(left, 1)
         overlap = pairwise_iou(pick(boxes, row), boxes)[:, 0] > iou
         falls = ops.logical_and(overlap, classes == pick(classes, row))
         falls = ops.logical_or(falls, places == row)
@@ -100,7 +101,7 @@ def chosen(boxes, scores, classes, *, threshold: float, iou: float, max_detectio
 
     rows = ops.zeros_like(scores[:, :1], dtype="int32") + ops.zeros_like(rounds)
     start = ops.zeros((), dtype="int32"), scores, rows, ops.cast(rows, scores.dtype) - 1.0
-    _, _, rows, found = ops.while_loop(is_one_left, take_surest, start, maximum_iterations=max_detections)
+    _, _, rows, found = ops.while_loop(is_one_left, take_surest, start)
     is_one = found > threshold
     return {
         "boxes": ops.where(is_one[..., None], pick(boxes, rows), -1.0),
