@@ -12,7 +12,7 @@ demo: environment  ## Classify the sample images with embedded weights, export t
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What depends on the backend: the other folders are about files, pictures, commands and pages.
-ON_TORCH := $(addprefix tests/, analysis interop training units)
+ON_TORCH := $(addprefix tests/, analysis interop training units detection/test_models_parts.py detection/test_models_step.py)
 ON_JAX := $(ON_TORCH) $(addprefix tests/, backbones benchmark export zoo)
 
 # Small networks run once or twice: JAX spends its time in compiling them, PyTorch's threads wait for one another.

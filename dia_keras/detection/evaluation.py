@@ -14,6 +14,7 @@ from ..arguments import positive_integer
 from .data.batching import check_size
 from .data.detection_set import DetectionSet
 from .data.letterboxing import letterbox
+from .models.detector import Detector
 
 #: COCO's twelve metrics, in the order of pycocotools.
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
@@ -49,7 +50,8 @@ def detect(
         model: A detector, whose `predict` returns a dictionary: "boxes", `(x1, y1, x2, y2)` in pixels of its input,
             `(batch, n, 4)`; "classes" and "scores", `(batch, n)`; "num_detections", `(batch,)`.
         images: uint8 `(height, width, 3)`; an iterator is read batch by batch.
-        threshold: Least score of what is returned. COCO's metrics want all, 0.05 or less; pictures about 0.3.
+        threshold: Least score of what is returned, also where it is below the detector's own `score_threshold`.
+            COCO's metrics want all, 0.05 or less; pictures about 0.3.
         image_size: Height and width of the network's input in pixels.
         batch_size: Images a batch.
 
@@ -62,6 +64,9 @@ def detect(
     size, batch_size = check_size(image_size), positive_integer("batch_size", batch_size)
     if not 0 <= threshold <= 1:
         raise ValueError(f"`threshold` must be from 0 to 1. Received: threshold={threshold!r}")
+    finder = model
+    if isinstance(model, Detector) and threshold < model.score_threshold:
+        finder = model.predictor(threshold)
     found: list[Detections] = []
     for chunk in _chunks(images, batch_size):
         inputs, places = zip(*(letterbox(image, size) for image in chunk), strict=True)
@@ -69,7 +74,7 @@ def detect(
         if found and len(batch) < batch_size:
             # A batch of another size would compile the network anew.
             batch = np.pad(batch, ((0, batch_size - len(batch)), (0, 0), (0, 0), (0, 0)))
-        answers = {key: np.asarray(value) for key, value in model.predict(batch, verbose=0).items()}
+        answers = {key: np.asarray(value) for key, value in finder.predict(batch, verbose=0).items()}
         for row, place in enumerate(places):
             number = int(answers["num_detections"][row])
             boxes, classes, scores = (answers[key][row, :number] for key in ("boxes", "classes", "scores"))

@@ -34,7 +34,7 @@ def find_detector(path: str | os.PathLike) -> FoundDetector:
 
     Args:
         path: Folder of a run of `train_detector`, whose final weights are taken, or, while it has none, those of its
-            newest checkpoint; or a `.keras` file that a detector was saved to, which has no labels.
+            newest checkpoint; or a `.keras` file that a detector was saved to.
 
     Raises:
         ValueError: Where there is no detector, or the file is damaged.
@@ -83,6 +83,11 @@ def _of_file(path: pathlib.Path) -> FoundDetector:
         if saved["class_name"] not in names:
             raise ValueError(f"a model of the class {saved['class_name']}")
         height, width = saved["config"]["image_size"]
+        labels = saved["config"].get("labels")  # files from before there were labels have none
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"`path` must be a saved detector. Received: path={str(path)!r} ({error})") from error
-    return FoundDetector(None, (int(height), int(width)), lambda: keras.models.load_model(path, compile=False))
+    return FoundDetector(
+        None if labels is None else tuple(map(str, labels)),
+        (int(height), int(width)),
+        lambda: keras.models.load_model(path, compile=False),
+    )

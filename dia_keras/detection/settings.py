@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import math
 import os
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
@@ -35,7 +36,8 @@ class DetectorSettings:
         warmup_steps: Steps in which the rate rises to its peak; a tenth of all at most.
         weight_decay: L2 coefficient.
         clip_norm: Greatest norm of all gradients together.
-        backbone_weights: Name of a zoo entry with weights, or path of a file of weights that fits it.
+        backbone_weights: Name of a zoo entry with weights, or path of a file of weights, that fits the backbone or the
+            plain ResNet of its depth, see `RetinaNet`.
         freeze_norms: Whether batch norms are frozen. Default: where the backbone has weights.
         augment: Whether images are flipped, scaled and moved at random.
         max_boxes: Boxes an image, at most.
@@ -87,8 +89,13 @@ class DetectorSettings:
                 f"Received: {', '.join(map(repr, unknown))}"
             )
 
-    def build(self, num_classes: int) -> Detector:
-        """Returns the detector, of initial values but for the backbone's weights."""
+    def build(self, num_classes: int, labels: Sequence[str] | None = None) -> Detector:
+        """Returns the detector, of initial values but for the backbone's weights.
+
+        Args:
+            num_classes: Number of classes.
+            labels: Their names, which the detector keeps.
+        """
         keras.utils.set_random_seed(self.seed)
         return DETECTORS[self.model][0](
             self.depth,
@@ -98,6 +105,7 @@ class DetectorSettings:
             backbone_weights=self.backbone_weights,
             freeze_norms=self.freeze_norms,
             dtype=self.precision,
+            labels=labels,
             **self.options,
         )
 

@@ -84,7 +84,7 @@ def train_detector(
     )
     with locked_folder(directory), stopped_by_signals(budget) as signals:
         check_same_settings({**settings.record(), "data": training.fingerprint()}, directory / "recipe.json")
-        detector = settings.build(len(training.labels))
+        detector = settings.build(len(training.labels), training.labels)
         write_json(directory / "card.json", _card(settings, detector, training.labels))
         record = RunRecord(directory / "run.json", started)
         is_complete = _fit(detector, settings, data, directory, budget, record)
@@ -96,7 +96,7 @@ def train_detector(
                 detector.save_weights(new)
             if validation is not None:
                 images = (example.image for example in validation)
-                found = detect(detector, images, 0.0, image_size=detector.image_size)
+                found = detect(detector, images, detector.score_threshold, image_size=detector.image_size)
                 write_json(directory / "metrics.json", coco_metrics(validation, found))
             return weights
     if signals:

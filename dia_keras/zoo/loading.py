@@ -127,12 +127,12 @@ def load(
 
 def _loaded(entry: Card, file: WeightsFile, input_shape, num_classes: int, include_top: bool, **options) -> keras.Model:
     """Returns an entry's network with the weights of a file, with a new classifier for another number of classes."""
-    own_classes, classes = len(entry.labels), _classes(file)
+    own_classes = len(entry.labels)
     # A file without the entry's own classifier must fit the network that is asked for.
-    has_own = include_top and classes == own_classes
+    has_own = include_top and _classes(file) == own_classes
     with without_initial_values():
         model = _build(entry, input_shape, own_classes if has_own else num_classes, include_top, **options)
-    load_weights(model, file, {} if include_top or classes is None else _classifier(model, classes))
+    (load_weights if include_top else load_features)(model, file)
     if not has_own or num_classes == own_classes:
         return model
     _logger.warning(
@@ -142,6 +142,16 @@ def _loaded(entry: Card, file: WeightsFile, input_shape, num_classes: int, inclu
         own_classes,
     )
     return with_new_head(model, num_classes)
+
+
+def load_features(model: keras.Model, file: WeightsFile) -> None:
+    """Loads a weights file into a network without a classifier; one in the file is checked, and left aside.
+
+    Raises:
+        ValueError: As `load_weights`.
+    """
+    classes = _classes(file)
+    load_weights(model, file, {} if classes is None else _classifier(model, classes))
 
 
 def with_new_head(model: keras.Model, num_classes: int, **changes) -> keras.Model:

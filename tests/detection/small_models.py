@@ -3,6 +3,7 @@
 from unittest import mock
 
 import keras
+import numpy as np
 
 from dia_keras.detection.models import detector, faster_rcnn
 
@@ -35,3 +36,16 @@ def build_small(make, num_classes=3, image_size=(64, 64), **settings):
     Small.__name__ = f"Small{make.__name__}"
     keras.saving.register_keras_serializable("small")(Small)
     return Small(18, num_classes, image_size, **settings)
+
+
+BOX = (8.0, 10.0, 44.0, 40.0)
+
+
+def example_batch():
+    """Returns two images of 64x64 with a red rectangle of class 1, and a crowd, and what is to be found in them."""
+    images = np.full((2, 64, 64, 3), 90, "uint8")
+    images[:, 10:40, 8:44] = (255, 0, 0)
+    boxes, classes = np.full((2, 5, 4), -1, "float32"), np.full((2, 5), -1, "int32")
+    boxes[:, 0], classes[:, 0] = BOX, 1
+    boxes[:, 1], classes[:, 1] = (50, 50, 64, 64), -2
+    return images, {"boxes": boxes, "classes": classes}

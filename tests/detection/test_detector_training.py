@@ -1,6 +1,7 @@
 """Training a detector in a folder, and finding it there."""
 
 import json
+import zipfile
 
 import keras
 import numpy as np
@@ -11,7 +12,16 @@ from small_sets import RED, paint
 
 from dia_keras import detection
 from dia_keras.cli import console, main
-from dia_keras.detection import DetectorSettings, RetinaNet, find_detector, settings, train_detector, training
+from dia_keras.detection import (
+    DetectorSettings,
+    FasterRCNN,
+    RetinaNet,
+    find_detector,
+    settings,
+    train_detector,
+    training,
+)
+from dia_keras.detection.models.detector import Detector
 from dia_keras.detection.settings import WarmUpAndDrops
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.interruption import Interrupted
@@ -19,20 +29,31 @@ from dia_keras.training.runs.interruption import Interrupted
 SMALL = {"depth": 18, "image_size": (32, 32), "epochs": 2, "batch_size": 1, "max_boxes": 4}
 
 
-class Small(RetinaNet):
-    """RetinaNet on a small backbone."""
+class Small:
+    """A detector on a small backbone."""
+
+    make: type[Detector]
 
     def __new__(cls, depth, num_classes, image_size, **keywords):
-        return build_small(RetinaNet, num_classes, image_size, **keywords)
+        return build_small(cls.make, num_classes, image_size, **keywords)
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return build_small(RetinaNet, **{name: value for name, value in config.items() if name != "depth"})
+        return build_small(cls.make, **{name: value for name, value in config.items() if name != "depth"})
+
+
+class SmallRetinaNet(Small):
+    make = RetinaNet
+
+
+class SmallFasterRCNN(Small):
+    make = FasterRCNN
 
 
 @pytest.fixture
 def small_detectors(monkeypatch):
-    monkeypatch.setitem(settings.DETECTORS, "retinanet", (Small, 0.01))
+    monkeypatch.setitem(settings.DETECTORS, "retinanet", (SmallRetinaNet, 0.01))
+    monkeypatch.setitem(settings.DETECTORS, "faster-rcnn", (SmallFasterRCNN, 0.02))
 
 
 class StopsAfter(WallClockBudget):
@@ -41,6 +62,23 @@ class StopsAfter(WallClockBudget):
     def on_train_batch_end(self, batch, logs=None):
         self.steps = getattr(self, "steps", 0) + 1
         self.stopped = self.steps >= 3
+
+
+def test_a_faster_rcnn_that_was_stopped_within_an_epoch_ends_in_the_same_weights(
+    coco, tmp_path, monkeypatch, small_detectors
+):
+    data, options = coco(), {"proposals": 8, "regions": 4}
+    chosen = DetectorSettings(model="faster-rcnn", options=options, **SMALL)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train_detector(chosen, data, whole)
+    monkeypatch.setattr(training, "WallClockBudget", StopsAfter)
+    assert train_detector(chosen, data, parts) is None
+    monkeypatch.setattr(training, "WallClockBudget", WallClockBudget)
+    assert train_detector(chosen, data, parts) == parts / "final.weights.h5"
+    first, second = (find_detector(folder).load() for folder in (whole, parts))
+    assert first.labels == ("sign", "brush")
+    for a, b in zip(first.weights, second.weights, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6, err_msg=a.path)
 
 
 def test_a_run_that_was_stopped_within_an_epoch_ends_in_the_same_weights(coco, tmp_path, monkeypatch, small_detectors):
@@ -165,8 +203,18 @@ def test_what_is_no_detector_is_an_error_that_says_so(tmp_path):
         find_detector(tmp_path / "model.keras")
 
 
-def test_a_saved_file_is_found(tmp_path):
-    RetinaNet(18, 3, (32, 64), attention="se").save(tmp_path / "detector.keras")
-    found = find_detector(tmp_path / "detector.keras")
-    assert found.labels is None and found.image_size == (32, 64)
-    assert found.load().attention == "se"
+def test_a_saved_file_is_found_with_its_labels(tmp_path):
+    path, old = tmp_path / "detector.keras", tmp_path / "old.keras"
+    RetinaNet(18, 3, (32, 64), attention="se", labels=["ant", "bee", "cat"]).save(path)
+    found = find_detector(path)
+    assert found.labels == ("ant", "bee", "cat") and found.image_size == (32, 64)
+    loaded = found.load()
+    assert loaded.attention == "se" and loaded.labels == found.labels
+    with zipfile.ZipFile(path) as file, zipfile.ZipFile(old, "w") as other:
+        for name in file.namelist():
+            content = json.loads(file.read(name)) if name == "config.json" else file.read(name)
+            if name == "config.json":
+                del content["config"]["labels"]  # as in files from before there were labels
+                content = json.dumps(content)
+            other.writestr(name, content)
+    assert find_detector(old).labels is None and find_detector(old).load().labels is None

@@ -1,29 +1,22 @@
-"""RetinaNet and Faster R-CNN: training, answers, saving, and their parameters."""
+"""RetinaNet and Faster R-CNN: training, answers and saving."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
-from small_models import build_small
+from small_models import BOX, build_small, example_batch
 
-from dia_keras import zoo
-from dia_keras.backbones import imagenet_resnet
 from dia_keras.detection import FasterRCNN, RetinaNet
+from dia_keras.detection.evaluation import detect
+from dia_keras.detection.models import retinanet
 from dia_keras.detection.models.boxes import encode_boxes
 
-BOX = (8.0, 10.0, 44.0, 40.0)
 SMALL_STAGES = {"proposals": 20, "regions": 16}
 
 
 @pytest.fixture
 def example():
-    """Two images of 64x64 with a red rectangle of class 1, and a crowd."""
-    images = np.full((2, 64, 64, 3), 90, "uint8")
-    images[:, 10:40, 8:44] = (255, 0, 0)
-    boxes, classes = np.full((2, 5, 4), -1, "float32"), np.full((2, 5), -1, "int32")
-    boxes[:, 0], classes[:, 0] = BOX, 1
-    boxes[:, 1], classes[:, 1] = (50, 50, 64, 64), -2
-    return images, {"boxes": boxes, "classes": classes}
+    return example_batch()
 
 
 def compiled(detector, rate=0.02):
@@ -120,6 +113,41 @@ def test_retinanet_gives_the_box_that_its_outputs_name():
     assert found["scores"][0] == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-5)
 
 
+def test_retinanet_takes_the_best_candidates_of_each_level(monkeypatch):
+    monkeypatch.setattr(retinanet, "CANDIDATES", 2)
+    detector = build_small(RetinaNet, score_threshold=0.0)
+    # By hand: (row of an anchor, class, logit, box). P3 has 8 x 8 places of nine anchors, and then comes P4.
+    wanted = {
+        "surest": (0, 1, 5.0, (0, 0, 20, 20)),
+        "second": (40, 2, 4.0, (0, 0, 20, 20)),  # of another class
+        "third of its level": (80, 0, 3.0, (40, 40, 60, 60)),
+        "falls to the surest": (576, 1, 2.0, (0, 0, 20, 21)),
+        "best of P4 that stays": (600, 1, 1.0, (30, 0, 50, 20)),
+        "third of P4": (610, 1, 0.5, (0, 40, 20, 60)),
+    }
+    number = len(detector.anchors)
+    logits, codes = np.full((1, number, 3), -200.0, "float32"), np.zeros((1, number, 4), "float32")
+    for row, label, logit, box in wanted.values():
+        logits[0, row, label] = logit
+        codes[0, row] = ops.convert_to_numpy(encode_boxes(np.array([box], "float32"), detector.anchors[row][None]))[0]
+    outputs = {"class_logits": ops.convert_to_tensor(logits), "box_codes": ops.convert_to_tensor(codes)}
+    found = {name: ops.convert_to_numpy(value)[0] for name, value in detector.decode(outputs).items()}
+    stay = [wanted[name] for name in ("surest", "second", "best of P4 that stays")]
+    assert found["num_detections"] == 3 and found["classes"][:3].tolist() == [label for _, label, _, _ in stay]
+    np.testing.assert_allclose(found["boxes"][:3], [box for *_, box in stay], atol=1e-3)
+    np.testing.assert_allclose(found["scores"][:3], [1 / (1 + np.exp(-logit)) for _, _, logit, _ in stay], atol=1e-5)
+
+
+def test_a_threshold_below_the_detectors_own_gives_more_answers(example):
+    detector = build_small(RetinaNet, score_threshold=0.5, max_detections=7)
+    (image, _), _ = example
+    few, all_of_them = (detect(detector, [image], each, image_size=(64, 64))[0] for each in (0.5, 0.001))
+    assert len(few.scores) == 0 and len(all_of_them.scores) == 7 and (all_of_them.scores < 0.5).all()
+    assert detector.predict(image[None], verbose=0)["num_detections"] == 0
+    with pytest.raises(ValueError, match="`score_threshold` must be"):
+        detector.predictor(1.0)
+
+
 def test_faster_rcnn_proposes_the_surest_boxes_of_all_levels():
     detector = build_small(FasterRCNN, **SMALL_STAGES)
     number = len(detector.anchors)
@@ -135,50 +163,6 @@ def test_faster_rcnn_proposes_the_surest_boxes_of_all_levels():
     assert not np.isclose(boxes[0][counts[0]], wanted[6], atol=0.1).all(-1).any()
 
 
-@pytest.mark.parametrize("make", [RetinaNet, FasterRCNN])
-def test_a_resnet_with_attention_keeps_its_norms_where_they_are_frozen(make, example):
-    images, targets = example
-    settings = SMALL_STAGES if make is FasterRCNN else {}
-    detector = compiled(make(18, 3, (64, 64), attention="dia_lstm", freeze_norms=True, **settings), 0.001)
-    norms = [layer for layer in detector.backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    before = [np.concatenate(layer.get_weights()) for layer in norms]
-    kernel = detector.backbone.get_layer("stem_conv").get_weights()[0]
-    assert np.isfinite(detector.train_on_batch(images, targets, return_dict=True)["loss"])
-    assert len(norms) == 20
-    for layer, values in zip(norms, before, strict=True):
-        np.testing.assert_array_equal(np.concatenate(layer.get_weights()), values)
-    assert (detector.backbone.get_layer("stem_conv").get_weights()[0] != kernel).any()
-
-
-def conv(inputs, outputs, size):
-    return size * size * inputs * outputs + outputs
-
-
-@pytest.mark.counts
-@pytest.mark.parametrize(("depth", "attention"), [(50, None), (101, "dia_lstm_light")])
-@pytest.mark.parametrize("make", [RetinaNet, FasterRCNN])
-def test_parameters_of_table_8s_rows(make, depth, attention):
-    detector = make(depth, 80, (64, 64), attention=attention)
-    pyramid = sum(conv(width, 256, 1) + conv(256, 256, 3) for width in (512, 1024, 2048))
-    if make is RetinaNet:
-        extra = conv(2048, 256, 3) + conv(256, 256, 3)
-        heads = 8 * conv(256, 256, 3) + conv(256, 9 * 80, 3) + conv(256, 9 * 4, 3)
-    else:
-        extra = conv(256, 256, 1) + conv(256, 256, 3)
-        heads = conv(256, 256, 3) + conv(256, 3, 1) + conv(256, 12, 1)
-        heads += conv(49 * 256, 1024, 1) + conv(1024, 1024, 1) + conv(1024, 81, 1) + conv(1024, 320, 1)
-    of_metrics_and_seeds = sum(np.prod(v.shape, dtype=int) for v in detector.weights) - sum(
-        layer.count_params()
-        for layer in (detector.network, getattr(detector, "region_head", None))
-        if layer is not None
-    )
-    backbone = imagenet_resnet(depth, attention=attention, input_shape=(64, 64, 3), include_top=False)
-    assert detector.count_params() - of_metrics_and_seeds == backbone.count_params() + pyramid + extra + heads
-    if attention is None:
-        # torchvision's ResNet50 without its classifier, and the statistics of its norms.
-        assert backbone.count_params() == 25_557_032 - 2_049_000 + 53_120
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -189,34 +173,9 @@ def test_parameters_of_table_8s_rows(make, depth, attention):
         ({"num_classes": 0}, "`num_classes` must be"),
         ({"depth": 19}, "`depth` must be one of"),
         ({"freeze_norms": 1}, "`freeze_norms` must be a bool"),
+        ({"labels": ("ant", "bee")}, "`labels` must be the names of the 3 classes"),
     ],
 )
 def test_arguments_out_of_range_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         RetinaNet(**{"depth": 18, "num_classes": 3, "image_size": (64, 64), **settings})
-
-
-@pytest.mark.parametrize(("chosen", "frozen"), [({}, False), ({"freeze_norms": True}, True)])
-def test_norms_learn_where_the_backbone_begins_from_initial_values(chosen, frozen):
-    detector = RetinaNet(18, 2, (32, 32), **chosen)
-    norms = [layer for layer in detector.backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    assert norms and all(norm.trainable != frozen for norm in norms)
-    assert detector.get_config()["freeze_norms"] is frozen
-
-
-@pytest.mark.parametrize("attention", [None, "se"])
-def test_a_backbone_begins_from_a_file_of_weights(attention, tmp_path):
-    source = imagenet_resnet(18, attention=attention, input_shape=(32, 32, 3), include_top=False)
-    path = tmp_path / "backbone.weights.h5"
-    zoo.save_weights(source, path)
-    if attention is None:  # such files have a classifier
-        whole = zoo.load("resnet18_imagenet", weights=None, input_shape=(32, 32, 3))
-        zoo.save_weights(whole, path)
-        source = keras.Model(whole.input, whole.get_layer("stage4_output").output)
-    backbone = RetinaNet(18, 2, (32, 32), attention=attention, backbone_weights=path).backbone
-    for given, kept in zip(source.get_weights(), backbone.get_weights(), strict=True):
-        np.testing.assert_allclose(kept, given, rtol=1e-3, atol=1e-6)
-    norms = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    assert norms and not any(norm.trainable for norm in norms)
-    with pytest.raises(ValueError, match="must hold exactly the weights of"):
-        RetinaNet(34, 2, (32, 32), attention=attention, backbone_weights=path)

@@ -27,7 +27,9 @@ from ..terminal.stopping import complete, exit_where_interrupted
 @click.option("--attention", help="Attention of the backbone, e.g. dia_lstm; default: none.")
 @click.option("--size", default="800x1344", show_default=True, help="Height and width of the input: 256 or 512x768.")
 @click.option(
-    "--weights", "backbone_weights", help="Backbone's weights: a zoo entry, or a file that fits it; default: none."
+    "--weights",
+    "backbone_weights",
+    help="Weights of the backbone, or of the plain ResNet: a zoo entry, or a file; default: none.",
 )
 @click.option("--epochs", type=click.IntRange(1), default=12, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)

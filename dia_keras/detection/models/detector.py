@@ -1,7 +1,7 @@
 """What both detectors share: the backbone's arguments, the losses in `fit`, and answers from `predict`."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -12,7 +12,7 @@ from ...training.precision import built_in
 from ..data.batching import check_size
 from .pyramid import backbone, feature_pyramid
 
-#: Candidates of an image among which non-maximum suppression chooses.
+#: Candidates among which non-maximum suppression chooses: of each level (RetinaNet), or of an image (Faster R-CNN).
 CANDIDATES = 1000
 
 
@@ -28,14 +28,16 @@ class Detector(keras.Model):
         attention_config: Keywords for the attention.
         shared: Whether a stage has one attention for all its blocks, see `imagenet_resnet`.
         attention_stages: Numbers of the stages with attention, counted from 1.
-        backbone_weights: Name of a zoo entry, or path of a weights file that fits it; `None` for initial values. A
-            saved detector has its weights of its own.
-        freeze_norms: Whether the backbone's batch norms keep weights and statistics. By default they do where the
-            backbone has weights; one of initial values does not train so.
+        backbone_weights: Name of a zoo entry, or path of a weights file, that fits the backbone; `None` for initial
+            values. Those of the plain ResNet fit, too: then the attention alone keeps its initial values, and a line in
+            the log of `dia_keras` says so. A saved detector has its weights of its own.
+        freeze_norms: Whether the backbone's batch norms keep weights and statistics, also where `trainable` is set.
+            By default they do where the backbone has weights; one of initial values does not train so.
         anchor_scale: Size of an anchor in strides of its level.
         score_threshold: Scores of answers are greater.
         iou_threshold: Greatest IoU of two answers of a class.
         max_detections: Most answers an image.
+        labels: Names of the classes, which a saved detector keeps; `None` where they are not known.
         **kwargs: Keras' `name` and `dtype`.
 
     Raises:
@@ -62,6 +64,7 @@ class Detector(keras.Model):
         score_threshold: float = 0.05,
         iou_threshold: float = 0.5,
         max_detections: int = 100,
+        labels: Sequence[str] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -73,13 +76,13 @@ class Detector(keras.Model):
         if size[0] % 32 or size[1] % 32:
             raise ValueError(f"`image_size` must be multiples of 32 pixels. Received: image_size={image_size!r}")
         for name, value in {"score_threshold": score_threshold, "iou_threshold": iou_threshold}.items():
-            if not 0 <= value < 1:
-                raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {name}={value!r}")
+            _check_threshold(name, value)
         if not anchor_scale > 0:
             raise ValueError(f"`anchor_scale` must be positive. Received: anchor_scale={anchor_scale!r}")
         self.depth, self.attention, self.image_size = depth, attention, size
         self.num_classes = positive_integer("num_classes", num_classes)
         self.max_detections = positive_integer("max_detections", max_detections)
+        self.labels = None if labels is None else _names(labels, num_classes)
         self.anchor_scale, self.score_threshold, self.iou_threshold = anchor_scale, score_threshold, iou_threshold
         self._of_backbone: dict[str, Any] = {
             "attention_config": attention_config,
@@ -90,7 +93,7 @@ class Detector(keras.Model):
             else boolean("freeze_norms", freeze_norms),
         }
         self._parts = {name: keras.metrics.Mean(name=name) for name in self.PARTS}
-        self._made_predictor: Callable[[], keras.Model] | None = None
+        self._made_predictor: Callable[[], tuple[float, keras.Model]] | None = None
         with built_in(self.dtype_policy.name):
             self.backbone = backbone(depth, size, attention=attention, weights=backbone_weights, **self._of_backbone)
             self._make_heads(feature_pyramid(self.backbone, self.LEVELS))
@@ -98,11 +101,15 @@ class Detector(keras.Model):
 
     @abstractmethod
     def _make_heads(self, pyramid: list) -> None:
-        """Makes `network`, a functional model from images to a dictionary of raw outputs."""
+        """Makes `network`, by `_functional`, from images to a dictionary of raw outputs."""
+
+    def _functional(self, outputs: dict) -> keras.Model:
+        """Returns the network of outputs. It is of the backbone's class, which keeps norms frozen or does not."""
+        return type(self.backbone)(self.backbone.input, outputs, name="network")
 
     @abstractmethod
-    def _answers(self, outputs: dict) -> dict:
-        """Returns the KerasTensors of the answers, from those of the network."""
+    def _answers(self, outputs: dict, score_threshold: float) -> dict:
+        """Returns the KerasTensors of the answers of greater scores, from those of the network."""
 
     @abstractmethod
     def losses_of(self, targets: dict, outputs: dict) -> dict:
@@ -127,17 +134,26 @@ class Detector(keras.Model):
             self._parts[name].update_state(value)
         return sum(parts.values())
 
-    def predictor(self) -> keras.Model:
+    def predictor(self, score_threshold: float | None = None) -> keras.Model:
         """Returns a functional model from images to answers, with non-maximum suppression, that shares all weights.
 
         Its output is what `predict` returns, as tensors.
+
+        Args:
+            score_threshold: Scores of answers are greater; by default the detector's own.
+
+        Raises:
+            ValueError: On a threshold out of range.
         """
-        if self._made_predictor is None:
+        threshold = self.score_threshold if score_threshold is None else score_threshold
+        _check_threshold("score_threshold", threshold)
+        if self._made_predictor is None or self._made_predictor()[0] != threshold:
             images = keras.Input((*self.image_size, 3), name="images")
-            made = keras.Model(images, self._answers(self.network(images)), name=f"{self.name}_predictor")
+            answers = self._answers(self.network(images), threshold)
+            made = threshold, keras.Model(images, answers, name=f"{self.name}_predictor")
             # A function, which Keras does not look into for layers.
             self._made_predictor = lambda: made
-        return self._made_predictor()
+        return self._made_predictor()[1]
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """Finds objects.
@@ -170,6 +186,7 @@ class Detector(keras.Model):
             "score_threshold": self.score_threshold,
             "iou_threshold": self.iou_threshold,
             "max_detections": self.max_detections,
+            "labels": None if self.labels is None else list(self.labels),
             **self._of_backbone,
         }
 
@@ -177,6 +194,19 @@ class Detector(keras.Model):
     def from_config(cls, config, custom_objects=None):
         # Keras gives its own layers' configurations, where tuples are lists and policies dictionaries.
         return cls(**config)
+
+
+def _check_threshold(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {name}={value!r}")
+
+
+def _names(labels: Sequence[str], num_classes: int) -> tuple[str, ...]:
+    """Returns the labels as a tuple, so that Keras, which wraps lists, keeps them as they are."""
+    names = () if isinstance(labels, str) else tuple(labels)
+    if len(names) != num_classes or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"`labels` must be the names of the {num_classes} classes. Received: labels={labels!r}")
+    return names
 
 
 class Answers(keras.layers.Layer):

@@ -1,5 +1,7 @@
 """Faster R-CNN (Ren et al. 2015) on a feature pyramid (Lin et al. 2017)."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
@@ -81,7 +83,7 @@ class FasterRCNN(Detector):
             "box_codes": _joined(codes, (-1, 4), "box_codes"),
             **{f"P{level}": features for level, features in zip(self.LEVELS[:-1], pyramid, strict=False)},
         }
-        self.network = keras.Model(self.backbone.input, outputs, name="network")
+        self.network = self._functional(outputs)
         self.region_head = _region_head(self.num_classes)
         # Of which anchors and regions the losses count; `keras.utils.set_random_seed` sets it.
         self._generator = keras.random.SeedGenerator()
@@ -166,11 +168,16 @@ class FasterRCNN(Detector):
             "box_loss": ops.sum(moved * positive) / number,
         }
 
-    def _answers(self, outputs: dict) -> dict:
-        return _SecondStage(self, name="answers")(outputs)
+    def _answers(self, outputs: dict, score_threshold: float) -> dict:
+        return _SecondStage(self, score_threshold, name="answers")(outputs)
 
-    def decode(self, outputs: dict) -> dict:
-        """Returns the answers of raw outputs, see `predict`, as tensors."""
+    def decode(self, outputs: dict, score_threshold: float | None = None) -> dict:
+        """Returns the answers of raw outputs, see `predict`, as tensors.
+
+        Args:
+            outputs: What `call` returns.
+            score_threshold: Scores of answers are greater; by default the detector's own.
+        """
         regions, is_region = self.propose(outputs)
         logits, codes = self.look_at(outputs, regions)
         scores = ops.softmax(logits, axis=-1)[..., :-1] * ops.cast(is_region, "float32")[..., None]
@@ -181,7 +188,7 @@ class FasterRCNN(Detector):
             clip_boxes(boxes, self.image_size),
             scores,
             classes,
-            threshold=self.score_threshold,
+            threshold=self.score_threshold if score_threshold is None else score_threshold,
             iou=self.iou_threshold,
             max_detections=self.max_detections,
         )
@@ -193,8 +200,9 @@ class FasterRCNN(Detector):
 class _SecondStage(Answers):
     """`FasterRCNN.decode` as a layer, whose weights are those of the second stage."""
 
-    def __init__(self, detector: FasterRCNN, **kwargs):
-        super().__init__(detector.decode, detector.max_detections, **kwargs)
+    def __init__(self, detector: FasterRCNN, score_threshold: float, **kwargs):
+        decode = functools.partial(detector.decode, score_threshold=score_threshold)
+        super().__init__(decode, detector.max_detections, **kwargs)
         self.region_head = detector.region_head
 
 

@@ -1,19 +1,24 @@
 """From images to a feature pyramid: an ImageNet ResNet and the FPN of Lin et al. (2017) over its stages."""
 
+import logging
 import os
+import pathlib
 from typing import Any
 
 import keras
 
 from ... import zoo
 from ...backbones import imagenet_resnet, stage_outputs
-from ...zoo.loading import preprocessing
-from ...zoo.weights_file import load_weights
+from ...units.initializers import without_initial_values
+from ...zoo.files.reading import read_file
+from ...zoo.loading import load_features, preprocessing
 
 #: Channels of every level.
 CHANNELS = 256
 #: Strides of the levels by number: P2 has 4 pixels a place.
 STRIDES = {level: 2**level for level in range(2, 8)}
+
+_logger = logging.getLogger("dia_keras")
 
 
 def backbone(
@@ -31,52 +36,107 @@ def backbone(
         depth: 18, 34, 50 or 101.
         image_size: Height and width in pixels.
         attention: See `dia_keras.backbones.network.build_network`, as for the other settings.
-        weights: Name of a zoo entry with pretrained weights, or the path of a weights file that fits the entry of
-            this depth and attention, as `dia-keras convert` writes it. They must fit the network.
+        weights: Name of a zoo entry with pretrained weights, or the path of a weights file, with a classifier or
+            without. They must fit the network, or the plain ResNet of its depth: then the attention alone keeps its
+            initial values, and a line in the log of `dia_keras` says so.
         freeze_norms: Whether the batch norms keep weights and statistics, as is usual where batches are small.
         **settings: More of the backbone's own, e.g. `attention_config`.
-    """
-    shape = (*image_size, 3)
-    model = imagenet_resnet(
-        depth,
-        attention=attention,
-        input_shape=shape,
-        include_top=False,
-        preprocessing=preprocessing(zoo.card("resnet50_imagenet").dataset),
-        name="backbone",
-        **settings,
-    )
-    if weights is not None:
-        _give_weights(model, weights, depth, attention, shape)
-    if freeze_norms:
-        for layer in model._flatten_layers(include_self=False):
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
-    return model
-
-
-def _give_weights(model: keras.Model, weights, depth: int, attention, shape: tuple[int, ...]) -> None:
-    """Gives a backbone the weights of a zoo entry or of a file.
 
     Raises:
-        ValueError: Where they do not fit.
+        ValueError: Where the weights do not fit; the message lists what is missing, left over or of another shape.
     """
-    if str(weights) in zoo.list_models():
-        source = zoo.load(str(weights), include_top=False, input_shape=shape)
-    else:
-        entry = {None: "resnet{}_imagenet", "dia_lstm": "dia_resnet{}_imagenet"}.get(attention)
-        if entry is None:
-            source = model.__class__.from_config(model.get_config())
-            load_weights(source, weights)
-        else:
-            source = zoo.load(entry.format(depth), weights=weights, include_top=False, input_shape=shape)
-    given, wanted = [[tuple(each.shape) for each in network.weights] for network in (source, model)]
-    if given != wanted:
+    options = {
+        "input_shape": (*image_size, 3),
+        "include_top": False,
+        "preprocessing": preprocessing(zoo.card("resnet50_imagenet").dataset),
+    }
+    model = imagenet_resnet(depth, attention=attention, name="backbone", **options, **settings)
+    if weights is not None and str(weights) in zoo.list_models():
+        _take_over(zoo.load(str(weights), include_top=False, input_shape=(*image_size, 3)), model, weights)
+    elif weights is not None:
+        _load(model, weights, depth, attention, options)
+    return Functional(model.input, model.output, name=model.name) if freeze_norms else model
+
+
+def _load(model: keras.Model, weights: str | os.PathLike, depth: int, attention: Any, options: dict[str, Any]) -> None:
+    """Loads a file of the backbone's weights, or of those of the plain ResNet of its depth."""
+    file = read_file(pathlib.Path(weights).expanduser())
+    try:
+        load_features(model, file)
+    except ValueError as error:
+        if attention is None:
+            raise
+        with without_initial_values():
+            plain = imagenet_resnet(depth, name=f"plain ResNet{depth}", **options)
+        try:
+            load_features(plain, file)
+        except ValueError as other:
+            reasons = dict.fromkeys(str(each) for each in (error, other))  # a damaged file has one
+            raise ValueError(
+                f"`backbone_weights` must be those of a ResNet{depth} with attention={attention!r}, or of a plain one: "
+                + "; and ".join(reasons)
+            ) from error
+        _take_over(plain, model, weights)
+
+
+def _take_over(source: keras.Model, model: keras.Model, weights: str | os.PathLike) -> None:
+    """Gives a backbone the weights of a network, layer by layer; attention may keep its own where that has none.
+
+    Raises:
+        ValueError: Where any other layer is missing, left over, or of other shapes.
+    """
+    given, wanted = ({layer.name: layer for layer in network.layers if layer.weights} for network in (source, model))
+    own = [name for name in wanted if "_attention" in name]  # as backbones.attention names its layers
+    if any(name in given for name in own):
+        own = []
+    problems = [f"{name} is missing" for name in wanted if name not in given and name not in own]
+    problems += [f"{name} is left over" for name in given if name not in wanted]
+    for name in given.keys() & wanted.keys():
+        shapes = [[tuple(each.shape) for each in layer.weights] for layer in (given[name], wanted[name])]
+        if shapes[0] != shapes[1]:
+            problems.append(f"{name} has shapes {shapes[0]} instead of {shapes[1]}")
+    if problems:
+        rest = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise ValueError(
-            f"`backbone_weights` must fit a ResNet{depth} with attention={attention!r}. Received: "
-            f"backbone_weights={str(weights)!r}, of {len(given)} weights instead of {len(wanted)}, or other shapes"
+            f"`backbone_weights` must fit the backbone, or the plain one: {'; '.join(problems[:3])}{rest}. "
+            f"Received: backbone_weights={str(weights)!r}"
         )
-    model.set_weights(source.get_weights())
+    for name, layer in given.items():
+        wanted[name].set_weights(layer.get_weights())
+    if own:
+        _logger.warning(
+            "%s: loaded all %d layers of the plain ResNet; the attention alone keeps its initial values, in %s.",
+            weights,
+            len(given),
+            ", ".join(own) if len(own) < 5 else f"{len(own)} layers, {own[0]} to {own[-1]}",
+        )
+
+
+@keras.saving.register_keras_serializable("dia_keras", "FrozenNorms")
+class Functional(keras.Model):
+    """A functional model whose batch norms are frozen, and stay so where `trainable` is set to `True` again.
+
+    Its name is that of Keras' own class, since the paths in weights files have it. The norms are Keras' own, too, as
+    those that know their class want them: a convolution takes up such a norm in `dia_keras.inference`.
+    """
+
+    def __init__(self, inputs, outputs, name=None, **kwargs):
+        super().__init__(inputs, outputs, name=name, **kwargs)
+        self._freeze()
+
+    @property
+    def trainable(self):
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        keras.Model.trainable.fset(self, value)
+        self._freeze()
+
+    def _freeze(self):
+        for layer in self._flatten_layers(include_self=False):
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
 
 
 def feature_pyramid(model: keras.Model, levels: tuple[int, ...]) -> list:

@@ -1,5 +1,6 @@
 """RetinaNet (Lin et al. 2017, "Focal loss for dense object detection")."""
 
+import functools
 import math
 
 import keras
@@ -43,7 +44,9 @@ class RetinaNet(Detector):
 
     def _make_heads(self, pyramid: list) -> None:
         strides = [STRIDES[level] for level in self.LEVELS]
-        self.anchors = np.concatenate(make_anchors(self.image_size, strides, self.anchor_scale, OCTAVES, RATIOS))
+        levels = make_anchors(self.image_size, strides, self.anchor_scale, OCTAVES, RATIOS)
+        self._ends = np.cumsum([len(anchors) for anchors in levels]).tolist()
+        self.anchors = np.concatenate(levels)
         places = len(OCTAVES) * len(RATIOS)
         outputs = {}
         for name, channels, bias in (
@@ -53,7 +56,7 @@ class RetinaNet(Detector):
             head = _head(places * channels, bias, f"{name}_head")
             levels = [keras.layers.Reshape((-1, channels), dtype="float32")(head(level)) for level in pyramid]
             outputs[name] = keras.layers.Concatenate(1, dtype="float32", name=name)(levels)
-        self.network = keras.Model(self.backbone.input, outputs, name="network")
+        self.network = self._functional(outputs)
 
     def losses_of(self, targets: dict, outputs: dict) -> dict:
         matches = match(self.anchors, targets["boxes"], targets["classes"], positive=0.5, negative=0.4, force=True)
@@ -69,19 +72,31 @@ class RetinaNet(Detector):
             "box_loss": ops.sum(ops.where(matches.positive, moved, 0.0)) / number,
         }
 
-    def _answers(self, outputs: dict) -> dict:
-        return Answers(self.decode, self.max_detections, name="answers")(outputs)
+    def _answers(self, outputs: dict, score_threshold: float) -> dict:
+        decode = functools.partial(self.decode, score_threshold=score_threshold)
+        return Answers(decode, self.max_detections, name="answers")(outputs)
 
-    def decode(self, outputs: dict) -> dict:
-        """Returns the answers of raw outputs, see `predict`, as tensors."""
-        logits, candidates, classes = best_pairs(outputs["class_logits"], CANDIDATES)
+    def decode(self, outputs: dict, score_threshold: float | None = None) -> dict:
+        """Returns the answers of raw outputs, see `predict`, as tensors.
+
+        The best 1,000 pairs of an anchor and a class of each level are candidates, as in the paper.
+
+        Args:
+            outputs: What `call` returns.
+            score_threshold: Scores of answers are greater; by default the detector's own.
+        """
+        levels = []
+        for start, end in zip([0, *self._ends], self._ends, strict=False):
+            logits, rows, classes = best_pairs(outputs["class_logits"][:, start:end], CANDIDATES)
+            levels.append((logits, rows + start, classes))
+        logits, candidates, classes = (ops.concatenate(each, axis=1) for each in zip(*levels, strict=True))
         anchors = ops.take(ops.convert_to_tensor(self.anchors), candidates, axis=0)
         boxes = decode_boxes(pick(outputs["box_codes"], candidates), anchors)
         return chosen(
             clip_boxes(boxes, self.image_size),
             ops.sigmoid(logits),
             classes,
-            threshold=self.score_threshold,
+            threshold=self.score_threshold if score_threshold is None else score_threshold,
             iou=self.iou_threshold,
             max_detections=self.max_detections,
         )
