@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What depends on the backend: the other folders are about files, pictures, commands and pages.
 ON_TORCH := $(addprefix tests/, analysis interop training units detection/test_models_parts.py detection/test_models_step.py)
-ON_JAX := $(ON_TORCH) $(addprefix tests/, backbones benchmark export zoo)
+ON_JAX := $(ON_TORCH) $(addprefix tests/, backbones benchmark detection/test_models_counts.py export zoo)
 
 # Small networks run once or twice: JAX spends its time in compiling them, PyTorch's threads wait for one another.
 QUICK_JAX := KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1

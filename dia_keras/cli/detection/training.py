@@ -37,6 +37,13 @@ from ..terminal.stopping import complete, exit_where_interrupted
     "--learning-rate", type=float, help="Peak, for 16 images a batch; default: 0.01 RetinaNet, 0.02 Faster R-CNN."
 )
 @click.option(
+    "--warmup-steps",
+    type=click.IntRange(0),
+    default=500,
+    show_default=True,
+    help="Steps in which the rate rises to its peak; a tenth of all at most.",
+)
+@click.option(
     "--norms",
     type=click.Choice(["trained", "frozen"]),
     help="Batch norms of the backbone; default: frozen where it has weights.",
