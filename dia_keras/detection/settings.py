@@ -129,9 +129,9 @@ class DetectorSettings:
 
 def _options(detector: type[Detector]) -> set[str]:
     """Returns the names of a detector's arguments that are no settings of their own."""
-    arguments = {*inspect.signature(Detector).parameters, *inspect.signature(detector).parameters}
+    arguments = {*inspect.signature(Detector.__init__).parameters, *inspect.signature(detector.__init__).parameters}
     own = {field.name for field in dataclasses.fields(DetectorSettings)}
-    return arguments - own - {"num_classes", "labels", "dtype", "kwargs", "settings"}
+    return arguments - own - {"self", "num_classes", "labels", "dtype", "kwargs", "settings"}
 
 
 @keras.saving.register_keras_serializable("dia_keras")

@@ -44,10 +44,12 @@ class Small:
 
 class SmallRetinaNet(Small):
     make = RetinaNet
+    __init__ = RetinaNet.__init__  # for its arguments
 
 
 class SmallFasterRCNN(Small):
     make = FasterRCNN
+    __init__ = FasterRCNN.__init__
 
 
 @pytest.fixture
