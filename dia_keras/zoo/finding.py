@@ -85,7 +85,7 @@ def find_network(name: str | os.PathLike, weights: str | os.PathLike = "pretrain
         return _in_folder(path)
     rule = "`name` must be an entry of the zoo, a run's folder or a .keras file."
     if not path.is_file():
-        raise ValueError(f"{rule} Received: {path}, which does not exist")
+        raise ValueError(f"{rule} Received: {path}, which {'is not a file' if path.exists() else 'does not exist'}")
     if path.name.endswith(SUFFIXES):
         return _of_weights(path)
     if path.suffix != ".keras":

@@ -1,5 +1,7 @@
 """Tests of networks that a user names by a path."""
 
+import os
+
 import keras
 import pytest
 
@@ -24,3 +26,10 @@ def test_an_entry_and_a_run_of_one_name_are_told_apart(tmp_path, monkeypatch, fi
         find_network("dia_resnet20_cifar10")
     with pytest.raises(ValueError, match=r"must tell labels|must be the folder of a complete run"):
         find_network("./dia_resnet20_cifar10")
+
+
+def test_a_pipe_is_no_network(tmp_path):
+    for name in ("pipe.keras", "pipe.weights.h5"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(ValueError, match=rf"Received: .*{name}, which is not a file"):
+            find_network(tmp_path / name)
