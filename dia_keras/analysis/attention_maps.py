@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from ..figure_text import as_is
 from ..units import AttentionModule, RecurrentAttention
 from ..units.attention_module import image_axes
 from .blocks import Block, attention_calls
@@ -120,5 +121,5 @@ def plot_attention(model: keras.Model, images, title: str | None = None) -> "Fig
             bar.ax.tick_params(labelsize=7)
     number = len(np.asarray(images))
     what = "one image" if number == 1 else f"mean of {number} images"
-    figure.suptitle(f"{title or model.name}: attention over depth, {what}", fontsize=10)
+    figure.suptitle(f"{as_is(title or model.name)}: attention over depth, {what}", fontsize=10)
     return figure

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from ..backbones import stage_outputs
+from ..figure_text import as_is
 from ..units.attention_module import image_axes
 from .inner import check_layer, checked, features_and_gradients, logits
 
@@ -111,7 +112,7 @@ def plot_grad_cam(
         axes.imshow(picture)
     grid[0, 0].set_ylabel("image", fontsize=8)
     for row, (name, activation) in zip(grid[1:], found.items(), strict=True):
-        row[0].set_ylabel(name, fontsize=8)
+        row[0].set_ylabel(as_is(name), fontsize=8)
         for axes, picture, heat, number, probability in zip(row, pictures, *activation, strict=True):
             extent = (-0.5, picture.shape[1] - 0.5, picture.shape[0] - 0.5, -0.5)
             axes.imshow(picture)
@@ -125,12 +126,12 @@ def plot_grad_cam(
                 interpolation="bilinear",
             )
             label = labels[number] if labels is not None else f"class {number}"
-            axes.set_title(f"{label} {probability:.0%}", fontsize=8)
+            axes.set_title(as_is(f"{label} {probability:.0%}"), fontsize=8)
     # Not of the maps that are drawn, through which the images are seen.
     bar = figure.colorbar(ScalarMappable(Normalize(0, 1), "inferno"), ax=grid[1:], shrink=0.8)
     bar.set_label("for the class, relative to\nthe largest value of the map", fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    figure.suptitle(f"Grad-CAM at {layer or 'the last stage'}", fontsize=10)
+    figure.suptitle(as_is(f"Grad-CAM at {layer or 'the last stage'}"), fontsize=10)
     return figure
 
 

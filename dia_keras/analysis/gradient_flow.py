@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from ..backbones import stage_outputs
+from ..figure_text import as_is
 from .blocks import sums
 from .inner import checked, checked_labels, features_and_gradients
 
@@ -82,7 +83,7 @@ def plot_gradients(
             axes.stairs(
                 100 * share,
                 10**bins,
-                label=f"{name}: mean {found[name][stage].mean():.1e}",
+                label=f"{as_is(name)}: mean {found[name][stage].mean():.1e}",
                 color=f"C{colors.index(name.split(',')[0])}",
                 linestyle="--" if name in dashed else "-",
                 linewidth=1.4,
@@ -94,7 +95,7 @@ def plot_gradients(
         axes.grid(alpha=0.3)
         axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
     figure.axes[0].set_ylabel("values (%)", fontsize=9)
-    figure.suptitle(f"{title}, {len(np.asarray(images))} images", fontsize=10)
+    figure.suptitle(f"{as_is(title)}, {len(np.asarray(images))} images", fontsize=10)
     return figure
 
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from ..arguments import positive_integer
+from ..figure_text import as_is
 from .attention_maps import attention_by_stage
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def plot_integration(models: Mapping[str, keras.Model], images, trees: int = 100
                     value = relative[target, source]
                     color = "black" if value > 0.5 else "white"
                     axes.text(source + 1, target + 2, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
-            axes.set_title(f"{name}\nstage {stage}", fontsize=8)
+            axes.set_title(f"{as_is(name)}\nstage {stage}", fontsize=8)
             axes.set_xlabel("source block n", fontsize=8)
             axes.tick_params(labelsize=7)
             for axis in (axes.xaxis, axes.yaxis):

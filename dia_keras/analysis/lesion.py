@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import keras
 from keras import ops
 
+from ..figure_text import as_is
 from .blocks import Block, attention_calls, sums
 from .gradients import untracked
 from .inner import Call, Change, checked, checked_labels, logits
@@ -120,7 +121,7 @@ def plot_lesions(models: Mapping[str, keras.Model], images, labels) -> "Figure":
         axes.set_xticks(range(len(lost)), [str(block) for block in without], rotation=90 if len(lost) > 20 else 0)
         axes.axhline(0, color="black", linewidth=0.8)
         axes.margins(x=0.01, y=0.15)
-        axes.set_title(f"{name}: {100 * whole:.1f}% of {len(labels)} images right with all blocks", fontsize=9)
+        axes.set_title(f"{as_is(name)}: {100 * whole:.1f}% of {len(labels)} images right with all blocks", fontsize=9)
         axes.set_ylabel("points lost", fontsize=9)
         axes.tick_params(labelsize=7)
         axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

@@ -1,13 +1,16 @@
 """The normalization of the zoo's networks, which says when it gets other images than it is for."""
 
+import contextlib
 import sys
 import warnings
+import weakref
 from typing import Any
 
 import keras
 import numpy as np
 
 from ..pixel_range import PixelRangeWarning, looks_scaled
+from .first_batch import first_images
 
 #: Methods of `keras.Model` that are given images as `x`.
 TAKING_IMAGES = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
@@ -21,11 +24,12 @@ class PixelRescaling(keras.layers.Rescaling):
 
     - images that pass through the layer themselves: in calls of a model, in everything that PyTorch runs uncompiled,
       and with `run_eagerly`. On a GPU, and in training, it is only the first batch, so as not to wait for each.
-    - the array that `fit`, `evaluate`, `predict` or their `_on_batch` forms are given, when Keras traces the model to
-      compile it: at the first call, and at the first with another shape or dtype. The array must go straight into this
-      layer, as in a network of the zoo, or one built on it.
+    - the array, data set or generator that `fit`, `evaluate`, `predict` or their `_on_batch` forms are given, when
+      Keras traces the model to compile it: at the first call, and at the first with another shape or dtype. Of a data
+      set it is the first batch. The images must go straight into this layer, as in a network of the zoo, or one built
+      on it.
 
-    It does not see data sets and generators in compiled training, evaluation and prediction.
+    In compiled runs it does not see a `tf.data.Dataset` or `DataLoader` of unknown length, and what PyTorch compiles.
 
     Args:
         scale: Factor: a number, or one for each channel.
@@ -36,6 +40,7 @@ class PixelRescaling(keras.layers.Rescaling):
         super().__init__(scale, offset, **kwargs)
         self._has_warned = False
         self._has_looked = False
+        self._looked_at: weakref.ref | None = None
 
     def call(self, inputs, training=False):
         if not self._has_warned:
@@ -45,7 +50,7 @@ class PixelRescaling(keras.layers.Rescaling):
     def _look_at(self, inputs, training) -> None:
         if not _is_concrete(inputs):
             # PyTorch's compiler cannot look up the stack.
-            images = None if keras.backend.backend() == "torch" else _given_to_keras(self)
+            images = None if keras.backend.backend() == "torch" else self._given_to_keras()
         elif self._has_looked and (training or not _is_on_cpu(inputs)):
             return
         else:
@@ -64,6 +69,28 @@ class PixelRescaling(keras.layers.Rescaling):
             PixelRangeWarning,
             stacklevel=3,
         )
+
+    def _given_to_keras(self) -> Any | None:
+        """Returns the first images of the data that Keras compiles a model for, `None` where others reach this layer.
+
+        Keras traces the model within the call of its method, whose arguments are up the stack. It does so several
+        times for the same data, whose first batch need not be loaded again.
+        """
+        frame = sys._getframe().f_back
+        while frame:
+            model = frame.f_locals.get("self")
+            if frame.f_code.co_name in TAKING_IMAGES and isinstance(model, keras.Model):
+                data = frame.f_locals.get("x")
+                if (keras.ops.is_tensor(data) and not _is_concrete(data)) or not _feeds(model, self):
+                    return None
+                if not hasattr(data, "shape"):
+                    if self._looked_at and self._looked_at() is data:
+                        return None
+                    with contextlib.suppress(TypeError):  # lists have no weak references
+                        self._looked_at = weakref.ref(data)
+                return first_images(data, getattr(frame.f_locals.get("epoch_iterator"), "data_adapter", None))
+            frame = frame.f_back
+        return None
 
 
 def _is_concrete(x) -> bool:
@@ -92,23 +119,6 @@ def _is_on_cpu(x) -> bool:
 
 def _numpy(x) -> np.ndarray:
     return keras.ops.convert_to_numpy(x) if keras.backend.backend() == "torch" else np.asarray(x)
-
-
-def _given_to_keras(layer) -> Any | None:
-    """Returns the array of images that Keras compiles a model for, `None` where there is none, or others reach a layer.
-
-    Keras traces the model within the call of its method, whose arguments are up the stack.
-    """
-    frame = sys._getframe().f_back
-    while frame:
-        if frame.f_code.co_name in TAKING_IMAGES:
-            model, images = frame.f_locals.get("self"), frame.f_locals.get("x")
-            if isinstance(model, keras.Model):
-                is_batch = hasattr(images, "dtype") and len(getattr(images, "shape", ())) == 4
-                has_values = not keras.ops.is_tensor(images) or _is_concrete(images)
-                return images if is_batch and has_values and _feeds(model, layer) else None
-        frame = frame.f_back
-    return None
 
 
 def _feeds(model, layer) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Column, Table
 
+from ..figure_text import as_is
 from ..files import staged, write_json
 from ..host import describe_run
 from .turns import Measurement
@@ -41,7 +42,7 @@ def plot(measurements: Sequence[Measurement], path: Path) -> None:
     figure = Figure(figsize=(8, 1 + 0.35 * bars + 0.6 * len(groups)), layout="constrained")
     rows = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(group) for group in groups])
     for (axes,), group in zip(rows, groups, strict=True):
-        names = [f"{each.network} ({each.runtime})" for each in group]
+        names = [f"{as_is(each.network)} ({each.runtime})" for each in group]
         colors = ["tab:gray" if each.network == each.base else "tab:blue" for each in group]
         drawn = axes.barh(names, [each.images_per_second for each in group], color=colors)
         axes.bar_label(drawn, [f"{each.ratio:.2f}" for each in group], padding=3, fontsize=8)

@@ -55,7 +55,9 @@ def convert(
         _list(as_json)
         return
     from .. import interop
+    from ..interop.catalog import verified
     from ..interop.conversion import check_path
+    from ..interop.state import read_state
 
     if name and (file or source):
         raise click.UsageError("Give a FILE, or --fetch with a name and no more.")
@@ -72,7 +74,8 @@ def convert(
         raise ValueError(f"`--out` must end in .keras for a network that is no entry of the zoo. Received: {out}")
     check_path(out)
     check_output("--out", out)
-    interop.save(interop.convert_torch(file, entry, source), out)
+    weights = read_state(file, verified(file, interop.find_source(name))) if name else file
+    interop.save(interop.convert_torch(weights, entry, source), out)
     console.print(f"Wrote {out}")
 
 

@@ -137,6 +137,7 @@ def _picture(batch, answers, path: pathlib.Path) -> None:
     """Writes images, each with its answers as bars, to a PNG."""
     from matplotlib.figure import Figure
 
+    from ..figure_text import as_is
     from ..files import staged
 
     figure = Figure(figsize=(7, 1.5 * len(batch)), layout="constrained")
@@ -147,7 +148,7 @@ def _picture(batch, answers, path: pathlib.Path) -> None:
     ):
         row[0].imshow(image, cmap="gray", vmin=0, vmax=255)
         row[0].axis("off")
-        row[1].barh([label for label, _ in answer], [probability for _, probability in answer])
+        row[1].barh([as_is(label) for label, _ in answer], [probability for _, probability in answer])
         row[1].set_xlim(0, 1)
         row[1].invert_yaxis()
     with staged(path) as new:

@@ -151,6 +151,21 @@ def fetch(name: str, base: str | None = None) -> pathlib.Path:
     return path
 
 
+def verified(path: pathlib.Path, source: Source) -> bytes:
+    """Returns what a file with published weights holds, so that what is verified is what is read.
+
+    Raises:
+        ValueError: Where it is not what was published: another process has changed it since it was fetched.
+    """
+    content = path.read_bytes()
+    if not hashlib.new(source.algorithm, content).hexdigest().startswith(source.digest):
+        raise ValueError(
+            f"{path} must have the {source.algorithm.upper()} {source.digest}, as published: it has changed since it "
+            "was fetched. Fetch it again."
+        )
+    return content
+
+
 def _download(url: str, path: pathlib.Path, source: Source) -> None:
     most = int((source.megabytes + 1) * (1 << 20)) if source.megabytes else _MOST_BYTES
     content = download(url, most)

@@ -28,13 +28,14 @@ _DTYPES = {
 _MOST_UNPACKED = 1 << 31
 
 
-def read_state(weights: str | os.PathLike | Mapping[str, Any]) -> dict[str, np.ndarray]:
+def read_state(weights: str | os.PathLike | Mapping[str, Any], content: bytes | None = None) -> dict[str, np.ndarray]:
     """Returns the weights in a file, or of a state dict, as arrays by their names.
 
     Args:
         weights: Path of a file that `torch.save` wrote, also packed alone in a zip file as pytorchcv publishes them, or
             of a `.safetensors` file; or a state dict, of tensors or arrays. It may lie under `state_dict` or `model`,
             and all its names may begin with `module.`.
+        content: What the file at the path holds, where it has been read; it is not opened again then.
 
     Raises:
         ValueError: Where the file is damaged, needs code of its own to be read, or holds something else.
@@ -44,7 +45,7 @@ def read_state(weights: str | os.PathLike | Mapping[str, Any]) -> dict[str, np.n
         path = pathlib.Path(weights).expanduser()
         if not path.is_file():
             raise ValueError(f"`weights` must be an existing file. Received: weights={str(weights)!r}")
-        found = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+        found = (_read_safetensors if path.suffix == ".safetensors" else _read_torch)(path, content)
     else:
         found = weights
     for wrapper in WRAPPERS:
@@ -76,7 +77,7 @@ def _array(key: str, value: Any) -> np.ndarray:
     return value.astype("float32") if value.dtype == np.float16 else value
 
 
-def _read_torch(path: pathlib.Path) -> Any:
+def _read_torch(path: pathlib.Path, content: bytes | None) -> Any:
     try:
         import torch
     except ImportError as error:
@@ -84,7 +85,11 @@ def _read_torch(path: pathlib.Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what a pickle is made of; it is read or refused
-            return torch.load(_unpacked(path), map_location="cpu", weights_only=True)
+            file = path if content is None else io.BytesIO(content)
+            unpacked = _unpacked(file)
+            if isinstance(unpacked, io.BytesIO):
+                unpacked.seek(0)
+            return torch.load(unpacked, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file ends in errors of many kinds
         text = str(error)
         if "eights only load failed" in text or "Unsupported operand" in text or "Unsupported global" in text:
@@ -94,22 +99,22 @@ def _read_torch(path: pathlib.Path) -> Any:
         raise ValueError(f"`weights` {reason}. Received: weights={str(path)!r}") from error
 
 
-def _unpacked(path: pathlib.Path) -> pathlib.Path | io.BytesIO:
+def _unpacked(file: pathlib.Path | io.BytesIO) -> pathlib.Path | io.BytesIO:
     """Returns the file, or what it holds where it is a zip file with a file of PyTorch in it."""
-    if not zipfile.is_zipfile(path):
-        return path
-    with zipfile.ZipFile(path) as archive:
+    if not zipfile.is_zipfile(file):
+        return file
+    with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if len(members) != 1 or not members[0].filename.endswith((".pth", ".pt", ".tar")):
-            return path  # PyTorch's own files are zip files, too
+            return file  # PyTorch's own files are zip files, too
         if members[0].file_size > _MOST_UNPACKED:
             raise ValueError(f"{members[0].filename} has {members[0].file_size} bytes, more than {_MOST_UNPACKED}")
         return io.BytesIO(archive.read(members[0]))
 
 
-def _read_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
+def _read_safetensors(path: pathlib.Path, content: bytes | None) -> dict[str, np.ndarray]:
     try:
-        tensors = safetensors.deserialize(path.read_bytes())
+        tensors = safetensors.deserialize(path.read_bytes() if content is None else content)
         return {
             key: np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
             for key, tensor in tensors

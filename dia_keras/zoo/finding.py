@@ -2,10 +2,12 @@
 
 import dataclasses
 import functools
+import hashlib
 import json
 import os
 import pathlib
 import re
+import tempfile
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -85,7 +87,7 @@ def find_network(name: str | os.PathLike, weights: str | os.PathLike = "pretrain
         return _in_folder(path)
     rule = "`name` must be an entry of the zoo, a run's folder or a .keras file."
     if not path.is_file():
-        raise ValueError(f"{rule} Received: {path}, which does not exist")
+        raise ValueError(f"{rule} Received: {path}, which {'is not a file' if path.exists() else 'does not exist'}")
     if path.name.endswith(SUFFIXES):
         return _of_weights(path)
     if path.suffix != ".keras":
@@ -152,10 +154,7 @@ def _fine_tuned(folder: pathlib.Path) -> Network:
         ) from error
     if not model.is_file():
         raise ValueError(f"A run's folder must hold its network, {RUN_MODEL}. Received: {folder}, without")
-    if describe(model).sha256 != sha256:
-        raise ValueError(
-            f"A network must have the SHA-256 that its card tells: it is damaged, or another. Received: {model}"
-        )
+    _check_hash(describe(model).sha256, sha256, model)
     return Network(
         name=str(folder),
         labels=labels,
@@ -163,7 +162,7 @@ def _fine_tuned(folder: pathlib.Path) -> Network:
         channels=channels,
         resize=resize,
         data=None,
-        load=lambda **changes: adapted(_load(model), **changes),
+        load=lambda **changes: adapted(_load_verified(model, sha256), **changes),
         card=_run_card(folder, fields),
     )
 
@@ -263,6 +262,23 @@ def adapted(
     if num_classes is not None and num_classes != model.output_shape[-1]:
         model = with_new_head(model, num_classes)
     return model
+
+
+def _check_hash(found: str, sha256: str, path: pathlib.Path) -> None:
+    if found != sha256:
+        raise ValueError(
+            f"A network must have the SHA-256 that its card tells: it is damaged, or another. Received: {path}"
+        )
+
+
+def _load_verified(path: pathlib.Path, sha256: str) -> keras.Model:
+    """Returns the network in a file, of the very bytes whose hash is right: the file may be replaced meanwhile."""
+    content = path.read_bytes()
+    _check_hash(hashlib.sha256(content).hexdigest(), sha256, path)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder, path.name)
+        copy.write_bytes(content)
+        return _load(copy)
 
 
 def _load(path: pathlib.Path) -> keras.Model:

@@ -56,6 +56,81 @@ def test_scaled_images_after_pixel_values_are_seen(way):
     assert warned(lambda: WAYS[way](model, 2 * SCALED - 1)) == 1
 
 
+class Batches(keras.utils.PyDataset):
+    def __init__(self, images):
+        super().__init__()
+        self.images = images
+        self.begun = 0
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        self.begun += index == 0
+        return self.images[4 * index : 4 * index + 4], LABELS[4 * index : 4 * index + 4]
+
+
+def tf_data(images):
+    data = pytest.importorskip("tensorflow").data.Dataset.from_tensor_slices((images, LABELS))
+    return data.shuffle(6).map(lambda image, label: (image, label)).batch(4).prefetch(1)
+
+
+def generator(images):
+    yield images[:4], LABELS[:4]
+    yield images[4:], LABELS[4:]
+
+
+def data_loader(images):
+    torch = pytest.importorskip("torch")
+    pairs = torch.utils.data.TensorDataset(torch.from_numpy(images), torch.from_numpy(LABELS))
+    return torch.utils.data.DataLoader(pairs, batch_size=4, shuffle=True)
+
+
+def generator_in_tf_data(images):
+    """A data set that can be begun only once."""
+    tf = pytest.importorskip("tensorflow")
+    batches = generator(images)
+    signature = (tf.TensorSpec((None, 8, 8, 3)), tf.TensorSpec((None,), tf.int64))
+    return tf.data.Dataset.from_generator(lambda: batches, output_signature=signature)
+
+
+RUNS = {
+    "fit": lambda model, data: model.fit(data, verbose=0),
+    "evaluate": lambda model, data: model.evaluate(data, verbose=0),
+    "predict": lambda model, data: model.predict(data, verbose=0),
+}
+
+
+@pytest.mark.parametrize("data", [tf_data, Batches, generator, data_loader])
+@pytest.mark.parametrize("run", RUNS)
+def test_scaled_images_of_data_sets_give_one_warning(run, data):
+    assert warned(lambda: RUNS[run](network(), data(SCALED))) == 1
+
+
+# A generator that cannot be begun again loses a batch to Keras itself on JAX and PyTorch.
+ONCE = pytest.param(generator_in_tf_data, marks=pytest.mark.tensorflow)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize("data", [tf_data, Batches, generator, data_loader, ONCE])
+def test_a_look_at_a_data_set_takes_no_image_from_it(data):
+    model, images = network(), PIXELS.astype("float32")
+    expected = model.evaluate(images, LABELS, verbose=0)
+    model.make_test_function(force=True)  # is traced again
+    found = []
+    assert warned(lambda: found.append(model.evaluate(data(images), verbose=0))) == 0
+    assert found == pytest.approx([expected], rel=1e-5)
+
+
+def test_the_first_batch_is_loaded_once_more_for_the_look():
+    plain = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Rescaling(1.0), *network().layers[2:]])
+    plain.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    looked_at, others = Batches(PIXELS), Batches(PIXELS)
+    network().fit(looked_at, epochs=2, verbose=0)
+    plain.fit(others, epochs=2, verbose=0)
+    assert looked_at.begun <= others.begun + 1
+
+
 def built_on(model):
     return keras.Model(model.input, keras.layers.ReLU()(model.output))
 

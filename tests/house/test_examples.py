@@ -1,12 +1,17 @@
 """The examples that need no data run."""
 
+import itertools
 import pathlib
+import pkgutil
+import re
 import runpy
+import shlex
 import shutil
 import subprocess
 import sys
 import types
 
+import click
 import numpy as np
 import pytest
 
@@ -73,3 +78,28 @@ def test_the_ray_job_has_a_worker_for_each_gpu(codes, ends_with, monkeypatch):
 def test_the_options_of_the_cluster_examples_exist():
     options = {option for parameter in main.commands["reproduce"].params for option in parameter.opts}
     assert {"--out", "--minutes", "--stale-after"} <= options
+
+
+PAGES = [
+    page
+    for folder in (".", "docs", "zoo", "export")
+    for page in sorted((EXAMPLES.parent / folder).glob("*.md" if folder == "." else "**/*.md"))
+    if "node_modules" not in page.parts
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(EXAMPLES.parent)))
+def test_commands_and_names_on_a_page_exist(page):
+    text = page.read_text().replace("\\\n", " ")
+    commands = re.findall(r"^ {4}dia-keras (.+)$|`dia-keras ([^`|]+)`", text, re.MULTILINE)
+    for words in (shlex.split(line, comments=True) for line in map("".join, commands)):
+        command = main
+        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+            assert words[0] in command.commands, f"dia-keras {words[0]}"
+            command = command.commands[words.pop(0)]
+        options = {name for parameter in command.params for name in parameter.opts} | {"--help"}
+        given = [word.partition("=")[0] for word in itertools.takewhile(lambda word: word != "--", words)]
+        assert [word for word in given if re.match(r"--?[a-z]", word) and word not in options] == [], command.name
+    for name in re.findall(r"\bdia_keras((?:\.[A-Za-z_]\w*)+)(?!\w*[/*])", text):
+        pkgutil.resolve_name(f"dia_keras{name}")
+    assert commands or page.name != "README.md" or page.parent != EXAMPLES.parent

@@ -14,6 +14,7 @@ FLOORS = [
         "version",
         "startup",
         "files",
+        "figure_text",
         "messages",
         "arguments",
         "pixel_range",

@@ -10,6 +10,11 @@ def normal(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def test_gradle_is_downloaded_by_its_hash():
+    settings = (ROOT / "export" / "android" / "gradle" / "wrapper" / "gradle-wrapper.properties").read_text()
+    assert re.search(r"^distributionSha256Sum=[0-9a-f]{64}$", settings, re.MULTILINE)
+
+
 def test_the_lock_has_hashes_of_all_that_is_pinned_but_of_the_build_of_torch():
     rows = (ROOT / "requirements-test.lock").read_text().replace(" \\\n", "").splitlines()[1:]
     locked = {}

@@ -1,5 +1,6 @@
 """What an installed package holds, and when it says that it cannot run."""
 
+import ast
 import fnmatch
 import pathlib
 import subprocess
@@ -58,6 +59,25 @@ def test_an_install_without_a_backend_says_so_in_one_sentence(tmp_path):
     command = "from dia_keras.cli import main; main(prog_name='dia-keras')"
     image = str(next((PACKAGE / "samples").glob("*.png")))
     assert error("tensorflow,torch", command, "dia-keras", "predict", image, **environment) == (f"Error: {torch}", 1)
+
+
+def test_the_readme_tells_how_a_saved_model_loads():
+    readme = " ".join((PACKAGE.parent / "README.md").read_text().split())
+    assert "loads with `keras.saving.load_model` after `import dia_keras`" in readme
+
+
+def test_python_of_a_new_process_does_not_look_for_modules_in_the_current_folder():
+    """`-m` and `-c` put it first, but for `-P`."""
+    folders = ("dia_keras", "zoo", "benchmarks", "examples", "export")
+    files = [path for folder in folders for path in (PACKAGE.parent / folder).rglob("*.py")]
+    commands = [
+        [element.value for element in node.elts[1:] if isinstance(element, ast.Constant)]
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.List) and node.elts and ast.unparse(node.elts[0]) == "sys.executable"
+    ]
+    running = [command for command in commands if {"-m", "-c"} & set(command)]
+    assert len(running) >= 4 and [command for command in running if command[0] != "-P"] == []
 
 
 def test_the_readme_tells_trained_parameters_from_all():

@@ -46,6 +46,12 @@ def test_the_log_on_a_card_has_every_epoch(name):
     assert json.loads((log.parent / "recipe.json").read_text())["seed"] == card.metrics.seed
 
 
+@pytest.mark.parametrize("name", TRAINED)
+def test_exports_on_record_are_of_the_weights_on_the_card(name):
+    record = json.loads((FOLDER / "records" / "exports" / f"{name}.json").read_text())
+    assert {row["model_top1"] for row in record["exports"]} == {round(zoo.card(name).metrics.top1 / 100, 4)}
+
+
 def test_teachers_in_a_record_are_there_with_the_weights_that_taught():
     records = list((FOLDER / "records").rglob("teachers.json"))
     assert len(records) == 2

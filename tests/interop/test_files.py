@@ -17,7 +17,7 @@ import torch_networks as originals
 from click.testing import CliRunner
 from web_server import serving_folder
 
-from dia_keras import zoo
+from dia_keras import interop, zoo
 from dia_keras.cli import console, main
 from dia_keras.interop import convert_torch, fetch, find_source, save, sources
 from dia_keras.interop.state import read_state
@@ -169,6 +169,18 @@ def test_published_weights_are_fetched_converted_and_loaded(server, published_fi
     np.testing.assert_allclose(model.predict(pixels, verbose=0), expected, atol=1e-5)
     (server / f"{find_source(ENTRY).file}.zip").unlink()
     assert fetch(ENTRY).parent == tmp_path / "cache" / "torch"  # once is enough
+
+
+def test_a_file_that_changes_after_it_was_verified_is_refused(server, tmp_path, monkeypatch):
+    def fetch_and_swap(name):
+        path = fetch(name)
+        saved(path, {key: torch.zeros_like(value) for key, value in torch.load(path).items()})
+        return path
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(interop, "fetch", fetch_and_swap)
+    assert "as published: it has changed since it was fetched" in run("--fetch", ENTRY, fails=True)
+    assert not (tmp_path / f"{ENTRY}.weights.h5").exists()
 
 
 def test_a_file_with_its_published_name_tells_its_source(published_file, tmp_path):

@@ -1,9 +1,11 @@
 """Tests of training: exact resume, budget, signals, losses that are not finite, log."""
 
 import csv
+import io
 import os
 import pathlib
 import signal
+import sys
 import time
 
 import h5py
@@ -226,6 +228,15 @@ def test_held_out_images_are_evaluated_every_epoch(tmp_path):
     fit(plain(), Recipe("x", 1, 72), tmp_path, held_out=TRAIN)
     (row,) = rows(tmp_path)
     assert 0 <= float(row["val_accuracy"]) <= 1
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_an_epoch_has_a_bar_of_progress_on_a_terminal_only(is_terminal, tmp_path, monkeypatch):
+    screen = io.StringIO()
+    screen.isatty = lambda: is_terminal
+    monkeypatch.setattr(sys, "stdout", screen)
+    fit(plain(), Recipe("x", 1, 24), tmp_path)
+    assert ("━" in screen.getvalue()) == is_terminal and "3/3" in screen.getvalue()
 
 
 def test_training_lowers_the_loss(tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -131,6 +132,9 @@ def test_unknown_change_is_an_error():
 def test_missing_file_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist"):
         load_recipe(tmp_path / "none.py")
+    os.mkfifo(tmp_path / "pipe.py")
+    with pytest.raises(FileNotFoundError, match=r"pipe\.py', which is not a file"):
+        load_recipe(tmp_path / "pipe.py")
 
 
 def test_file_without_recipe_is_an_error(tmp_path):

@@ -1,6 +1,11 @@
 """Tests of networks that a user names by a path."""
 
+import hashlib
+import json
+import os
+
 import keras
+import numpy as np
 import pytest
 
 from dia_keras.zoo.finding import find_network
@@ -24,3 +29,25 @@ def test_an_entry_and_a_run_of_one_name_are_told_apart(tmp_path, monkeypatch, fi
         find_network("dia_resnet20_cifar10")
     with pytest.raises(ValueError, match=r"must tell labels|must be the folder of a complete run"):
         find_network("./dia_resnet20_cifar10")
+
+
+def test_a_pipe_is_no_network(tmp_path):
+    for name in ("pipe.keras", "pipe.weights.h5"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(ValueError, match=rf"Received: .*{name}, which is not a file"):
+            find_network(tmp_path / name)
+
+
+def test_a_network_of_a_run_that_is_replaced_after_it_was_verified_is_not_loaded(tmp_path):
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
+    path = tmp_path / "model.keras"
+    model.save(path)
+    card = {"labels": ["a", "b"], "image_size": [8, 8], "channels": 3, "resize": "crop"}
+    (tmp_path / "card.json").write_text(json.dumps({**card, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}))
+    found = find_network(tmp_path)
+    for loaded, saved in zip(found.load().get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(loaded, saved)
+    model.layers[-1].bias.assign([1.0, 2.0])
+    model.save(path)
+    with pytest.raises(ValueError, match=r"must have the SHA-256 that its card tells.*model\.keras"):
+        found.load()

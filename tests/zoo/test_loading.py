@@ -79,6 +79,12 @@ def test_networks_say_where_images_are_not_pixel_values(small_zoo, images):
         zoo.load("tiny_cifar10").predict(images / 255, verbose=0)
 
 
+def test_gray_images_are_answered_as_rgb_images_of_equal_channels(small_zoo, images):
+    gray = images[..., :1]
+    model = zoo.load("tiny_cifar10")
+    np.testing.assert_allclose(predict(model, gray), predict(model, np.repeat(gray, 3, -1)), rtol=1e-5)
+
+
 def test_uint8_and_float_images_give_the_same_answers(small_zoo, images):
     model = zoo.load("tiny_cifar10")
     floats = images.astype("float32")

@@ -39,7 +39,7 @@ def download_wheels(folder: pathlib.Path, python: str) -> None:
     pins = [f"{name}=={importlib.metadata.version(name)}" for name in WHEELS] + [PEERS]
     platforms = [argument for platform in PLATFORMS for argument in ("--platform", platform)]
     options = ["--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", python, *platforms]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", *options, "--dest", str(folder), *pins]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", *options, "--dest", str(folder), *pins]
     subprocess.run(command, check=True)
 
 

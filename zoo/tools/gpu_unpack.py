@@ -28,7 +28,7 @@ def install(folder: pathlib.Path, site: pathlib.Path) -> None:
     if not wheels:
         return
     options = ["--quiet", "--no-index", "--no-deps", "--no-compile", "--no-cache-dir", "--disable-pip-version-check"]
-    subprocess.run([sys.executable, "-m", "pip", "install", *options, "--target", site, *wheels], check=True)
+    subprocess.run([sys.executable, "-P", "-m", "pip", "install", *options, "--target", site, *wheels], check=True)
     print(f"installed in {site}: {', '.join(path.name for path in wheels)}")
 
 

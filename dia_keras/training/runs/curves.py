@@ -3,6 +3,7 @@
 import csv
 import pathlib
 
+from ...figure_text import as_is
 from ...files import staged
 
 
@@ -27,7 +28,7 @@ def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
         return  # the training stopped within its first epoch
     epochs = [int(row["epoch"]) + 1 for row in rows]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(as_is(title))
     for axes, key, label, scale in zip(
         figure.subplots(1, 2), ("loss", "accuracy"), ("loss", "accuracy (%)"), (1, 100), strict=True
     ):

@@ -42,7 +42,8 @@ def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"`path` must be a recipe file. Received: path={str(path)!r}, which does not exist")
+        fault = "is not a file" if path.exists() else "does not exist"
+        raise FileNotFoundError(f"`path` must be a recipe file. Received: path={str(path)!r}, which {fault}")
     spec = importlib.util.spec_from_file_location("recipe", path)
     if spec is None or spec.loader is None:
         raise ValueError(f"`path` must be a Python file that defines RECIPE. Received: path={str(path)!r}")

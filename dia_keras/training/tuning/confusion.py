@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from ...data import Split
+from ...figure_text import as_is
 from ...files import staged
 from ..evaluation import finite_scores
 
@@ -64,8 +65,7 @@ def plot_confusion(counts: np.ndarray, class_names: Sequence[str], picture: path
     image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
     axes.set(title=title, xlabel="answer", ylabel="class")
     if number <= MOST_NAMES:
-        # As they are: in a name, $ would begin a formula.
-        names = [name.replace("$", r"\$") for name in class_names]
+        names = [as_is(name) for name in class_names]
         axes.set_xticks(range(number), names, rotation=90)
         axes.set_yticks(range(number), names)
     if number <= MOST_NUMBERS:
