@@ -27,8 +27,9 @@ FLOORS = [
     {"inference", "zoo", "samples"},
     {"analysis"},
     {"training", "interop"},
+    {"detection"},
     {"export", "reproduction"},
-    {"benchmark", "detection"},
+    {"benchmark"},
     {"cli"},
     {"__main__"},
 ]
