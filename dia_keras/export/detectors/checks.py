@@ -12,6 +12,7 @@ from ...samples import load_samples
 from ..checks import check_packages, images_for, input_dtype_for, labels_for, path_for, resized, tolerance_for
 from ..format import Format
 from ..request import Request
+from .formats import DETECTOR_FORMATS
 
 #: Number of sample images to compare on; those of detectors are large.
 SAMPLES = 3
@@ -38,6 +39,11 @@ def checked(
         ValueError: On an argument that cannot be used.
         ImportError: Where a package that writes or runs the format is missing.
     """
+    if format.name not in DETECTOR_FORMATS:
+        raise ValueError(
+            f"`model` must be no detector for {format.name}: {', '.join(DETECTOR_FORMATS)} hold detectors. "
+            f"Received: model={detector.name!r}"
+        )
     if format.name == "tflite" and isinstance(detector, FasterRCNN):
         raise ValueError(
             "`model` must be a RetinaNet for TFLite: Faster R-CNN has non-maximum suppression in the middle, whose "
