@@ -16,6 +16,7 @@ from .shared import complete_entry, console, data_options, examples, make_table,
         "dia-keras export dia_resnet20_cifar100 model.onnx --test",
         "dia-keras export dia_resnet20_cifar100 saved_model_folder",
         "dia-keras export runs/xray xray.tflite",
+        "dia-keras export runs/coco128 detector.onnx",
     ),
 )
 @click.argument("name", shell_complete=complete_entry)
@@ -51,7 +52,9 @@ def export(
     """Export NAME, an entry, a run's folder or a .keras file, to PATH: .tflite, .onnx, or a SavedModel folder.
 
     The file is run and compared with the model first. What was found is shown, and written to PATH.report.json.
+    Of detectors, RetinaNet goes to .tflite, without non-maximum suppression; both go to the others, with it inside.
     """
+    from ..detection.finding import find_detector, is_detector
     from ..export.exporter import export_model
     from ..export.registry import FORMATS, format_of
     from ..export.report import table
@@ -67,7 +70,13 @@ def export(
     is_calibrated = format.quantizations[quantize].calibrated
     options: dict[str, Any] = {"quantize": quantize, "input_dtype": input_dtype}
     options = {key: value for key, value in options.items() if value}
-    network = find_network(name, weights)
+    network: Any
+    if is_detector(name):
+        used = {"weights": weights != "pretrained", "quantize": quantize, "test": on_test_set}
+        _check_unused(name, **used, data=source, data_dir=data_dir, resize=resize)
+        network = find_detector(name)
+    else:
+        network = find_network(name, weights)
     if on_test_set or is_calibrated:
         dataset = load_data_of(network, source, data_dir, resize=resize)
         if is_calibrated:
@@ -81,6 +90,13 @@ def export(
     for column in table([report]).columns:
         shown.add_row(str(column.header), *map(str, column.cells))
     console.print(shown)
+
+
+def _check_unused(name: str, **options: Any) -> None:
+    """Raises a `ValueError` where an option is used that detectors do not have."""
+    for option, value in options.items():
+        if value:
+            raise ValueError(f"`--{option.replace('_', '-')}` is not for detectors. Received: {name}, a detector")
 
 
 def _some_of(images):

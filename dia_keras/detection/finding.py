@@ -29,6 +29,17 @@ class FoundDetector(NamedTuple):
     load: Callable[[], keras.Model]
 
 
+def is_detector(path: str | os.PathLike) -> bool:
+    """Whether a path is the folder of a detector's run, or a `.keras` file of a detector. It may be damaged."""
+    place = pathlib.Path(path).expanduser()
+    try:
+        if place.is_dir():
+            return json.loads((place / "card.json").read_text())["kind"] == "detector"
+        return place.suffix == ".keras" and _saved_config(place)["class_name"] in _class_names()
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return False
+
+
 def find_detector(path: str | os.PathLike) -> FoundDetector:
     """Finds the detector of a run, or of a file.
 
@@ -77,10 +88,8 @@ def _of_run(folder: pathlib.Path) -> FoundDetector:
 
 def _of_file(path: pathlib.Path) -> FoundDetector:
     try:
-        with zipfile.ZipFile(path) as file:
-            saved = json.loads(file.read("config.json"))
-        names = {detector.__name__ for detector, _ in DETECTORS.values()}
-        if saved["class_name"] not in names:
+        saved = _saved_config(path)
+        if saved["class_name"] not in _class_names():
             raise ValueError(f"a model of the class {saved['class_name']}")
         height, width = saved["config"]["image_size"]
         labels = saved["config"].get("labels")  # files from before there were labels have none
@@ -91,3 +100,13 @@ def _of_file(path: pathlib.Path) -> FoundDetector:
         (int(height), int(width)),
         lambda: keras.models.load_model(path, compile=False),
     )
+
+
+def _saved_config(path: pathlib.Path) -> dict:
+    """Returns what a `.keras` file says of its model."""
+    with zipfile.ZipFile(path) as file:
+        return json.loads(file.read("config.json"))
+
+
+def _class_names() -> set[str]:
+    return {detector.__name__ for detector, _ in DETECTORS.values()}

@@ -57,7 +57,7 @@ def checked(
             f"Received: model={model.name!r} with quantized layers"
         )
     path = path_for(format, path)
-    names = labels_for(model, labels)
+    names = labels_for(model.outputs[0].shape[-1], labels)
     tolerance = tolerance_for(format.quantizations[quantize], tolerance)
     ranges = None if representative is None else images_for(model, collected(representative), "representative")
     test = test_set(model, test)
@@ -201,8 +201,8 @@ def input_dtype_for(format: Format, quantize: str | None, input_dtype: str | Non
     return input_dtype
 
 
-def labels_for(model: keras.Model, labels) -> tuple[str, ...] | None:
-    """Returns the names of the model's classes.
+def labels_for(classes: int, labels) -> tuple[str, ...] | None:
+    """Returns the names of a number of classes.
 
     Raises:
         ValueError: Where they are not, have no order, or one is not exactly a line.
@@ -213,7 +213,6 @@ def labels_for(model: keras.Model, labels) -> tuple[str, ...] | None:
         raise ValueError(
             f"`labels` must be in the order of the classes, which a set does not keep. Received: {labels!r}"
         )
-    classes = model.outputs[0].shape[-1]
     names = tuple(labels) if isinstance(labels, Iterable) and not isinstance(labels, str) else ()
     if len(names) != classes or not all(isinstance(name, str) and name.splitlines() == [name] for name in names):
         raise ValueError(f"`labels` must be the names of {classes} classes, a line each. Received: labels={labels!r}")
@@ -291,7 +290,7 @@ def default_images(
         return others[0][: len(load_samples()[0])]
     if shape[-1] != 3:
         raise ValueError(f"`images` must be given for a model whose images are not RGB, but of shape {shape}")
-    samples = _resized(load_samples()[0], *shape[:2])
+    samples = resized(load_samples()[0], *shape[:2])
     if takes_pixels:
         return samples
     if input_dtype == "float32":
@@ -339,7 +338,8 @@ def _array(argument: str, values) -> np.ndarray:
         raise ValueError(f"`{argument}` must be one array. NumPy says: {error}") from error
 
 
-def _resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
+def resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Returns uint8 images of another size, out of shape."""
     from PIL import Image
 
     if images.shape[1:3] == (height, width):

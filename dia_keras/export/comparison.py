@@ -42,12 +42,17 @@ def compare(runners: Runners, images: np.ndarray, expected: np.ndarray, toleranc
     for what, predict in runners.items():
         difference = largest_difference(in_two_batches(predict, images), expected)
         if not difference <= tolerance:
-            raise ExportMismatchError(
-                f"The exported file does not answer as `model` does: {what} differs by {difference:.3g}, more than "
-                f"`tolerance` allows. Nothing was written. Received: tolerance={tolerance!r}"
-            )
+            raise mismatch(what, difference, tolerance)
         differences.append(difference)
     return max(differences)
+
+
+def mismatch(what: str, difference: float, tolerance: float) -> ExportMismatchError:
+    """Returns the error of a file whose answers differ too much."""
+    return ExportMismatchError(
+        f"The exported file does not answer as `model` does: {what} differs by {difference:.3g}, more than "
+        f"`tolerance` allows. Nothing was written. Received: tolerance={tolerance!r}"
+    )
 
 
 def in_two_batches(predict: Runner, images: np.ndarray) -> np.ndarray:

@@ -17,10 +17,9 @@ import numpy as np
 from ..child_process import module_path
 from ..messages import first_sentence, last_line
 from ..progress import terminal
-from .comparison import compare, has_classes, top1
+from .comparison import top1
 from .errors import ExportError, ExportMismatchError
-from .metadata import describe
-from .registry import FORMATS
+from .registry import format_for
 from .request import Request
 
 
@@ -30,11 +29,13 @@ class Findings:
 
     Attributes:
         conversion_seconds: Time of the conversion alone.
-        max_difference: Largest difference from the model's predictions.
+        max_difference: Largest difference from the model's answers.
         anatomy: What the format says about the file, attributes of `ExportReport`.
         agreement: Fraction of `request.compared` with the same best class, `None` for models without classes.
         top1: Accuracy on the test images, if there are any.
         test_seconds: Time of the answers to the test images.
+        box_difference: Largest difference of a detector's boxes in pixels.
+        detections: Number of objects in the images compared.
     """
 
     conversion_seconds: float
@@ -43,6 +44,8 @@ class Findings:
     agreement: float | None = None
     top1: float | None = None
     test_seconds: float = 0.0
+    box_difference: float | None = None
+    detections: int | None = None
 
 
 def convert_and_compare(model: keras.Model, request: Request, expected: np.ndarray) -> Findings:
@@ -75,20 +78,18 @@ def convert_and_compare(model: keras.Model, request: Request, expected: np.ndarr
 
 
 def _converted_and_compared(model: keras.Model, request: Request, expected: np.ndarray) -> Findings:
-    format = FORMATS[request.format]
-    metadata = describe(model, request.input_dtype, request.labels, request.of_pixels)
+    format = format_for(request)
+    metadata = format.metadata(model, request)
     start = time.perf_counter()
     format.write(model, request, metadata)
     conversion_seconds = time.perf_counter() - start
     runners = format.runners(request)
-    predict = next(iter(runners.values()))
-    max_difference = compare(runners, request.images, expected[: len(request.images)], request.tolerance)
-    agreement = top1(predict, request.compared, expected.argmax(-1)) if has_classes(expected) else None
-    findings = Findings(conversion_seconds, max_difference, format.anatomy(request.path), agreement)
+    found = format.compared(model, request, runners, expected)
+    findings = Findings(conversion_seconds, anatomy=format.anatomy(request.path), **found)
     if not request.test:
         return findings
     start = time.perf_counter()
-    accuracy = top1(predict, *request.test, what="Testing the file")
+    accuracy = top1(next(iter(runners.values())), *request.test, what="Testing the file")
     return dataclasses.replace(findings, top1=accuracy, test_seconds=time.perf_counter() - start)
 
 

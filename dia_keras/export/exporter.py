@@ -9,12 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..detection.models.detector import Detector
 from ..files import size_of, staged
 from ..inference import optimize
 from ..inference.precision import in_float32
 from .checks import checked
 from .comparison import check_twin, top1
 from .conversion import convert_and_compare
+from .detectors.exporter import export_detector
 from .format import Format
 from .report import ExportReport
 
@@ -44,6 +46,8 @@ def export_model(
         ValueError: On an argument that cannot be used.
         ImportError: Without the packages of `dia_keras[export]`.
     """
+    if isinstance(model, Detector):
+        return export_detector(format, model, path, images, **arguments)
     start = time.perf_counter()
     request = checked(format, model, path, images, **arguments)
     reference = in_float32(model)

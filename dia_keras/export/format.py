@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 
-from .comparison import Runners
+from .comparison import Runners, compare, has_classes, top1
+from .metadata import describe
 from .request import Request
 
 
@@ -68,6 +70,10 @@ class Format(abc.ABC):
         """
         return dict(options)
 
+    def metadata(self, model: keras.Model, request: Request) -> dict[str, Any]:
+        """Returns what the file says of itself, as values for JSON."""
+        return describe(model, request.input_dtype, request.labels, request.of_pixels)
+
     @abc.abstractmethod
     def write(self, model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:
         """Writes the model to `request.path`, on the TensorFlow backend, with what the file says of itself."""
@@ -75,6 +81,23 @@ class Format(abc.ABC):
     @abc.abstractmethod
     def runners(self, request: Request) -> Runners:
         """Returns everything in the file at `request.path` that answers `request.images`, by name."""
+
+    def compared(self, model: keras.Model, request: Request, runners: Runners, expected: np.ndarray) -> dict[str, Any]:
+        """Returns how the file's answers compare with the model's, attributes of `Findings`.
+
+        Args:
+            model: The model.
+            request: The request.
+            runners: What `runners` returns.
+            expected: The right answers for `request.compared`.
+
+        Raises:
+            ExportMismatchError: Where the difference is larger than `request.tolerance`.
+        """
+        difference = compare(runners, request.images, expected[: len(request.images)], request.tolerance)
+        predict = next(iter(runners.values()))
+        agreement = top1(predict, request.compared, expected.argmax(-1)) if has_classes(expected) else None
+        return {"max_difference": difference, "agreement": agreement}
 
     @abc.abstractmethod
     def anatomy(self, path: Path) -> dict[str, Any]:

@@ -2,14 +2,21 @@
 
 from pathlib import Path
 
+from .detectors.formats import DETECTOR_FORMATS
 from .format import Format
 from .onnx.format import ONNX
+from .request import Request
 from .saved_model.format import SAVED_MODEL
 from .tflite.format import TFLITE
 
 FORMATS: dict[str, Format] = {format.name: format for format in (SAVED_MODEL, TFLITE, ONNX)}
 #: Names of all quantizations that measure the ranges of activations on images.
 CALIBRATED = {name for format in FORMATS.values() for name, each in format.quantizations.items() if each.calibrated}
+
+
+def format_for(request: Request) -> Format:
+    """Returns the format that does what is asked for."""
+    return (DETECTOR_FORMATS if request.of_detector else FORMATS)[request.format]
 
 
 def format_of(path: Path) -> Format:

@@ -21,7 +21,8 @@ class ExportReport:
         size_bytes: Size of the file, or of all files of the folder.
         seconds: Time of the export: conversion, and predictions of model and file on the images compared.
         conversion_seconds: Time of the conversion alone.
-        max_difference: Largest difference from the model's predictions, see `comparison.largest_difference`.
+        max_difference: Largest difference from the model's predictions, see `comparison.largest_difference`; for a
+            detector, see `detectors.comparison.differences`.
         images: Number of images compared.
         ops: Number of the file's ops by type, most frequent first.
         partitions: Number of partitions into which XNNPACK, LiteRT's CPU delegate, puts the ops of a TFLite file.
@@ -29,6 +30,8 @@ class ExportReport:
             put into the same class. `None` for models without classes.
         top1: Fraction of the test images, if there are any, that the file classifies correctly.
         model_top1: The same for the model, in float32.
+        box_difference: Largest difference of a detector's boxes, in pixels of its input. `None` for other models.
+        detections: Number of objects that the detector found in the images compared. `None` for other models.
     """
 
     path: Path
@@ -44,6 +47,8 @@ class ExportReport:
     agreement: float | None = None
     top1: float | None = None
     model_top1: float | None = None
+    box_difference: float | None = None
+    detections: int | None = None
 
     @property
     def variant(self) -> str:
@@ -66,6 +71,8 @@ def table(reports: Iterable[ExportReport], title: str | None = None) -> Table:
     measured = any(report.top1 is not None for report in reports)
     if quantized := any(report.quantize and report.agreement is not None for report in reports):
         columns.append("same top-1 (%)")
+    if of_detectors := any(report.detections is not None for report in reports):
+        columns += ["boxes (pixels)", "objects compared"]
     columns += ["top-1 (%)", "Keras' (%)"] if measured else []
     shown = Table(*(Column(column, overflow="fold") for column in columns), title=title)
     for report in reports:
@@ -78,9 +85,14 @@ def table(reports: Iterable[ExportReport], title: str | None = None) -> Table:
             "" if report.partitions is None else str(report.partitions),
             f"{report.max_difference:.1e}",
             *([_percent(report.agreement)] if quantized else []),
+            *([_pixels(report.box_difference), str(report.detections or "")] if of_detectors else []),
             *([_percent(report.top1), _percent(report.model_top1)] if measured else []),
         )
     return shown
+
+
+def _pixels(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}"
 
 
 def _percent(value: float | None) -> str:

@@ -26,6 +26,7 @@ class Request:
         test: Images, and their labels `(n,)`, on which to measure the accuracy; or `None`.
         tolerance: The largest difference allowed.
         options: The options that only this format has, fit for JSON.
+        of_detector: Whether the model is a detector.
     """
 
     format: str
@@ -40,6 +41,7 @@ class Request:
     test: tuple[np.ndarray, np.ndarray] | None = None
     tolerance: float = 0.0
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    of_detector: bool = False
 
     @property
     def compared(self) -> np.ndarray:

@@ -309,7 +309,7 @@ def test_tflite_takes_the_batch_size_asked_for(batch_size, tmp_path):
 
 
 def test_optimizer_of_tf2onnx_that_fails_is_left_out(monkeypatch, tmp_path):
-    import tf2onnx
+    import tf2onnx.optimizer
 
     calls = []
 

@@ -28,8 +28,9 @@ FLOORS = [
     {"inference", "zoo", "samples"},
     {"analysis"},
     {"training", "interop"},
+    {"detection"},
     {"export", "reproduction"},
-    {"benchmark", "detection"},
+    {"benchmark"},
     {"cli"},
     {"__main__"},
 ]

@@ -45,7 +45,8 @@ class RetinaNet(Detector):
     def _make_heads(self, pyramid: list) -> None:
         strides = [STRIDES[level] for level in self.LEVELS]
         levels = make_anchors(self.image_size, strides, self.anchor_scale, OCTAVES, RATIOS)
-        self._ends = np.cumsum([len(anchors) for anchors in levels]).tolist()
+        #: Numbers of the anchors up to the end of each level.
+        self.level_ends: list[int] = np.cumsum([len(anchors) for anchors in levels]).tolist()
         self.anchors = np.concatenate(levels)
         places = len(OCTAVES) * len(RATIOS)
         outputs = {}
@@ -86,7 +87,7 @@ class RetinaNet(Detector):
             score_threshold: Scores of answers are greater; by default the detector's own.
         """
         levels = []
-        for start, end in zip([0, *self._ends], self._ends, strict=False):
+        for start, end in zip([0, *self.level_ends], self.level_ends, strict=False):
             logits, rows, classes = best_pairs(outputs["class_logits"][:, start:end], CANDIDATES)
             levels.append((logits, rows + start, classes))
         logits, candidates, classes = (ops.concatenate(each, axis=1) for each in zip(*levels, strict=True))

@@ -34,7 +34,7 @@ def to_onnx(
     put in place only if it answers as `model.predict` does.
 
     Args:
-        model: Functional `keras.Model`, see `to_saved_model`.
+        model: Functional `keras.Model`, or a detector, see `to_saved_model`.
         path: The file to write, `*.onnx`. It replaces an existing file.
         images: Images to compare on, see `to_saved_model`.
         quantize: `None` is float32. `"int8"` has int8 weights and uint8 activations in the convolutions and the ops

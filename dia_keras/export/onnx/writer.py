@@ -14,7 +14,7 @@ import onnx
 import tf2onnx
 
 from ..errors import ExportError
-from ..frozen_graph import freeze, nodes_of
+from ..frozen_graph import freeze, nodes_of, output_names
 from ..request import Request
 from .int8 import quantized
 
@@ -23,10 +23,10 @@ CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 
 
 def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:
-    """Writes the file: "images" to "predictions", with a free first dimension "batch"."""
+    """Writes the file: "images" to "predictions" or outputs of other names, with a free first dimension "batch"."""
     frozen = freeze(model, native_groups=True, input_dtype=request.input_dtype)
     with _without_deprecation_warnings():
-        proto = _converted(frozen, model.name, request.options["opset"])
+        proto = _converted(frozen, output_names(model), model.name, request.options["opset"])
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     _check(proto, model.name)
@@ -47,16 +47,16 @@ def _check(proto: onnx.ModelProto, name: str) -> None:
         ) from error
 
 
-def _converted(frozen, name: str, opset: int) -> onnx.ModelProto:
-    """Returns the graph of a frozen function, its input named "images" and its output "predictions"."""
-    names = {frozen.inputs[0].name: "images", frozen.outputs[0].name: "predictions"}
-    input_name, output_name = names
+def _converted(frozen, outputs: list[str], name: str, opset: int) -> onnx.ModelProto:
+    """Returns the graph of a frozen function, its input named "images", and its outputs as given."""
+    inner = [tensor.name for tensor in frozen.outputs]
+    names = {frozen.inputs[0].name: "images", **dict(zip(inner, outputs, strict=True))}
     convert = functools.partial(
         tf2onnx.convert.from_graph_def,
         _with_xla_calls_inlined(frozen.graph.as_graph_def()),
         name=name,
-        input_names=[input_name],
-        output_names=[output_name],
+        input_names=[frozen.inputs[0].name],
+        output_names=inner,
         tensors_to_rename=names,
         custom_op_handlers={"Erfc": (_complement_of_erf, [])},
         opset=opset,

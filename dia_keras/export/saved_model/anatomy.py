@@ -23,6 +23,7 @@ def anatomy_of(path: Path) -> dict[str, Any]:
             elif node.op not in IDLE:
                 yield node.op
 
-    answer = graph.signature_def["serving_default"].outputs["predictions"].name.split(":")[0]
+    # All outputs are of one call.
+    answer = next(iter(graph.signature_def["serving_default"].outputs.values())).name.split(":")[0]
     called = [node for node in graph.graph_def.node if node.name == answer]
     return {"ops": dict(Counter(ops(called)).most_common())}

@@ -34,7 +34,8 @@ def to_saved_model(
 
     Args:
         model: Functional `keras.Model`, built on any backend, from images of a fixed size, channels last, to one
-            output. On backends other than TensorFlow, a TensorFlow process converts it.
+            output; or a detector of `dia_keras.detection`, whose file gives what its `predict` does. On backends other
+            than TensorFlow, a TensorFlow process converts it.
         path: The folder to write. It replaces an existing SavedModel.
         images: Array `(n, height, width, channels)`, uint8 or float, of images as the model takes them, to compare
             on. Default: the package's sample images, pixel values 0 to 255, in the model's size, for a model that
@@ -43,7 +44,8 @@ def to_saved_model(
         optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
         test: Images and labels, `((n, height, width, channels), (n,))`, on which to measure the accuracies of file and
             model for the report.
-        tolerance: The largest difference allowed: absolute for probabilities, relative to the largest for logits.
+        tolerance: The largest difference allowed: absolute for probabilities, relative to the largest for logits; of
+            detections, of their scores, and of their boxes in parts of the input's longer side.
 
     Returns:
         An `ExportReport`.

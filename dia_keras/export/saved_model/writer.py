@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..frozen_graph import freeze, named, traced
+from ..frozen_graph import freeze, named, output_names, traced
 from ..request import Request
 from .layout import ENCODED, EXTRA, SIGNATURES
 
@@ -17,29 +17,40 @@ CONSTANTS = 4_000_000
 
 
 class _Predictor(tf.Module):
-    def __init__(self, function, variables=()):
+    def __init__(self, function, names, variables=()):
         super().__init__()
         self._function = function
+        # A function, as TensorFlow would save a list with the model.
+        self._answers = lambda outputs: outputs[0] if is_alone(names) else dict(zip(names, outputs, strict=True))
         self._variables = list(variables)
 
     @tf.function
     def __call__(self, images):
-        return self._function(tf.cast(images, tf.float32))[0]
+        return self._answers(self._function(tf.cast(images, tf.float32)))
+
+
+def is_alone(names: list[str]) -> bool:
+    """Whether a model's only output is "predictions"."""
+    return names == ["predictions"]
 
 
 def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:
-    """Writes the folder, with signatures for uint8 and encoded images if the images are pixels, and `assets.extra/`."""
+    """Writes the folder, with signatures for uint8 and encoded images if the images are pixels, and `assets.extra/`.
+
+    Only "predictions" are of encoded images: boxes would be those of the center.
+    """
+    names = output_names(model)
     if model.count_params() <= CONSTANTS:
         function = freeze(model)
-        predictor = _Predictor(function)
+        predictor = _Predictor(function, names)
     else:
         function = traced(model)
-        predictor = _Predictor(function, [variable.value for variable in model.variables])
+        predictor = _Predictor(function, names, [variable.value for variable in model.variables])
     dtypes = {name: dtype for name, dtype in SIGNATURES.items() if request.of_pixels or dtype == "float32"}
     for dtype in dtypes.values():
         predictor.__call__.get_concrete_function(tf.TensorSpec(function.inputs[0].shape, dtype, name="images"))
-    signatures = {name: named(function, dtype) for name, dtype in dtypes.items()}
-    if request.of_pixels and function.inputs[0].shape[-1] in (1, 3):
+    signatures = {name: named(function, names, dtype) for name, dtype in dtypes.items()}
+    if is_alone(names) and request.of_pixels and function.inputs[0].shape[-1] in (1, 3):
         signatures[ENCODED] = _encoded(function)
     tf.saved_model.save(predictor, str(request.path), signatures=signatures)
     extra = request.path / EXTRA

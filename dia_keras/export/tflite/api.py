@@ -35,7 +35,8 @@ def to_tflite(
     `metadata.json`. It is run with `ai_edge_litert`, and put in place only if it answers as `model.predict` does.
 
     Args:
-        model: Functional `keras.Model`, see `to_saved_model`.
+        model: Functional `keras.Model`, see `to_saved_model`; or a `dia_keras.detection.RetinaNet`, in float32, whose
+            file gives boxes and scores of all anchors, without non-maximum suppression.
         path: The file to write, `*.tflite`. It replaces an existing file.
         images: Images to compare on, see `to_saved_model`.
         quantize: What the file holds and computes in. `None` is float32. `"float16"` halves the weights, which become

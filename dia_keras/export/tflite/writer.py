@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from ..errors import ExportError
-from ..frozen_graph import freeze, named
+from ..frozen_graph import freeze, named, output_names
 from ..metadata import normalizes_pixels
 from ..request import Request
 from .batches import batches_of
@@ -22,10 +22,18 @@ from .model_metadata import LABELS, flatbuffer_of, with_model_metadata
 
 def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:
     """Writes the file, with one signature, "images" to "predictions", and its metadata after it."""
+    takes_pixels = request.of_pixels or normalizes_pixels(model)
+    content = with_model_metadata(converted(model, request), flatbuffer_of(metadata, takes_pixels))
+    write_archive(content, request, metadata)
+
+
+def converted(model: keras.Model, request: Request) -> bytes:
+    """Returns a file with one signature, "images" to "predictions" or outputs of other names, without metadata."""
     quantize, batch_size = request.quantize, request.options["batch_size"]
     integers_alone = request.input_dtype == "int8"
     takes = "float32" if integers_alone else request.input_dtype
-    signature = named(freeze(model, batch_size, native_groups=True, input_dtype=takes))
+    frozen = freeze(model, batch_size, native_groups=True, input_dtype=takes)
+    signature = named(frozen, output_names(model))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([signature], tf.Module())
     if quantize in ("float16", "dynamic"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -41,9 +49,12 @@ def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> 
             f"`model` must consist of ops that TFLite has. Received: model={model.name!r}, {quantize=}. "
             f"The converter says: {str(error).strip().splitlines()[0]}"
         ) from error
-    takes_pixels = request.of_pixels or normalizes_pixels(model)
-    request.path.write_bytes(with_model_metadata(content, flatbuffer_of(metadata, takes_pixels)))
-    # As TFLite Model Metadata has it, the file is also a zip archive.
+    return content
+
+
+def write_archive(content: bytes, request: Request, metadata: Mapping[str, Any]) -> None:
+    """Writes a file that is, as TFLite Model Metadata has it, also a zip archive of labels and metadata."""
+    request.path.write_bytes(content)
     with zipfile.ZipFile(request.path, "a") as archive:
         archive.writestr("metadata.json", json.dumps(metadata, indent=1))
         if request.labels:
