@@ -46,7 +46,7 @@ environment: .venv/.made
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-test.lock
 	$(BIN)/python -m pip install --quiet -r requirements-test.txt
-	$(BIN)/python -m pip install --quiet -c requirements-test.txt -e ".[tensorflow-cpu,jax,torch,data,export,analysis,hub,detection,dev]"
+	$(BIN)/python -m pip install --quiet --no-build-isolation -c requirements-test.txt -e ".[tensorflow-cpu,jax,torch,data,export,analysis,hub,detection,dev]"
 	touch $@
 
 web: environment  ## Build the page that classifies images in the browser, export/web/dist.

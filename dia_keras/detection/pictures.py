@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..figure_text import as_is
 from .data.detection_set import Example
 from .data.letterboxing import check_image
 from .evaluation import CocoEvaluation, Detections
@@ -119,7 +120,7 @@ def plot_precision_recall(evaluations: Mapping[str, CocoEvaluation]) -> "Figure"
     for axis, (iou, metric) in zip(axes, panels.items(), strict=True):
         for name, evaluation in evaluations.items():
             if iou in evaluation.precisions:
-                label = f"{name} ({metric} {evaluation.metrics[metric]:.3f})"
+                label = f"{as_is(name)} ({metric} {evaluation.metrics[metric]:.3f})"
                 axis.plot(evaluation.recalls, evaluation.precisions[iou], label=label)
         axis.set(title=f"IoU {iou}", xlabel="recall", xlim=(0, 1), ylim=(0, 1.02))
         axis.grid(alpha=0.3)
@@ -148,8 +149,10 @@ def plot_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> "Figure"
             values = np.asarray(curve.get(quantity, ()), np.float64)
             epochs = np.arange(1, len(values) + 1)
             is_known = np.isfinite(values)
-            axis.plot(epochs[is_known], values[is_known], label=name, marker="." if is_known.sum() < 30 else None)
-        axis.set(xlabel="epoch", title=quantity)
+            axis.plot(
+                epochs[is_known], values[is_known], label=as_is(name), marker="." if is_known.sum() < 30 else None
+            )
+        axis.set(xlabel="epoch", title=as_is(quantity))
         axis.set_ylim(bottom=0)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
