@@ -25,6 +25,7 @@ EXPERIMENTS = RECORDS / "experiments"
 README = ZOO.parent / "README.md"
 EXPORT_README = ZOO.parent / "export" / "README.md"
 BENCHMARKS = ZOO.parent / "benchmarks" / "results"
+DOCS = ZOO.parent / "docs"
 
 #: The ratios to the plain net that are wanted of a network and what is a lower bound for it, by runtime.
 GOALS = {
@@ -292,6 +293,19 @@ def scanned_table() -> str:
     return text + "\nMeasured by " + ", and by ".join(commands) + ".\n"
 
 
+def xrays_table() -> str:
+    """Returns the table of the fine-tuned runs in `docs/xrays`, and the commands."""
+    text = row("report", "accuracy (%)", "balanced (%)", "NORMAL (%)", "PNEUMONIA (%)") + "|---|--:|--:|--:|--:|\n"
+    commands = []
+    for path in sorted((DOCS / "xrays").glob("*.json")):
+        found = json.loads(path.read_text())
+        test = found["test"]
+        values = test["accuracy"], test["balanced_accuracy"], *test["per_class"].values()
+        text += row(f"[{path.stem}](xrays/{path.name})", *(f"{100 * value:.1f}" for value in values))
+        commands.append(f"`{found['command'].removeprefix('python ')}`")
+    return text + f"\nMeasured by {' and '.join(commands)}, {found['device']}.\n"
+
+
 def filled(path: pathlib.Path, tables: dict[str, str]) -> str:
     """Returns a page with its tables, which stand between marks, replaced."""
     page = path.read_text()
@@ -315,6 +329,7 @@ def pages() -> dict[pathlib.Path, str]:
         README: filled(README, {"results": readme_table(), "attentions": attentions_table()}),
         EXPORT_README: filled(EXPORT_README, latencies),
         RECIPES: filled(RECIPES, {"trials": recipes_table(), "resumed": resumed_table(), "scanned": scanned_table()}),
+        DOCS / "fine_tuning.md": filled(DOCS / "fine_tuning.md", {"x-rays": xrays_table()}),
         RESULTS: results(),
         RESULTS_CSV: results_csv(),
         EXPORTS: exports(),
