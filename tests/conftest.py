@@ -1,7 +1,13 @@
 """Every test starts from the same seed and leaves Keras' settings as it found them."""
 
+import sys
+
 import keras
 import pytest
+
+if keras.backend.backend() == "tensorflow":
+    # PyTorch's build with CUDA loads Triton where an optimizer is made. In a process with TensorFlow that crashes.
+    sys.modules.setdefault("triton", None)
 
 
 @pytest.fixture(autouse=True)
