@@ -14,8 +14,9 @@ def first_images(data, adapter) -> Any | None:
     """Returns the first images of data, `None` where there are none to be had without harm.
 
     An array is returned as it is. A `PyDataset` is asked for its first batch, and a PyTorch `DataLoader` for its first
-    few images, unshuffled. A `tf.data.Dataset` of known length is begun once more, as Keras does on JAX; where it
-    shuffles, the next order is another. Keras itself has read the first batch of a generator.
+    few images, unshuffled. A `tf.data.Dataset` of known length is begun once more, as Keras does on JAX. Where any of
+    them shuffles or augments by random numbers of its own, the next ones are others. Keras itself has read the first
+    batch of a generator.
 
     Args:
         data: What `fit`, `evaluate` or `predict` was given as `x`.

@@ -188,6 +188,12 @@ def test_pictures_become_the_arrays_of_dia_keras(name, tmp_path):
             np.testing.assert_array_equal(load_image(str(path), 32, 24, resize), expected, f"{path.name}, {resize}")
 
 
+def test_pictures_for_detectors_are_those_of_dia_keras(tmp_path):
+    load_image = runpy.run_path(str(SAMPLES / "detect_objects.py"))["load_image"]
+    for picture in write_odd_pictures(tmp_path).values():
+        np.testing.assert_array_equal(load_image(str(picture.path)), read_picture(picture.path), str(picture.path))
+
+
 def test_the_rule_of_resizing_is_an_argument(runtime, model, tmp_path):
     script, _, path = runtime
     image = np.random.default_rng(0).integers(0, 256, (48, 90, 3), "uint8")
