@@ -5,7 +5,8 @@
 The entries take turns, `--rounds` times `--steps` steps of `model.fit` on random images, as `zoo/train.py` trains them:
 augmentation included, compiled by XLA on JAX and on GPUs. Images/s are medians over the rounds, the ratio is to the
 first entry. The first round, which builds and compiles, is told apart. With `--keras-norms` every entry takes part once
-more, without the fused batch norm of `dia_keras.training.steps.fused_norm`.
+more, without the fused batch norm of `dia_keras.training.steps.fused_norm`; with `--freed-memory`, without the
+memory that `dia_keras.training.steps.kept_memory` keeps.
 
 With `--peers` pytorchcv's networks of the same parameters train in PyTorch, in the same process: channels last,
 compiled by `torch.compile`, on one batch that lies on the device already, so that nothing but the network is timed.
@@ -39,6 +40,7 @@ from dia_keras.training.augment import batches
 from dia_keras.training.fitting import compile_for
 from dia_keras.training.runs.epochs_that_fit import EpochClock
 from dia_keras.training.steps.fused_norm import fused_batch_norms
+from dia_keras.training.steps.kept_memory import kept_memory
 from dia_keras.training.steps.torch_step import LEAST_STEPS, compiled_step
 
 #: Dense bfloat16 FLOP/s and bytes/s of a card, after NVIDIA's data sheets, by JAX's name of it.
@@ -48,9 +50,18 @@ LIMITS = {"NVIDIA H100 80GB HBM3": (989e12, 3.35e12), "NVIDIA H200": (989e12, 4.
 class Contender:
     """An entry that trains, a few steps at a time."""
 
-    def __init__(self, name: str, recipe: Recipe, steps: int, contexts: contextlib.ExitStack, is_fused: bool = True):
-        self.name = name if is_fused else f"{name}, Keras' batch norm"
+    def __init__(
+        self,
+        name: str,
+        recipe: Recipe,
+        steps: int,
+        contexts: contextlib.ExitStack,
+        is_fused: bool = True,
+        keeps_memory: bool = True,
+    ):
+        self.name = name + ("" if is_fused else ", Keras' batch norm") + ("" if keeps_memory else ", freed memory")
         self.recipe, self.steps = recipe, steps
+        self.memory = kept_memory if keeps_memory else contextlib.nullcontext
         self.speeds: list[float] = []
         keras.config.set_dtype_policy(recipe.precision)
         began = time.perf_counter()
@@ -70,7 +81,8 @@ class Contender:
 
     def take_turn(self) -> None:
         clock = EpochClock()  # of the steps alone: where data come from a generator, `fit` may end seconds later
-        self.model.fit(self.data, steps_per_epoch=self.steps, epochs=1, shuffle=False, verbose=0, callbacks=[clock])
+        with self.memory():
+            self.model.fit(self.data, steps_per_epoch=self.steps, epochs=1, shuffle=False, verbose=0, callbacks=[clock])
         self.speeds.append(self.steps * self.recipe.batch_size / clock.steps[-1])
 
     def cost(self) -> tuple[float, float]:
@@ -134,6 +146,7 @@ class Peer:
     "--precision", default="mixed_bfloat16", show_default=True, type=click.Choice(["float32", "mixed_bfloat16"])
 )
 @click.option("--keras-norms", is_flag=True, help="Time the entries with Keras' own batch norm, too.")
+@click.option("--freed-memory", is_flag=True, help="Time the entries with memory freed as usual, too.")
 @click.option("--peers", is_flag=True, help="Time pytorchcv's networks in PyTorch, too.")
 @click.option("--cost", is_flag=True, help="Count a step's operations and bytes; on JAX.")
 @click.option(
@@ -147,6 +160,7 @@ def main(
     batch_size: int,
     precision: str,
     keras_norms: bool,
+    freed_memory: bool,
     peers: bool,
     cost: bool,
     out: pathlib.Path | None,
@@ -154,11 +168,11 @@ def main(
     if cost and keras.backend.backend() != "jax":
         raise click.UsageError(f"--cost needs KERAS_BACKEND=jax. Received: {keras.backend.backend()}")
     recipe = Recipe(entry=entries[0], epochs=1, batch_size=batch_size, nesterov=True, precision=precision)
-    kinds = (True, False) if keras_norms else (True,)
+    kinds = [(True, True)] + [(False, True)] * keras_norms + [(True, False)] * freed_memory
     in_pytorch = find_peers(entries) if peers else {}
     contexts = click.get_current_context().with_resource(contextlib.ExitStack())
     builders: list[Callable[[], Contender | Peer]] = [
-        functools.partial(Contender, name, recipe.replace(entry=name), steps, contexts, kind)
+        functools.partial(Contender, name, recipe.replace(entry=name), steps, contexts, *kind)
         for name in entries
         for kind in kinds
     ]

@@ -18,6 +18,7 @@ from ..training.runs.interruption import Interrupted, stopped_by_signals
 from ..training.runs.log import RunRecord, keep_epochs
 from ..training.runs.run import how_to_go_on
 from ..training.runs.run_folder import check_same_settings, locked_folder
+from ..training.steps.kept_memory import kept_memory
 from .data import Batches, DetectionSet, batches, load
 from .data.faults import OnBad
 from .evaluation import coco_metrics, detect
@@ -130,16 +131,17 @@ def _fit(
     keep_whole(directory, steps)
     keep_epochs(log, epochs_done(directory))
     detector.compile(settings.optimizer(steps), jit_compile=is_xla_worth_it())
-    return go_on(
-        detector,
-        functools.partial(_stream, data),
-        directory,
-        steps=steps,
-        end=settings.epochs,
-        budget=budget,
-        seed=settings.seed,
-        callbacks=[record],
-    )
+    with kept_memory():
+        return go_on(
+            detector,
+            functools.partial(_stream, data),
+            directory,
+            steps=steps,
+            end=settings.epochs,
+            budget=budget,
+            seed=settings.seed,
+            callbacks=[record],
+        )
 
 
 def _stream(data: Batches, epoch: int, step: int) -> Iterator:

@@ -14,6 +14,7 @@ from ..augment import batches
 from ..fitting import compile_for, on_held_out
 from ..recipe import Recipe
 from ..steps.fused_norm import fused_batch_norms
+from ..steps.kept_memory import kept_memory
 from ..teachers import taught
 from .checkpoint import Checkpoint
 
@@ -105,7 +106,7 @@ def measure_speed(
     clock, probe = EpochClock(), min(probe_steps, steps)
     # The first epoch compiles, the second is measured; the real run, of another schedule, compiles once more.
     data = batches(training.images, training.labels, num_classes, recipe)
-    with tempfile.TemporaryDirectory() as folder, fused_batch_norms(model, *teachers):
+    with tempfile.TemporaryDirectory() as folder, kept_memory(), fused_batch_norms(model, *teachers):
         model.fit(
             taught(data, teachers, recipe.distillation),
             steps_per_epoch=probe,

@@ -19,6 +19,7 @@ from ..runs.checkpoint_files import checkpoints, epochs_done, keep_whole, name_o
 from ..runs.going_on import go_on
 from ..runs.log import keep_epochs
 from ..steps.fused_norm import fused_batch_norms
+from ..steps.kept_memory import kept_memory
 from .best_epoch import BestEpoch, best_of, epochs_without_progress, held_out_losses, load_best
 from .layerwise import LayerwiseSGD, depth_of, factors_of
 from .settings import FineTuning
@@ -160,7 +161,7 @@ def _train(
         weights = class_weights(training.labels, classes)[held_out.labels]
         of_images = (weights,) if settings.balance else ()
         validation = {"validation_data": (held_out.images, targets, *of_images), "validation_batch_size": 250}
-    with fused_batch_norms(model):
+    with kept_memory(), fused_batch_norms(model):
         return go_on(
             model,
             functools.partial(batches_of, settings, training, classes),
