@@ -6,7 +6,7 @@ The entries take turns, `--rounds` times `--steps` steps of `model.fit` on rando
 augmentation included, compiled by XLA on JAX and on GPUs. Images/s are medians over the rounds, the ratio is to the
 first entry. The first round, which builds and compiles, is told apart. With `--keras-norms` every entry takes part once
 more, without the fused batch norm of `dia_keras.training.steps.fused_norm`; with `--freed-memory`, without the
-memory that `dia_keras.training.steps.kept_memory` keeps.
+memory that `dia_keras.training.steps.memory` keeps.
 
 With `--peers` pytorchcv's networks of the same parameters train in PyTorch, in the same process: channels last,
 compiled by `torch.compile`, on one batch that lies on the device already, so that nothing but the network is timed.
@@ -40,7 +40,7 @@ from dia_keras.training.augment import batches
 from dia_keras.training.fitting import compile_for
 from dia_keras.training.runs.epochs_that_fit import EpochClock
 from dia_keras.training.steps.fused_norm import fused_batch_norms
-from dia_keras.training.steps.kept_memory import kept_memory
+from dia_keras.training.steps.memory import kept_memory
 from dia_keras.training.steps.torch_step import LEAST_STEPS, compiled_step
 
 #: Dense bfloat16 FLOP/s and bytes/s of a card, after NVIDIA's data sheets, by JAX's name of it.

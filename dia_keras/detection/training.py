@@ -18,7 +18,7 @@ from ..training.runs.interruption import Interrupted, stopped_by_signals
 from ..training.runs.log import RunRecord, keep_epochs
 from ..training.runs.run import how_to_go_on
 from ..training.runs.run_folder import check_same_settings, locked_folder
-from ..training.steps.kept_memory import kept_memory
+from ..training.steps.memory import kept_memory
 from .data import Batches, DetectionSet, batches, load
 from .data.faults import OnBad
 from .evaluation import coco_metrics, detect

@@ -17,7 +17,7 @@ from .runs.checkpoint_files import epochs_done, keep_whole
 from .runs.going_on import go_on
 from .runs.log import keep_epochs
 from .steps.fused_norm import fused_batch_norms
-from .steps.kept_memory import kept_memory
+from .steps.memory import kept_memory
 from .steps.torch_step import compiled_step
 from .teachers import taught
 

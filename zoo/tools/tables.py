@@ -306,6 +306,26 @@ def xrays_table() -> str:
     return text + f"\nMeasured by {' and '.join(commands)}, {found['device']}.\n"
 
 
+def detectors_table() -> str:
+    """Returns the table of the detectors in `docs/coco128`, a folder with the records of its run each."""
+    text = row("detector", "attention", "pixels", "epochs", "AP (%)", "AP50 (%)", "AP75 (%)", "minutes")
+    text += "|---|---|--:|--:|--:|--:|--:|--:|\n"
+    commands = []
+    for folder in sorted(each for each in (DOCS / "coco128").iterdir() if each.is_dir()):
+        recipe, metrics, run = (json.loads((folder / f"{n}.json").read_text()) for n in ("recipe", "metrics", "run"))
+        name = {"retinanet": "RetinaNet", "faster-rcnn": "Faster R-CNN"}[recipe["model"]]
+        text += row(
+            f"[{name}, ResNet{recipe['depth']}](coco128/{folder.name}/recipe.json)",
+            f"`{recipe['attention']}`" if recipe["attention"] else "",
+            "x".join(map(str, recipe["image_size"])),
+            str(recipe["epochs"]),
+            *(f"{100 * metrics[key]:.1f}" for key in ("AP", "AP50", "AP75")),
+            f"{run['minutes']:.0f}",
+        )
+        commands.append(f"`{run['command'].removeprefix('python ')}`")
+    return text + f"\nMeasured by {' and '.join(commands)}, {run['device']}.\n"
+
+
 def filled(path: pathlib.Path, tables: dict[str, str]) -> str:
     """Returns a page with its tables, which stand between marks, replaced."""
     page = path.read_text()
@@ -330,6 +350,7 @@ def pages() -> dict[pathlib.Path, str]:
         EXPORT_README: filled(EXPORT_README, latencies),
         RECIPES: filled(RECIPES, {"trials": recipes_table(), "resumed": resumed_table(), "scanned": scanned_table()}),
         DOCS / "fine_tuning.md": filled(DOCS / "fine_tuning.md", {"x-rays": xrays_table()}),
+        DOCS / "detection.md": filled(DOCS / "detection.md", {"coco128": detectors_table()}),
         RESULTS: results(),
         RESULTS_CSV: results_csv(),
         EXPORTS: exports(),

@@ -14,7 +14,7 @@ from ..augment import batches
 from ..fitting import compile_for, on_held_out
 from ..recipe import Recipe
 from ..steps.fused_norm import fused_batch_norms
-from ..steps.kept_memory import kept_memory
+from ..steps.memory import kept_memory
 from ..teachers import taught
 from .checkpoint import Checkpoint
 

@@ -18,7 +18,7 @@ from ...backbones import stage_outputs
 from ...data.picture import Resize
 from ...files import staged
 from ..steps.fused_norm import fused_batch_norms
-from ..steps.kept_memory import kept_memory
+from ..steps.memory import kept_memory
 from .images import prepare, starting_model
 from .settings import FineTuning
 from .two_phases import batch_size_of, batches_of, compile_with, set_trainable

@@ -19,7 +19,7 @@ from ..runs.checkpoint_files import checkpoints, epochs_done, keep_whole, name_o
 from ..runs.going_on import go_on
 from ..runs.log import keep_epochs
 from ..steps.fused_norm import fused_batch_norms
-from ..steps.kept_memory import kept_memory
+from ..steps.memory import kept_memory
 from .best_epoch import BestEpoch, best_of, epochs_without_progress, held_out_losses, load_best
 from .layerwise import LayerwiseSGD, depth_of, factors_of
 from .settings import FineTuning

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dia_keras.training.steps import kept_memory
+from dia_keras.training.steps import memory
 
 # A process of its own, with settings of its own: how much is cleared anew for 4 arrays of 64 MiB, one after another.
 FAULTS = """
@@ -37,7 +37,7 @@ print(within, faults())
 def test_freed_memory_is_taken_again_until_the_end(own, is_kept):
     unset = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
     run = subprocess.run(
-        [sys.executable, "-c", FAULTS, kept_memory.__file__],
+        [sys.executable, "-c", FAULTS, memory.__file__],
         env={**unset, **own},
         capture_output=True,
         text=True,
