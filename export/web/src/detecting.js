@@ -29,7 +29,9 @@ export async function detecting(model) {
 
   function showFrom(answer, threshold) {
     const found = surest(answer, labels, threshold);
-    element("score").textContent = `${Math.round(100 * threshold)}%`;
+    const percent = `${Math.round(100 * threshold)}%`;
+    element("score").textContent = percent;
+    element("threshold").setAttribute("aria-valuetext", percent);
     [element("count").textContent, element("more").textContent] = counts(found.length, answer.boxes.length);
     element("found").replaceChildren(...found.map(rowOf));
     shown = { found, picture: answer };
@@ -76,7 +78,10 @@ function factsOf({ url, metadata, width, height, outputNames }) {
     const [labels, input, { score_threshold: least }] = ["labels", "input", "suppression"].map((name) =>
       JSON.parse(metadata[name]),
     );
-    if (input.shape[0] !== height || input.shape[1] !== width) throw new Error(`It says that images are ${input.shape}.`);
+    const [lines, columns] = input.shape;
+    if (lines !== height || columns !== width) {
+      throw new Error(`It says that images are ${columns} × ${lines}, and takes ${width} × ${height}.`);
+    }
     const missing = OUTPUTS.filter((name) => !outputNames.includes(name));
     if (missing.length) throw new Error(`It does not give ${missing.join(", ")}.`);
     return { labels, least };

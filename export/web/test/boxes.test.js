@@ -51,5 +51,11 @@ test("colors of classes are those of dia_keras' pictures", () => {
 });
 
 test("letters are white on dark colors, and black on bright ones", () => {
-  assert.deepEqual([[0, 0, 200], [255, 255, 0]].map(inkOn), ["white", "black"]);
+  assert.deepEqual(
+    [
+      [0, 0, 200],
+      [255, 255, 0],
+    ].map(inkOn),
+    ["white", "black"],
+  );
 });

@@ -51,9 +51,10 @@ test("boxes of the input become boxes of the image, exactly", () => {
   assert.deepEqual(undo([64, 42, 128, 213], wide), [120, 0, 240, 320]);
   // By `dia_keras.detection.data.letterboxing.Letterbox.undo`, which rounds to float32.
   const [left, top, right, bottom] = undo([100, 20, 130.5, 21], letterboxOf(size(640, 427), size(1344, 800)));
-  assert.deepEqual([left, top, right, bottom].map(Math.fround), [
-    14.945788383483887, 10.675000190734863, 31.22602081298828, 11.208749771118164,
-  ]);
+  assert.deepEqual(
+    [left, top, right, bottom].map(Math.fround),
+    [14.945788383483887, 10.675000190734863, 31.22602081298828, 11.208749771118164],
+  );
 });
 
 test("boxes are cut to the image", () => {
@@ -73,6 +74,13 @@ test("the scaled image lies on black", () => {
   ]);
 });
 
+/** Asserts that rows differ by 1 at most, since Pillow rounds, too, and not the same in all versions. */
+function assertClose(rows, expected) {
+  assert.equal(rows.length, expected.length);
+  const differences = rows.flatMap((row, y) => row.map((red, x) => Math.abs(red - expected[y][x])));
+  assert.ok(Math.max(...differences) <= 1, `${JSON.stringify(rows)} is not ${JSON.stringify(expected)}`);
+}
+
 test("pixels are those of dia_keras' letterbox", () => {
   const rows = [
     [0, 50, 100, 150, 200],
@@ -86,12 +94,12 @@ test("pixels are those of dia_keras' letterbox", () => {
     [206, 94, 69, 128],
     [194, 138, 29, 80],
   ];
-  assert.deepEqual(letterboxedRed(rows, size(4, 4)), [...scaled, [0, 0, 0, 0]]);
-  assert.deepEqual(
+  assertClose(letterboxedRed(rows, size(4, 4)), [...scaled, [0, 0, 0, 0]]);
+  assertClose(
     letterboxedRed(rows, size(9, 3)),
     scaled.map((row) => [0, 0, ...row, 0, 0, 0]),
   );
-  assert.deepEqual(letterboxedRed(rows, size(7, 8)), [
+  assertClose(letterboxedRed(rows, size(7, 8)), [
     [0, 0, 0, 0, 0, 0, 0],
     [0, 29, 64, 100, 136, 171, 200],
     [125, 71, 44, 80, 116, 151, 180],
