@@ -32,7 +32,7 @@ MISSING = [
         "node": shutil.which("node"),
         "chromium": CHROMIUM,
         "export/web/node_modules": (WEB / "node_modules" / "playwright-core").is_dir(),
-        "export/web/dist": (WEB / "dist" / "index.html").is_file(),
+        "export/web/dist of a classifier": (WEB / "dist" / "labels.json").is_file(),
     }.items()
     if not is_there
 ]
