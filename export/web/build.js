@@ -1,8 +1,10 @@
 // Puts the page together in dist: its sources, ONNX Runtime, the model of public, and the sample images of dia_keras.
 
-import { cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+
+import { metadataOf } from "./src/metadata.js";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -10,15 +12,16 @@ const RUNTIME = here("node_modules/onnxruntime-web/dist/");
 const SAMPLES = here("../../dia_keras/samples/");
 const DIST = here("dist/");
 
-const missing = [
-  [RUNTIME, "npm ci"],
-  [here("public/model.onnx"), "python make_model.py"],
-  [here("public/labels.json"), "python make_model.py"],
-].find(([path]) => !existsSync(path));
-if (missing) {
-  console.error(`${missing[0]} is missing. Run: ${missing[1]}`);
+function need(path, command) {
+  if (existsSync(path)) return;
+  console.error(`${path} is missing. Run: ${command}`);
   process.exit(1);
 }
+
+need(RUNTIME, "npm ci");
+need(here("public/model.onnx"), "python make_model.py");
+const { kind } = metadataOf(await readFile(here("public/model.onnx")));
+if (kind !== "detector") need(here("public/labels.json"), "python make_model.py");
 
 await rm(DIST, { recursive: true, force: true });
 await cp(here("src"), DIST, { recursive: true });

@@ -1,4 +1,4 @@
-"""The page in export/web answers, in a real browser, as ONNX Runtime does in Python."""
+"""The page in export/web answers, in a real browser, as ONNX Runtime and detect_objects.py do in Python."""
 
 import functools
 import http.server
@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import runpy
 import shutil
 import struct
 import subprocess
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
+from dia_keras.detection.data.letterboxing import letterbox
 from dia_keras.samples import sample_paths
 
 onnx = pytest.importorskip("onnx")
@@ -22,6 +24,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.tensorflow  # one backend is enough: the page knows none
 
 WEB = pathlib.Path(__file__).parents[2] / "export" / "web"
+SAMPLE = WEB.parent / "python" / "detect_objects.py"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 MISSING = [
     what
@@ -29,7 +32,7 @@ MISSING = [
         "node": shutil.which("node"),
         "chromium": CHROMIUM,
         "export/web/node_modules": (WEB / "node_modules" / "playwright-core").is_dir(),
-        "export/web/dist": (WEB / "dist" / "index.html").is_file(),
+        "export/web/dist of a classifier": (WEB / "dist" / "labels.json").is_file(),
     }.items()
     if not is_there
 ]
@@ -50,6 +53,68 @@ def small_model(path):
     graph = onnx.helper.make_graph(nodes, "shares", [images], [predictions])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
     onnx.helper.set_model_props(model, {"labels": json.dumps(["bright_red", "green", "blue"])})
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+#: Finds what is red, green or blue: one box each, around all pixels in which the color is above a tenth.
+DETECTOR = """
+<ir_version: 8, opset_import: ["": 17]>
+colors (uint8[batch, 24, 40, 3] images)
+    => (float[batch, 3, 4] boxes, int32[batch, 3] classes, float[batch, 3] scores, int32[batch] num_detections)
+{
+    pixels = Cast <to = 1> (images)
+    channels = Constant <value_ints = [3]> ()
+    sums = ReduceSum (pixels, channels)
+    three = Constant <value_float = 3.0> ()
+    tripled = Mul (pixels, three)
+    beyond = Sub (tripled, sums)
+    full = Constant <value_float = 510.0> ()
+    strengths = Div (beyond, full)
+    tenth = Constant <value_float = 0.1> ()
+    is_strong = Greater (strengths, tenth)
+    strong = Cast <to = 1> (is_strong)
+    columns = ReduceMax <axes = [1], keepdims = 0> (strong)
+    rows = ReduceMax <axes = [2], keepdims = 0> (strong)
+    one = Constant <value_int = 1> ()
+    left = ArgMax <axis = 1> (columns)
+    top = ArgMax <axis = 1> (rows)
+    last_column = ArgMax <axis = 1, select_last_index = 1> (columns)
+    last_row = ArgMax <axis = 1, select_last_index = 1> (rows)
+    right = Add (last_column, one)
+    bottom = Add (last_row, one)
+    edges = Concat <axis = 1> (left, top, right, bottom)
+    by_color = Transpose <perm = [0, 2, 1]> (edges)
+    of_color = Cast <to = 1> (by_color)
+    peaks = ReduceMax <axes = [1, 2], keepdims = 0> (strengths)
+    all = Constant <value_ints = [3]> ()
+    scores, order = TopK <axis = 1> (peaks, all)
+    classes = Cast <to = 6> (order)
+    last = Constant <value_ints = [2]> ()
+    single = Unsqueeze (order, last)
+    four = Constant <value_ints = [1, 1, 4]> ()
+    index = Expand (single, four)
+    boxes = GatherElements <axis = 1> (of_color, index)
+    is_found = Greater (scores, tenth)
+    found = Cast <to = 6> (is_found)
+    objects = Constant <value_ints = [1]> ()
+    num_detections = ReduceSum <keepdims = 0> (found, objects)
+}
+"""
+
+
+def small_detector(path, **metadata):
+    """Writes `DETECTOR` with metadata as `dia_keras.export.to_onnx` writes them, or others."""
+    model = onnx.parser.parse_model(DETECTOR)
+    facts = {
+        "kind": "detector",
+        "input": {"name": "images", "dtype": "uint8", "shape": [24, 40, 3], "resize": "pad"},
+        "suppression": {"where": "in the file", "score_threshold": 0.1, "max_detections": 3},
+        "labels": ["bright_red", "green", "blue"],
+        **metadata,
+    }
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
+    onnx.helper.set_model_props(model, texts)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
@@ -81,6 +146,25 @@ def test_a_file_without_class_names_is_refused(tmp_path, metadata):
     code, output = make_model(tmp_path / "mine.onnx", "--out", tmp_path / "public")
     assert code == 1 and "labels=[...]" in output
     assert not list((tmp_path / "public").iterdir())
+
+
+def test_a_detector_needs_no_file_of_class_names(tmp_path):
+    small_model(tmp_path / "mine.onnx")
+    small_detector(tmp_path / "detector.onnx", labels=None)
+    public = tmp_path / "public"
+    assert make_model(tmp_path / "mine.onnx", "--out", public)[0] == 0
+    assert make_model(tmp_path / "detector.onnx", "--out", public) == (
+        0,
+        f"Wrote {public / 'model.onnx'}, a detector\n",
+    )
+    assert [path.name for path in public.iterdir()] == ["model.onnx"]
+    assert (public / "model.onnx").read_bytes() == (tmp_path / "detector.onnx").read_bytes()
+
+
+def test_a_file_that_is_no_onnx_file_is_refused_in_one_line(tmp_path):
+    (tmp_path / "mine.onnx").write_text("no model")
+    code, output = make_model(tmp_path / "mine.onnx", "--out", tmp_path / "public")
+    assert code == 1 and output.count("\n") == 1 and "mine.onnx must be an ONNX file" in output
 
 
 @pytest.fixture(scope="module")
@@ -115,11 +199,16 @@ def report(request, images, tmp_path_factory):
         small_model(folder / "mine.onnx")
         assert make_model(folder / "mine.onnx", "--out", folder / "dist")[0] == 0
     (folder / "broken.png").write_text("no image")
+    return reported("browser.js", folder, folder / "broken.png", *images)
+
+
+def reported(script, folder, *arguments):
+    """Returns what a script of export/web/test reports of the page in the folder's `dist`, which is served."""
     handler = functools.partial(QuietHandler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/dist/"
-        command = ["node", WEB / "test" / "browser.js", url, folder / "broken.png", *images]
+        command = ["node", WEB / "test" / script, url, *arguments]
         run = subprocess.run(
             command, env={**os.environ, "CHROMIUM": CHROMIUM}, capture_output=True, text=True, timeout=120
         )
@@ -209,3 +298,148 @@ def test_what_is_missing_is_said(report):
 @in_the_browser
 def test_the_page_fits_narrow_and_wide_screens(report):
     assert report["widths"] == {width: int(width) for width in ("320", "768", "1280")}
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """Returns a folder of pictures for `small_detector`, of models that the page refuses, and of a broken picture."""
+    folder = tmp_path_factory.mktemp("scenes")
+    (folder / "broken.png").write_text("no image")
+    images, odd = folder / "images", folder / "odd"
+    images.mkdir()
+    odd.mkdir()
+    scene = Image.new("RGB", (40, 24), (128, 128, 128))
+    scene.paste((255, 0, 0), (8, 4, 20, 16))
+    scene.paste((60, 200, 60), (30, 10, 36, 24))
+    scene.paste((90, 90, 150), (2, 18, 12, 22))  # of a score of 0.24, below what is shown first
+    scene.save(images / "exact.png")
+    for name, size in {"wide": (301, 100), "tall": (65, 130), "strip": (1500, 60), "tiny": (9, 11)}.items():
+        scene.resize(size).save(images / f"{name}.png")
+    scene.resize((2600, 1700), Image.Resampling.NEAREST).save(images / "large.png")
+    Image.new("RGB", (50, 50), "gray").save(images / "nothing.png")
+    transparent = scene.resize((80, 80)).convert("RGBA")
+    transparent.paste((0, 0, 0, 0), (0, 0, 30, 80))
+    transparent.save(images / "transparent.png")
+    orientation = Image.Exif()
+    orientation[0x0112] = 6
+    scene.resize((64, 48)).save(images / "turned.jpg", exif=orientation, quality=95, subsampling=0)
+    small_model(odd / "outputs.onnx")
+    classifier = onnx.load(odd / "outputs.onnx")
+    onnx.helper.set_model_props(classifier, {"kind": "detector", "labels": "null", "input": "{}", "suppression": "{}"})
+    onnx.save(classifier, odd / "metadata.onnx")
+    facts = {"labels": "null", "input": '{"shape": [12, 20, 3]}', "suppression": "{}"}
+    onnx.helper.set_model_props(classifier, {"kind": "detector", **facts})
+    onnx.save(classifier, odd / "outputs.onnx")
+    small_detector(odd / "size.onnx", input={"shape": [40, 24, 3]})
+    small_detector(odd / "kind.onnx", kind="other")
+    (odd / "file.onnx").write_text("no model")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def detector_report(scenes):
+    """Returns what test/detector.js reports of the page of `small_detector`."""
+    shutil.copytree(WEB / "dist", scenes / "dist")
+    small_detector(scenes / "detector.onnx")
+    assert make_model(scenes / "detector.onnx", "--out", scenes / "dist")[0] == 0
+    return reported("detector.js", scenes, scenes)
+
+
+@pytest.fixture(scope="module")
+def expected(scenes, detector_report):
+    """Returns the image, and what detect_objects.py finds in it, by name."""
+    sample = runpy.run_path(str(SAMPLE))
+    detector, metadata = sample["load_model"](str(scenes / "detector.onnx"), 1)
+    images = {path.name: sample["load_image"](str(path)) for path in (scenes / "images").iterdir()}
+    return {name: (image, sample["find_objects"](detector, metadata, image)) for name, image in images.items()}
+
+
+@in_the_browser
+def test_a_detector_sees_the_pixels_of_dia_keras(detector_report, expected):
+    assert detector_report["answers"].keys() == expected.keys()
+    for name, answer in detector_report["answers"].items():
+        image = expected[name][0]
+        pixels, _ = letterbox(np.asarray(image), (24, 40))
+        atol = 0 if image.size == (40, 24) else 1
+        np.testing.assert_allclose(answer["pixels"], pixels.astype(int).ravel(), rtol=0, atol=atol, err_msg=name)
+        assert (answer["name"], answer["width"], answer["height"]) == (name, *image.size)
+
+
+@in_the_browser
+def test_boxes_are_those_of_the_python_sample(detector_report, expected):
+    for name, answer in detector_report["answers"].items():
+        _, found = expected[name]
+        # The pale blue is lost where the strip is one row high, and where the picture is transparent.
+        assert len(found) == {"nothing.png": 0, "strip.png": 2, "transparent.png": 2}.get(name, 3)
+        labels = [["bright_red", "green", "blue"][number] for number in answer["classes"]]
+        assert labels == [label for label, _, _ in found]
+        np.testing.assert_allclose(answer["scores"], [score for _, score, _ in found], rtol=0, atol=0.01)
+        assert answer["boxes"] == [pytest.approx(box, abs=1e-9) for _, _, box in found], name
+    exact = detector_report["answers"]["exact.png"]
+    assert exact["boxes"] == [[8, 4, 20, 16], [30, 10, 36, 24], [2, 18, 12, 22]]
+
+
+@in_the_browser
+def test_the_page_lists_and_draws_what_is_sure_enough(detector_report):
+    exact = detector_report["answers"]["exact.png"]["shown"]
+    assert exact["threshold"] == "30%" and exact["count"] == "2 objects 1 more has a lower score."
+    assert exact["list"] == [
+        ["bright red", "100.0%", "left 8, top 4, right 20, bottom 16"],
+        ["green", "54.9%", "left 30, top 10, right 36, bottom 24"],
+    ]
+    assert exact["tags"] == ["bright red 100%", "green 54%"]
+    assert exact["boxes"] == [[8, 4, 12, 12], [30, 10, 6, 14]]  # left, top, width, height
+    assert exact["time"].endswith(" ms")
+    nothing = detector_report["answers"]["nothing.png"]["shown"]
+    assert nothing["count"].strip() == "No objects" and not nothing["list"] and not nothing["boxes"]
+
+
+@in_the_browser
+def test_the_least_score_is_the_users_choice(detector_report):
+    thresholds = detector_report["thresholds"]
+    assert thresholds["range"] == [0.1, 1, 0.01]
+    numbers = {each: len(thresholds[each]["list"]) for each in ("0.1", "0.5", "1")}
+    assert numbers == {each: len(thresholds[each]["boxes"]) for each in numbers}
+    assert numbers["0.1"] == 3 > numbers["0.5"] >= numbers["1"]
+    assert detector_report["dimmed"] == 2  # while the pointer is on a row
+
+
+@in_the_browser
+def test_screen_readers_get_the_list(detector_report):
+    tree = detector_report["tree"]
+    assert tree.count("- status:") == 1 and "3 objects" in tree
+    assert '- slider "Least score"' in tree and detector_report["spoken"] == "10%"
+    assert '- list "Objects, the surest first":' in tree and tree.count("- listitem:") == 3
+
+
+@in_the_browser
+def test_boxes_lie_on_the_picture_in_any_window(detector_report):
+    widths = detector_report["widths"]
+    assert {width: places["page"] for width, places in widths.items()} == {"320": 320, "768": 768, "1280": 1280}
+    answers = detector_report["answers"].values()
+    for places in [*widths.values(), *(answer["places"] for answer in answers)]:
+        assert places["boxes"] == pytest.approx(places["preview"], abs=0.5)
+        assert all(12 < height < 24 for height in places["letters"])  # on the screen
+
+
+@in_the_browser
+def test_the_page_of_a_detector_asks_for_nothing_else_and_has_no_errors(detector_report):
+    url = detector_report["url"]
+    assert all(each.startswith((url, f"blob:{url[:-5]}")) for each in detector_report["requests"])
+    assert not detector_report["errors"]
+
+
+@in_the_browser
+def test_what_does_not_fit_gets_one_message(detector_report):
+    messages = detector_report["messages"]
+    assert messages["invitation"] == "What is found appears here."
+    assert messages["broken"] == "“broken.png” is not an image that this browser can read."
+    assert messages["boxesOfBroken"] is False
+    start = "model.onnx must be a detector that dia_keras exported. "
+    assert messages["metadata.onnx"].startswith(start)
+    assert messages["outputs.onnx"] == f"{start}It does not give boxes, classes, scores, num_detections."
+    assert messages["size.onnx"].startswith(f"{start}It says that images are 24 ")
+    assert messages["kind.onnx"].startswith(
+        "model.onnx must be a classifier, or a detector of dia_keras. It gives boxes, "
+    )
+    assert "protobuf parsing failed" in messages["file.onnx"]

@@ -1,51 +1,63 @@
 // The page: takes image files and shows what the model says.
 
+import { classifying } from "./classifying.js";
+import { detecting } from "./detecting.js";
 import { download } from "./download.js";
-import { drawPixels, readPixels } from "./picture.js";
-import { percentage, ranking, readable } from "./ranking.js";
+import { drawPixels } from "./picture.js";
+import { readable } from "./ranking.js";
 
-const TOP = 5;
+const SOON = 300; // milliseconds after which the page says that an answer takes time
 const element = (id) => document.getElementById(id);
 
 // Images wait for the model, and for the one before: ONNX Runtime runs one at a time.
 let queue = start();
 
+/**
+ * Returns what the page does with the model: `{model, samplesOf, invitation, event, answerTo, show}`.
+ *
+ * `samplesOf` are the classes of which the page offers sample images. `answerTo` takes an image file and returns
+ * `{pixels, milliseconds, ...}`, the detail of the event, and `show` takes that and puts what the model says into the
+ * page.
+ */
 async function start() {
   say("Loading the model …");
   try {
     const { loadModel } = await import("./model.js"); // here, since ONNX Runtime may be missing
-    const model = await loadModel("model.onnx", "labels.json");
+    const model = await loadModel("model.onnx");
     document.documentElement.style.setProperty("--proportions", `${model.width} / ${model.height}`);
-    await showSamples(model.labels);
+    const task = await (model.metadata.kind === "detector" ? detecting : classifying)(model);
+    await showSamples(task.samplesOf);
     element("file").disabled = false;
-    say("The likeliest classes appear here.");
-    return model;
+    say(task.invitation);
+    return { model, ...task };
   } catch (error) {
     say(error.message, "error");
     throw error;
   }
 }
 
-/** Classifies the file that `find` returns or promises. */
-function classify(find) {
-  queue = queue.then(async (model) => {
+/** Answers to the file that `find` returns or promises. */
+function answer(find) {
+  queue = queue.then(async (task) => {
+    const waiting = setTimeout(() => say("Looking at the image …"), SOON);
     try {
       const file = await find();
-      const pixels = await readPixels(file, model);
-      const answer = await model.classify(pixels);
-      showPicture(file, pixels, model);
-      showAnswer(answer, model);
-      // For other scripts, and the tests: all probabilities, of which the page shows the largest.
-      document.dispatchEvent(new CustomEvent("classified", { detail: { file, pixels, ...answer } }));
+      const found = await task.answerTo(file);
+      showPicture(file, found, task.model);
+      task.show(found);
+      // For other scripts, and the tests: all that the model said, of which the page shows the surest.
+      document.dispatchEvent(new CustomEvent(task.event, { detail: { file, ...found } }));
     } catch (error) {
       say(error.message, "error");
+    } finally {
+      clearTimeout(waiting);
     }
-    return model;
+    return task;
   });
 }
 
-function classifyFirst(files) {
-  if (files.length) classify(() => files[0]);
+function answerFirst(files) {
+  if (files.length) answer(() => files[0]);
   else say("That was no image file.", "error");
 }
 
@@ -57,31 +69,20 @@ function say(text, kind = "") {
   element("preview").hidden = true;
 }
 
-function showPicture(file, pixels, model) {
+function showPicture(file, { pixels, milliseconds }, { width, height }) {
   const preview = element("preview");
   preview.onload = () => URL.revokeObjectURL(preview.src);
   preview.src = URL.createObjectURL(file);
   preview.alt = file.name;
   preview.hidden = false;
-  drawPixels(element("view"), pixels, model);
-}
-
-function showAnswer({ probabilities, milliseconds }, { width, height, labels }) {
-  const rows = ranking(probabilities, labels, TOP).map(({ label, probability }) => {
-    const row = element("row").content.cloneNode(true);
-    row.querySelector(".label").textContent = readable(label);
-    row.querySelector(".percentage").textContent = percentage(probability);
-    row.querySelector(".bar").style.width = `${100 * probability}%`;
-    return row;
-  });
-  element("ranking").replaceChildren(...rows);
+  drawPixels(element("view"), pixels, { width, height });
   element("size").textContent = `${width} × ${height}`;
   element("time").textContent = `${milliseconds.toFixed(1)} ms`;
   element("message").hidden = true;
   element("answer").hidden = false;
 }
 
-/** Shows those sample images whose classes the model knows; without any, the page does, too. */
+/** Shows the sample images of some classes; without any, the page does, too. */
 async function showSamples(labels) {
   const samples = await download("samples/samples.json")
     .then((response) => response.json())
@@ -93,7 +94,7 @@ async function showSamples(labels) {
       const url = `samples/${file}`;
       const image = Object.assign(new Image(), { src: url, alt: readable(label), draggable: false });
       button.append(image);
-      button.onclick = () => classify(async () => new File([await (await download(url)).blob()], file));
+      button.onclick = () => answer(async () => new File([await (await download(url)).blob()], file));
       return button;
     });
   element("samples").replaceChildren(...buttons);
@@ -101,11 +102,11 @@ async function showSamples(labels) {
 
 element("file").onchange = ({ target }) => {
   const [file] = target.files;
-  if (file) classify(() => file);
+  if (file) answer(() => file);
   target.value = ""; // or the same file could not be chosen again
 };
 
-document.onpaste = (event) => classifyFirst(event.clipboardData.files);
+document.onpaste = (event) => answerFirst(event.clipboardData.files);
 
 // The whole page takes drops, or a near miss would make the browser leave the page and show the file.
 const highlight = (isOn) => element("zone").classList.toggle("over", isOn);
@@ -117,5 +118,5 @@ document.ondragleave = ({ relatedTarget }) => highlight(relatedTarget !== null);
 document.ondrop = (event) => {
   event.preventDefault();
   highlight(false);
-  classifyFirst(event.dataTransfer.files);
+  answerFirst(event.dataTransfer.files);
 };

@@ -1,25 +1,30 @@
 // From an image file to the pixels that a model takes.
 
-import { center, fit } from "./pixels.js";
+import { letterboxOf, place } from "./letterbox.js";
+import { center, fit, resize } from "./pixels.js";
 
 // The browser shrinks what is larger first: some give no pixels of more than a few thousand lines.
 const LARGEST = 2048;
+// Lines at a time where nothing may be shrunk first.
+const BAND = 256;
 
 /** Returns the center of an image file in the size of the target, as RGB bytes; throws if it is not an image. */
-export async function readPixels(file, target) {
+export async function readCenter(file, target) {
   const bitmap = await decode(file);
   const cut = center(bitmap, target);
   const scale = Math.min(1, LARGEST / Math.max(cut.width, cut.height));
-  const width = Math.ceil(cut.width * scale);
-  const height = Math.ceil(cut.height * scale);
-  const canvas = Object.assign(document.createElement("canvas"), { width, height });
-  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
-  context.fillStyle = "white"; // behind transparent pixels
-  context.fillRect(0, 0, width, height);
-  context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, cut.left, cut.top, cut.width, cut.height, 0, 0, width, height);
+  const pixels = rgba(bitmap, cut, { width: Math.ceil(cut.width * scale), height: Math.ceil(cut.height * scale) });
   bitmap.close();
-  return fit(context.getImageData(0, 0, width, height), target);
+  return fit(pixels, target);
+}
+
+/** Returns an image file in the center of black, `{pixels, letterbox}`, as RGB bytes; throws if it is not an image. */
+export async function readLetterboxed(file, size) {
+  const bitmap = await decode(file);
+  const letterbox = letterboxOf(bitmap, size);
+  const scaled = resize(bands(bitmap), letterbox.original, letterbox.scaled);
+  bitmap.close();
+  return { pixels: place(scaled, letterbox), letterbox };
 }
 
 async function decode(file) {
@@ -29,6 +34,25 @@ async function decode(file) {
   } catch (error) {
     throw new Error(`“${file.name}” is not an image that this browser can read.`, { cause: error });
   }
+}
+
+/** Yields a picture in parts of all its columns, from top to bottom. */
+function* bands(bitmap) {
+  for (let top = 0; top < bitmap.height; top += BAND) {
+    const cut = { left: 0, top, width: bitmap.width, height: Math.min(BAND, bitmap.height - top) };
+    yield rgba(bitmap, cut, cut);
+  }
+}
+
+/** Returns a part of a picture in a size. */
+function rgba(bitmap, { left, top, width: columns, height: lines }, { width, height }) {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  context.fillStyle = "white"; // behind transparent pixels
+  context.fillRect(0, 0, width, height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, left, top, columns, lines, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
 }
 
 /** Shows RGB bytes on a canvas. */

@@ -16,6 +16,30 @@ export function fit(picture, target) {
   return resizedAndTurned(rows, target.height, scale).data;
 }
 
+/**
+ * Returns a whole picture in the size of the target, out of shape if need be, as RGB bytes.
+ *
+ * It is resized as by `fit`: `picture.resize((width, height), Image.Resampling.BILINEAR)` in Pillow, up to rounding.
+ *
+ * @param bands The picture in parts, as `fit` takes it, of all columns and some of the rows, from top to bottom.
+ * @param picture `{width, height}` of the whole.
+ * @param target `{width, height}`
+ */
+export function resize(bands, picture, target) {
+  const columns = new Uint8Array(target.width * picture.height * 3);
+  let top = 0;
+  for (const band of bands) {
+    const resized = resizedAndTurned(band, target.width, picture.width / target.width);
+    const size = 3 * band.height;
+    for (let i = 0; i < target.width; i++) {
+      columns.set(resized.data.subarray(i * size, (i + 1) * size), 3 * (i * picture.height + top));
+    }
+    top += band.height;
+  }
+  const turned = { data: columns, width: picture.height, height: target.width };
+  return resizedAndTurned(turned, target.height, picture.height / target.height).data;
+}
+
 /** Returns the part of a picture that `fit` takes notice of: `{left, top, width, height}`, in whole pixels. */
 export function center(picture, target) {
   const scale = Math.min(picture.width / target.width, picture.height / target.height);
