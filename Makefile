@@ -12,8 +12,8 @@ demo: environment  ## Classify the sample images with embedded weights, export t
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What depends on the backend: the other folders are about files, pictures, commands and pages.
-ON_TORCH := $(addprefix tests/, analysis interop training units detection/test_models_parts.py detection/test_models_step.py)
-ON_JAX := $(ON_TORCH) $(addprefix tests/, backbones benchmark detection/test_models_counts.py export zoo)
+ON_JAX_AND_TORCH := $(addprefix tests/, analysis backbones benchmark export interop training units zoo \
+	detection/test_models_parts.py detection/test_models_step.py)
 
 # Small networks run once or twice: JAX spends its time in compiling them, PyTorch's threads wait for one another.
 QUICK_JAX := KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1
@@ -21,8 +21,8 @@ QUICK_TORCH := KERAS_BACKEND=torch OMP_NUM_THREADS=1
 
 test: environment check  ## Linters, types, and the tests on three backends.
 	$(RUN) $(PYTEST) -m "not counts"
-	$(QUICK_JAX) $(PYTEST) -m "not tensorflow" $(ON_JAX)
-	$(QUICK_TORCH) $(PYTEST) -m "not counts and not tensorflow" $(ON_TORCH)
+	$(QUICK_JAX) $(PYTEST) -m "not eager and not tensorflow" $(ON_JAX_AND_TORCH) tests/detection/test_models_counts.py
+	$(QUICK_TORCH) $(PYTEST) -m "not counts and not tensorflow" $(ON_JAX_AND_TORCH)
 
 check: environment
 	$(BIN)/ruff check .

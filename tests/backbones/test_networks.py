@@ -19,6 +19,8 @@ SMALL = {
     "wrn": (lambda **options: wrn(10, 2, **options), (32, 64, 128)),
     "resnext": (lambda **options: resnext(11, 4, 8, **options), (128, 256, 512)),
 }
+#: What is trained for a step only is not compiled where that takes longer than the step; JAX has to.
+EAGERLY = keras.backend.backend() != "jax"
 each_backbone = pytest.mark.parametrize("build, widths", SMALL.values(), ids=SMALL)
 
 
@@ -83,6 +85,7 @@ def test_images_become_probabilities_and_stages_are_endpoints(build, widths):
     assert numpy(features["stage3"]).min() >= 0
 
 
+@pytest.mark.eager
 def test_imagenet_resnet_has_four_stages_of_stride_32():
     model = imagenet_resnet(18, attention="dia_lstm", input_shape=(64, 64, 3), include_top=False)
     shapes = {name: tuple(t.shape[1:]) for name, t in stage_outputs(model).items()}
@@ -91,6 +94,7 @@ def test_imagenet_resnet_has_four_stages_of_stride_32():
     assert imagenet_resnet(18).input_shape == (None, 224, 224, 3)
 
 
+@pytest.mark.eager
 def test_the_paper_s_depth_answers():
     model = resnet(164, attention="dia_lstm", input_shape=(8, 8, 3), num_classes=100)
     probabilities = numpy(model(images(8, 8)))
@@ -130,6 +134,7 @@ def test_the_state_is_carried_in_sight_through_a_stage(backbone, shared):
             assert all(isinstance(tensor, keras.KerasTensor) for tensor in given)
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("shared, layers", [(None, None), (True, 3), (False, 6)])
 @pytest.mark.parametrize("attention", [*sorted(ATTENTIONS.keys() - {"srm"}), "function", "layer"])
 def test_attention_is_shared_by_a_stage_or_per_block(attention, shared, layers):
@@ -164,6 +169,7 @@ def randomize(model):
         weight.assign(1 + scale if weight.name in ("gamma", "moving_variance") else weight + scale - 0.15)
 
 
+@pytest.mark.eager
 def test_shared_srm_answers_as_one_per_block_with_equal_styles():
     """Each block's norm is its own, in the block's place."""
     shared, own = basic(attention="srm", shared=True), basic(attention="srm")
@@ -184,11 +190,12 @@ def test_shared_srm_trains_styles_and_norms():
     added = {w.path: w for w in model.weights if "attention" in w.path}
     before = {path: numpy(w) for path, w in added.items()}
     assert len(before) == 3 + 6 * 4
-    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", run_eagerly=EAGERLY)
     model.train_on_batch(images(), np.zeros(2))
     assert all(np.abs(numpy(w) - before[path]).max() > 0 for path, w in added.items())
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("attention", sorted(ATTENTIONS))
 @pytest.mark.parametrize("shared", [False, True])
 def test_every_attention_is_saved_and_cloned_with_its_sharing(attention, shared, tmp_path):
@@ -246,6 +253,7 @@ def test_one_class_is_fine_without_a_softmax():
     assert basic(8, num_classes=1, include_top=False).output_shape == (None, 4, 4, 64)
 
 
+@pytest.mark.eager
 def test_attention_settings_of_the_paper():
     def settings(model):
         layer = attentions(model)[0]
@@ -315,6 +323,7 @@ PREACTIVATION = {
 }
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("form", PREACTIVATION)
 def test_pre_activation_networks_are_those_of_their_definitions(form, training):
@@ -426,6 +435,7 @@ CHANNELS_FIRST = {
 }
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("name", CHANNELS_FIRST)
 def test_channels_first_answers_and_trains_as_channels_last(name):
     build = CHANNELS_FIRST[name]
@@ -438,7 +448,7 @@ def test_channels_first_answers_and_trains_as_channels_last(name):
     np.testing.assert_allclose(numpy(first(x.transpose(0, 3, 1, 2))), numpy(last(x)), rtol=1e-3, atol=1e-5)
     if name in ("dia_lstm, shared", "srm, shared", "resnext", "imagenet"):
         for model in (first, last):
-            model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+            model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", run_eagerly=EAGERLY)
         losses = [first.train_on_batch(x.transpose(0, 3, 1, 2), np.array([1, 2]))]
         keras.config.set_image_data_format("channels_last")
         losses.append(last.train_on_batch(x, np.array([1, 2])))
@@ -457,7 +467,7 @@ def test_mixed_precision_ends_in_a_float32_head():
 
 def test_one_training_step_changes_every_weight():
     model = basic()
-    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", run_eagerly=EAGERLY)
     before = [numpy(w) for w in model.trainable_weights]
     assert np.isfinite(model.train_on_batch(images(), np.array([1, 2])))
     assert [w.path for w, old in zip(model.trainable_weights, before, strict=True) if (numpy(w) == old).all()] == []

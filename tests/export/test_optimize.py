@@ -9,6 +9,8 @@ from dia_keras.export import optimize
 from dia_keras.inference.fused_cells import FusedLSTMCell
 from dia_keras.units import DIALSTMCell, RecurrentAttention
 
+pytestmark = pytest.mark.eager
+
 NETS = {
     "resnet, DIA-LSTM": lambda: backbones.resnet(11, attention="dia_lstm"),
     "resnet, Light": lambda: backbones.resnet(14, "basic", attention="dia_lstm_light"),
@@ -217,7 +219,7 @@ def with_lambda():
 def with_operations():
     inputs = keras.Input((8, 8, 4))
     x = keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 1)(inputs / 2 - 1))
-    return keras.Model(inputs, keras.ops.relu(x + x[..., ::-1]))
+    return keras.Model(inputs, keras.ops.relu(x + x[..., :1]))
 
 
 def nested(**how):

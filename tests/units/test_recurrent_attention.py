@@ -13,8 +13,9 @@ XLA = {"tensorflow": [False, True], "jax": [True], "torch": [False]}
 each_compiler = pytest.mark.parametrize("jit_compile", XLA[keras.backend.backend()])
 
 
-def train_one_step(model, jit_compile="auto"):
-    model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=jit_compile)
+def train_one_step(model, jit_compile=False):
+    jit_compile = jit_compile or keras.backend.backend() == "jax"
+    model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=not jit_compile, jit_compile=jit_compile)
     return model.train_on_batch(features(4, 4, 4, N), np.ones((4, 1), "float32"))
 
 

@@ -62,6 +62,7 @@ def test_models_and_weights_saved_with_the_normalization_of_before_answer_as_the
     np.testing.assert_allclose(predict(now, images), expected, atol=1e-5)
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("name", [name for name in zoo.list_models(pretrained=True) if "164" not in name])
 def test_shipped_networks_answer_as_with_the_normalization_of_before_up_to_rounding(name):
     """By 1e-5 of a probability at most. A cut network is rescaled and normalized without being built again."""
@@ -255,6 +256,7 @@ def test_weights_that_are_no_file_are_an_error(small_zoo, weights):
         zoo.load("tiny_cifar10", weights=weights)
 
 
+@pytest.mark.eager
 def test_channels_first_is_the_same_network(small_zoo, images):
     expected = predict(small_zoo.model, images)
     keras.config.set_image_data_format("channels_first")
