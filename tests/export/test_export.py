@@ -796,7 +796,8 @@ else:
     root = Path(export.__file__).parents[2]
     environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(root)}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
-    arrays = np.load(tmp_path / "answers.npz")
+    with np.load(tmp_path / "answers.npz") as file:
+        arrays = dict(file)
     answers = ask(tmp_path / "model.tflite", arrays["images"])
     np.testing.assert_allclose(answers, arrays["expected"], atol=1e-5)
     assert {path.name for path in tmp_path.iterdir()} == {"answers.npz", "model.tflite"}

@@ -33,7 +33,8 @@ class NumPyFormat(Format):
             np.savez(file, kernel=kernel, bias=bias, metadata=json.dumps(metadata))
 
     def runners(self, request):
-        file = np.load(request.path)
+        with np.load(request.path) as arrays:
+            file = dict(arrays)
         return {"the file": lambda images: images.mean((1, 2)) @ file["kernel"] + file["bias"]}
 
     def anatomy(self, path):
@@ -62,7 +63,8 @@ def test_a_new_format_is_one_object_and_one_line(numpy_format, tmp_path):
     report = export_model(numpy_format, model(), tmp_path / "model.npz", images, labels=labels, quantize="halved")
     assert (report.format, report.quantize, report.ops) == ("numpy", "halved", {"matmul": 1})
     assert 0 < report.max_difference < 0.1
-    assert json.loads(str(np.load(report.path)["metadata"]))["labels"] == labels
+    with np.load(report.path) as file:
+        assert json.loads(str(file["metadata"]))["labels"] == labels
     with pytest.raises(ValueError, match=r"`quantize` must be one of None, 'halved'. Received: quantize='int8'"):
         export_model(numpy_format, model(), tmp_path / "model.npz", quantize="int8")
     with pytest.raises(ValueError, match=r"named \*.npz"):

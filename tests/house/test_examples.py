@@ -97,7 +97,8 @@ def test_commands_and_names_on_a_page_exist(page):
         while isinstance(command, click.Group) and words and not words[0].startswith("-"):
             assert words[0] in command.commands, f"dia-keras {words[0]}"
             command = command.commands[words.pop(0)]
-        options = {name for parameter in command.params for name in parameter.opts} | {"--help"}
+        options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        options.add("--help")
         given = [word.partition("=")[0] for word in itertools.takewhile(lambda word: word != "--", words)]
         assert [word for word in given if re.match(r"--?[a-z]", word) and word not in options] == [], command.name
     for name in re.findall(r"\bdia_keras((?:\.[A-Za-z_]\w*)+)(?!\w*[/*])", text):

@@ -35,8 +35,13 @@ def unpack(folder, to):
     return subprocess.run([sys.executable, script, folder, "--to", to], capture_output=True, text=True)
 
 
+def arrays_of(path):
+    with np.load(path) as file:
+        return dict(file)
+
+
 def test_data_come_out_as_they_went_in_whatever_the_order_of_the_calls(pack, tmp_path):
-    before = dict(np.load(tmp_path / "data.npz"))
+    before = arrays_of(tmp_path / "data.npz")
     folders = pack(0.02)
     assert len(folders) > 2
     assert all(sum(path.stat().st_size for path in folder.iterdir()) <= 0.02 * MIB for folder in folders)
@@ -45,7 +50,7 @@ def test_data_come_out_as_they_went_in_whatever_the_order_of_the_calls(pack, tmp
         assert not (tmp_path / "gpu" / "data" / "cifar10.npz").exists()
         done = unpack(folder, tmp_path / "gpu")
         assert done.returncode == 0, done.stderr
-    after = dict(np.load(tmp_path / "gpu" / "data" / "cifar10.npz"))
+    after = arrays_of(tmp_path / "gpu" / "data" / "cifar10.npz")
     assert before.keys() == after.keys()
     for name, array in before.items():
         np.testing.assert_array_equal(array, after[name])

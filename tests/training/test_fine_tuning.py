@@ -460,7 +460,8 @@ def test_a_fine_tuning_starts_from_a_run_a_file_of_keras_or_one_of_weights(run, 
     of_weights = start(run.weights, run.npz, image_size=(8, 8))
     assert of_weights.output_shape == (None, 2)
     np.testing.assert_array_equal(of_weights.get_weights()[0], entry.get_weights()[0])
-    three = np.load(run.npz)
+    with np.load(run.npz) as file:
+        three = dict(file)
     np.savez(tmp_path / "three.npz", **{**three, "y_train": np.arange(32) % 3, "class_names": ["a", "b", "c"]})
     assert start(run.folder, tmp_path / "three.npz").output_shape == (None, 3)
     with pytest.raises(ValueError, match=r"`channels` must be those of the images that .* takes: 1"):

@@ -14,7 +14,8 @@ from unit_cases import numpy
 import dia_keras  # noqa: F401  # registers the layers
 
 SAVED = pathlib.Path(__file__).with_name("saved")
-ANSWERS = dict(np.load(SAVED / "answers.npz"))
+with np.load(SAVED / "answers.npz") as file:
+    ANSWERS = dict(file)
 IMAGES = ANSWERS.pop("images")
 
 

@@ -26,6 +26,7 @@ README = ZOO.parent / "README.md"
 EXPORT_README = ZOO.parent / "export" / "README.md"
 BENCHMARKS = ZOO.parent / "benchmarks" / "results"
 DOCS = ZOO.parent / "docs"
+DETECTORS = {"retinanet": "RetinaNet", "faster-rcnn": "Faster R-CNN"}
 
 #: The ratios to the plain net that are wanted of a network and what is a lower bound for it, by runtime.
 GOALS = {
@@ -313,7 +314,7 @@ def detectors_table() -> str:
     commands = []
     for folder in sorted(each for each in (DOCS / "coco128").iterdir() if each.is_dir()):
         recipe, metrics, run = (json.loads((folder / f"{n}.json").read_text()) for n in ("recipe", "metrics", "run"))
-        name = {"retinanet": "RetinaNet", "faster-rcnn": "Faster R-CNN"}[recipe["model"]]
+        name = DETECTORS[recipe["model"]]
         text += row(
             f"[{name}, ResNet{recipe['depth']}](coco128/{folder.name}/recipe.json)",
             f"`{recipe['attention']}`" if recipe["attention"] else "",
@@ -324,6 +325,20 @@ def detectors_table() -> str:
         )
         commands.append(f"`{run['command'].removeprefix('python ')}`")
     return text + f"\nMeasured by {' and '.join(commands)}, {run['device']}.\n"
+
+
+def detection_cost_table() -> str:
+    """Returns the table of what attention costs a detector, with a column for each measurement, and the commands."""
+    measured = [json.loads(path.read_text()) for path in sorted((BENCHMARKS / "detection").glob("*.json"))]
+    columns = [f"{DETECTORS[each['model']]}, ResNet{each['depth']}" for each in measured]
+    text = row("attention", *(f"{column}, ms an image (ratio)" for column in columns))
+    text += f"|---|{'--:|' * len(columns)}\n"
+    for rows in zip(*(each["results"] for each in measured), strict=True):
+        name = rows[0]["attention"]
+        cells = (f"{each['milliseconds']:.0f} ({each['ratio']:.2f})" for each in rows)
+        text += row(f"`{name}`" if name else "none", *cells)
+    commands = " and ".join(f"`{each['run']['command'].removeprefix('python ')}`" for each in measured)
+    return text + f"\nMeasured by {commands}, {measured[0]['run']['device']}.\n"
 
 
 def filled(path: pathlib.Path, tables: dict[str, str]) -> str:
@@ -350,7 +365,9 @@ def pages() -> dict[pathlib.Path, str]:
         EXPORT_README: filled(EXPORT_README, latencies),
         RECIPES: filled(RECIPES, {"trials": recipes_table(), "resumed": resumed_table(), "scanned": scanned_table()}),
         DOCS / "fine_tuning.md": filled(DOCS / "fine_tuning.md", {"x-rays": xrays_table()}),
-        DOCS / "detection.md": filled(DOCS / "detection.md", {"coco128": detectors_table()}),
+        DOCS / "detection.md": filled(
+            DOCS / "detection.md", {"coco128": detectors_table(), "cost": detection_cost_table()}
+        ),
         RESULTS: results(),
         RESULTS_CSV: results_csv(),
         EXPORTS: exports(),
