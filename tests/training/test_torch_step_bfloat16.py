@@ -37,6 +37,6 @@ def test_a_network_with_dropout_in_half_precision_is_compiled():
     compile_for(model, Recipe("x", 4, 16), steps_per_epoch=10)
     images = torch.zeros(16, 8, 8, 3)
     step = torch_step.TorchStep(model)
-    with warnings.catch_warnings(action="error"):
+    with warnings.catch_warnings(action="error", category=UserWarning):
         losses = [float(step((images, data()[1]))["loss"]) for _ in range(2)]
     assert np.isfinite(losses).all()
