@@ -256,7 +256,6 @@ def test_weights_that_are_no_file_are_an_error(small_zoo, weights):
         zoo.load("tiny_cifar10", weights=weights)
 
 
-@pytest.mark.eager
 def test_channels_first_is_the_same_network(small_zoo, images):
     expected = predict(small_zoo.model, images)
     keras.config.set_image_data_format("channels_first")
