@@ -11,7 +11,7 @@ from dia_keras.training.fitting import compile_for
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's own")
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [name for name in NETWORKS if "dropout" not in name])
 def test_it_is_the_step_of_keras(name, monkeypatch):
     from dia_keras.training.steps import torch_step
 
@@ -41,8 +41,8 @@ def test_the_attention_of_an_image_is_computed_before_it_meets_features(monkeypa
     graph = torch_step.simplify(traced(network("bottleneck, shared unit"), *data())).graph
     targets = [node.target for node in graph.nodes]
     stored, copied = torch.ops.aten.as_strided.default, torch.ops.aten.clone.default
-    assert targets.count(stored) >= 6 + 2 * 22  # h of six blocks, scale and shift of 22 norms
-    assert targets.count(copied) <= 22  # kernels
+    assert targets.count(stored) >= 2 + 2 * 8  # h of two blocks, scale and shift of eight norms
+    assert targets.count(copied) <= 8  # kernels
 
 
 def test_short_trainings_and_eager_ones_are_not_compiled():

@@ -5,10 +5,6 @@ import numpy as np
 import pytest
 from step_networks import data, network
 
-from dia_keras.backbones import wrn
-from dia_keras.training import Recipe
-from dia_keras.training.fitting import compile_for
-
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's own")
 
 
@@ -29,10 +25,7 @@ def test_a_network_with_dropout_in_half_precision_is_compiled():
 
     from dia_keras.training.steps import torch_step
 
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    options = {"num_classes": 10, "classifier_activation": None, "input_shape": (8, 8, 3)}
-    model = wrn(10, 1, attention="dia_lstm", dropout=0.5, **options)
-    compile_for(model, Recipe("x", 4, 16), steps_per_epoch=10)
+    model = network("pre-activation, dropout", "mixed_bfloat16", size=8)
     images = torch.zeros(16, 8, 8, 3)
     step = torch_step.TorchStep(model)
     losses = [float(step((images, data()[1]))["loss"]) for _ in range(2)]  # the warning of a refusal is an error
