@@ -16,8 +16,7 @@ from .runs.budget import WallClockBudget
 from .runs.checkpoint_files import epochs_done, keep_whole
 from .runs.going_on import go_on
 from .runs.log import keep_epochs
-from .steps.fused_norm import fused_batch_norms
-from .steps.memory import kept_memory
+from .steps.cpu_steps import fast_cpu_steps
 from .steps.torch_step import compiled_step
 from .teachers import taught
 
@@ -78,7 +77,7 @@ def fit(
         scaled = scaled_padding(recipe, train.images.shape[1], size)
         data = functools.partial(batches, images, labels, num_classes, scaled)
         averaged = [AveragedWeights(data)] if recipe.ema is not None else []
-        with kept_memory(), fused_batch_norms(trained, *teachers), compiled_step(trained, recipe.epochs * steps):
+        with fast_cpu_steps(trained, *teachers), compiled_step(trained, recipe.epochs * steps):
             is_done = go_on(
                 trained,
                 lambda *begin, data=data: taught(data(*begin), teachers, recipe.distillation),

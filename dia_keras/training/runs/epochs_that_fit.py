@@ -13,8 +13,7 @@ from ...data import Split
 from ..augment import batches
 from ..fitting import compile_for, on_held_out
 from ..recipe import Recipe
-from ..steps.fused_norm import fused_batch_norms
-from ..steps.memory import kept_memory
+from ..steps.cpu_steps import fast_cpu_steps
 from ..teachers import taught
 from .checkpoint import Checkpoint
 
@@ -106,7 +105,7 @@ def measure_speed(
     clock, probe = EpochClock(), min(probe_steps, steps)
     # The first epoch compiles, the second is measured; the real run, of another schedule, compiles once more.
     data = batches(training.images, training.labels, num_classes, recipe)
-    with tempfile.TemporaryDirectory() as folder, kept_memory(), fused_batch_norms(model, *teachers):
+    with tempfile.TemporaryDirectory() as folder, fast_cpu_steps(model, *teachers):
         model.fit(
             taught(data, teachers, recipe.distillation),
             steps_per_epoch=probe,

@@ -17,8 +17,7 @@ from keras import ops
 from ...backbones import stage_outputs
 from ...data.picture import Resize
 from ...files import staged
-from ..steps.fused_norm import fused_batch_norms
-from ..steps.memory import kept_memory
+from ..steps.cpu_steps import fast_cpu_steps
 from .images import prepare, starting_model
 from .settings import FineTuning
 from .two_phases import batch_size_of, batches_of, compile_with, set_trainable
@@ -72,7 +71,7 @@ def find_learning_rate(
     options: dict[str, Any] = {"shuffle": False, "verbose": 1 if sys.stdout.isatty() else 2}
     training, classes = images.training, len(images.class_names)
     recorder = _Losses()
-    with kept_memory(), fused_batch_norms(model):
+    with fast_cpu_steps(model):
         if settings.head_epochs:
             set_trainable(model, stages, stages, settings.norms, is_head_only=True)
             compile_with(model, settings, stages, settings.head_learning_rate)

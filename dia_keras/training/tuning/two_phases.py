@@ -18,8 +18,7 @@ from ..runs.checkpoint import save
 from ..runs.checkpoint_files import checkpoints, epochs_done, keep_whole, name_of
 from ..runs.going_on import go_on
 from ..runs.log import keep_epochs
-from ..steps.fused_norm import fused_batch_norms
-from ..steps.memory import kept_memory
+from ..steps.cpu_steps import fast_cpu_steps
 from .best_epoch import BestEpoch, best_of, epochs_without_progress, held_out_losses, load_best
 from .layerwise import LayerwiseSGD, depth_of, factors_of
 from .settings import FineTuning
@@ -161,7 +160,7 @@ def _train(
         weights = class_weights(training.labels, classes)[held_out.labels]
         of_images = (weights,) if settings.balance else ()
         validation = {"validation_data": (held_out.images, targets, *of_images), "validation_batch_size": 250}
-    with kept_memory(), fused_batch_norms(model):
+    with fast_cpu_steps(model):
         return go_on(
             model,
             functools.partial(batches_of, settings, training, classes),
