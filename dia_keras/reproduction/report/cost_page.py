@@ -103,6 +103,6 @@ def _draw(table: Table, costs: Sequence[RowCost]) -> Figure:
     axes.set_yticks(places, [each.row.name for each in shown])
     axes.invert_yaxis()
     axes.set(xlabel=f"longer than {costs[0].row.reference or costs[0].row.name} (%)")
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=3)
     figure.suptitle(f"{table.label}: {table.title}")
     return figure
