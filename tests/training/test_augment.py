@@ -61,14 +61,15 @@ def test_rotation_and_zoom_are_about_the_center_and_bring_black_from_outside():
     found = keras.ops.convert_to_numpy(rotate_and_zoom(*map(keras.ops.convert_to_tensor, (images, angle, scale))))
     np.testing.assert_allclose(found, list(map(sampled, images, angle, scale)), atol=0.1)
     square = images[:1, :7]
-    quarter = rotate_and_zoom(square, keras.ops.full((1,), np.pi / 2), keras.ops.ones((1,)))
+    quarter = rotate_and_zoom(*map(keras.ops.convert_to_tensor, (square, np.array([np.pi / 2], "float32"), scale[:1])))
     np.testing.assert_allclose(keras.ops.convert_to_numpy(quarter)[0], np.rot90(square[0], -1), atol=0.1)
 
 
 def test_contrast_is_about_an_images_mean_color_and_light_stays_in_range():
     images = IMAGES[:2].astype("float32")
     mean = images.mean((1, 2), keepdims=True)
-    found = change_light(images, np.array([0.5, 2.0], "float32"), np.array([10.0, -40.0], "float32"))
+    factors, added = np.array([0.5, 2.0], "float32"), np.array([10.0, -40.0], "float32")
+    found = change_light(*map(keras.ops.convert_to_tensor, (images, factors, added)))
     expected = np.stack([mean[0] + 0.5 * (images[0] - mean[0]) + 10, mean[1] + 2 * (images[1] - mean[1]) - 40])
     np.testing.assert_allclose(keras.ops.convert_to_numpy(found), expected.clip(0, 255), atol=1e-2)
     assert expected.min() < 0 and expected.max() > 255

@@ -83,16 +83,15 @@ class FineTuning:
         if not self.head_epochs + self.epochs:
             raise ValueError("`epochs` must be positive without `head_epochs`. Received: epochs=0, head_epochs=0")
         if self.group is not None:
-            self._check_group()
+            _check_group(self.group, self.held_out)
 
-    def _check_group(self):
-        try:
-            re.compile(self.group)
-        except re.error as error:
-            raise ValueError(
-                f"`group` must be a regular expression. Received: group={self.group!r} ({error})"
-            ) from None
-        if not self.held_out:
-            raise ValueError(
-                f"`group` needs a positive `held_out`: no image is held out. Received: group={self.group!r}, held_out=0"
-            )
+
+def _check_group(pattern: str, held_out: float) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"`group` must be a regular expression. Received: group={pattern!r} ({error})") from None
+    if not held_out:
+        raise ValueError(
+            f"`group` needs a positive `held_out`: no image is held out. Received: group={pattern!r}, held_out=0"
+        )
