@@ -79,7 +79,7 @@ from .terminal.stopping import complete, exit_where_interrupted
 @click.option(
     "--group",
     metavar="PATTERN",
-    help="Hold out images of a group together: regular expression for its name in that of the file.",
+    help="Hold out the images of a group, e.g. a patient, together: regular expression that finds it in a file's name.",
 )
 @click.option("--patience", type=click.IntRange(1), default=4, show_default=True, help="Epochs without progress.")
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Flip images left to right at random.")
