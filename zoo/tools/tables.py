@@ -317,7 +317,7 @@ def xrays_table() -> str:
         text += row(links, str(len(paths)), held_out, *(spread(column) for column in columns))
         others = "".join(f", with `--seed {each['settings']['seed']}`" for each in found[1:])
         commands.append(f"`{found[0]['command'].removeprefix('python ')}`{others}")
-    return text + f"\nMeasured by {'; and by '.join(commands)}; {found[0]['device']}.\n"
+    return text + f"\nMeasured by {'; by '.join(commands)}; {found[0]['device']}.\n"
 
 
 def spread(values: Sequence[float]) -> str:
