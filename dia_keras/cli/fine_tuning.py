@@ -25,6 +25,7 @@ from .terminal.stopping import complete, exit_where_interrupted
     short_help="Train a network on images of your own.",
     epilog=examples(
         "dia-keras fine-tune chest_xray --from dia_resnet20_cifar100 --size 64 --channels 1 --out runs/xray",
+        "dia-keras fine-tune chest_xray --from dia_resnet20_cifar100 --group 'person\\d+|.*IM-\\d+' --rotation 10",
         "dia-keras fine-tune flowers.npz --from dia_resnet164_cifar100 --freeze 2 --epochs 20 --minutes 60",
         "dia-keras fine-tune flowers.npz --from hf://user/repo --find-learning-rate rates.png",
         "dia-keras fine-tune more_x_rays --from runs/xray --out runs/xray_2",
@@ -75,8 +76,17 @@ from .terminal.stopping import complete, exit_where_interrupted
 )
 @click.option("--balance/--no-balance", default=True, show_default=True, help="Give all classes the same weight.")
 @click.option("--held-out", type=float, default=0.1, show_default=True, help="Share of the training images to stop by.")
+@click.option(
+    "--group",
+    metavar="PATTERN",
+    help="Hold out the images of a group, e.g. a patient, together: regular expression that finds it in a file's name.",
+)
 @click.option("--patience", type=click.IntRange(1), default=4, show_default=True, help="Epochs without progress.")
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Flip images left to right at random.")
+@click.option("--brightness", type=float, default=0.0, show_default=True, help="Largest change, as share of 255.")
+@click.option("--contrast", type=float, default=0.0, show_default=True, help="Largest change, as share.")
+@click.option("--rotation", type=float, default=0.0, show_default=True, help="Largest one to either side, in degrees.")
+@click.option("--zoom", type=float, default=0.0, show_default=True, help="Largest change of size, as share.")
 @click.option("--label-smoothing", type=float, default=0.0, show_default=True)
 @click.option("--size", help="Height and width of the images, e.g. 64 or 64x96; default: the network's.")
 @click.option("--channels", type=click.IntRange(1), help="3 for RGB, 1 for gray; default: the network's.")

@@ -39,6 +39,20 @@ def load_folder(
     return train, test, tuple(found["train"])
 
 
+def training_names(path: pathlib.Path) -> list[str]:
+    """Returns the path of every training image within the folder of its class, in the order in which they are loaded.
+
+    Raises:
+        ValueError: Where a class has no images, or an image has no class.
+        FileNotFoundError: Where there is no folder `path/train`.
+    """
+    return [
+        file.relative_to(path / "train" / name).as_posix()
+        for name, files in files_by_class(path / "train", []).items()
+        for file in files
+    ]
+
+
 def warn_of_skipped(path: pathlib.Path, skipped: list[pathlib.Path]) -> None:
     """Warns once of what was skipped in a folder."""
     if skipped:

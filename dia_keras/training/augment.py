@@ -1,6 +1,6 @@
 """Augmentation on the device.
 
-The random numbers are drawn on the host, from a generator seeded by (seed, epoch): a few integers an image.
+The random numbers are drawn on the host, from a generator seeded by (seed, epoch): a few an image.
 On JAX the pixels never leave the device. Every backend sees the same augmented images, and a resumed run sees
 those that the uncut run would have seen.
 """
@@ -29,6 +29,10 @@ class Draws:
         weight: Weight of the image itself in its mix (scalar float32, 1 without mixing).
         box: Rows and columns `(top, bottom, left, right)` that CutMix takes from the partner, int32 `(4,)`.
         cut: Whether the mix is CutMix's (bool scalar) or MixUp's.
+        angle: Rotations in radians, clockwise, float32.
+        scale: How many times as large as it is an image's content becomes, float32.
+        contrast: Factors of the deviations from an image's mean color, float32.
+        brightness: What is added to pixel values, float32, in units of pixel values.
     """
 
     indices: np.ndarray
@@ -40,6 +44,10 @@ class Draws:
     weight: np.ndarray
     box: np.ndarray
     cut: np.ndarray
+    angle: np.ndarray
+    scale: np.ndarray
+    contrast: np.ndarray
+    brightness: np.ndarray
 
 
 def draw_epoch(recipe: Recipe, epoch: int, num_images: int, image_size: Sequence[int]) -> Iterator[Draws]:
@@ -68,7 +76,17 @@ def draw_epoch(recipe: Recipe, epoch: int, num_images: int, image_size: Sequence
             weight=np.asarray(weight, np.float32),
             box=box,
             cut=np.asarray(cut),
+            angle=uniform(rng, 0.0, np.deg2rad(recipe.rotation), batch),
+            scale=uniform(rng, 1.0, recipe.zoom, batch),
+            contrast=uniform(rng, 1.0, recipe.contrast, batch),
+            brightness=uniform(rng, 0.0, 255.0 * recipe.brightness, batch),
         )
+
+
+def uniform(rng: np.random.Generator, center: float, reach: float, count: int) -> np.ndarray:
+    """Returns numbers that are at most `reach` from a center, float32. None are drawn where the reach is 0."""
+    drawn = rng.uniform(center - reach, center + reach, count) if reach else np.full(count, center)
+    return drawn.astype(np.float32)
 
 
 def erased_boxes(rng: np.random.Generator, probability: float, count: int, height: int, width: int) -> np.ndarray:
@@ -126,6 +144,39 @@ def crop_and_flip(pixels, size: tuple[int, int], indices, top, left, flip, pad: 
     return ops.where(ops.expand_dims(in_image, 3), images, ops.zeros_like(images))
 
 
+def rotate_and_zoom(images, angle, scale):
+    """Rotates images about their centers, clockwise, and scales what is in them; what comes from outside is black.
+
+    Args:
+        images: float32, `(batch, height, width, channels)`.
+        angle: Radians, `(batch,)`.
+        scale: How many times as large things become, `(batch,)`.
+
+    Returns:
+        As `images`, interpolated linearly.
+    """
+    x, y = (images.shape[2] - 1) / 2, (images.shape[1] - 1) / 2
+    cosine, sine, zero = ops.cos(angle) / scale, ops.sin(angle) / scale, ops.zeros_like(angle)
+    # From a point of the new image to that of the old one.
+    column = [cosine, sine, x - cosine * x - sine * y]
+    row = [-sine, cosine, y + sine * x - cosine * y]
+    transforms = ops.stack([*column, *row, zero, zero], axis=1)
+    return ops.image.affine_transform(images, transforms, data_format="channels_last")
+
+
+def change_light(images, contrast, brightness):
+    """Multiplies the deviations from every image's mean color, adds to all its pixels, and clips to 0 to 255.
+
+    Args:
+        images: float32, `(batch, height, width, channels)`.
+        contrast: Factors of the deviations, `(batch,)`.
+        brightness: What is added, `(batch,)`.
+    """
+    contrast, brightness = (ops.reshape(each, (-1, 1, 1, 1)) for each in (contrast, brightness))
+    mean = ops.mean(images, axis=(1, 2), keepdims=True)
+    return ops.clip(mean + contrast * (images - mean) + brightness, 0.0, 255.0)
+
+
 def inside(images, boxes):
     """Returns which pixels of the images are in their boxes.
 
@@ -164,10 +215,17 @@ def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: 
     device_labels = ops.convert_to_tensor(labels.astype("int32"))
     mean_color = ops.convert_to_tensor(images.mean((0, 1, 2), dtype="float32"))
     mixing = recipe.mixup > 0 or recipe.cutmix > 0
+    is_moved, is_lit = recipe.rotation > 0 or recipe.zoom > 0, recipe.contrast > 0 or recipe.brightness > 0
 
-    def augment(data, classes, indices, top, left, flip, erased, partner, weight, box, cut):
+    def augment(
+        data, classes, indices, top, left, flip, erased, partner, weight, box, cut, angle, scale, contrast, brightness
+    ):
         batch = ops.cast(crop_and_flip(data, size, indices, top, left, flip, recipe.pad), "float32")
         targets = ops.one_hot(ops.take(classes, indices, axis=0), num_classes, dtype="float32")
+        if is_moved:
+            batch = rotate_and_zoom(batch, angle, scale)
+        if is_lit:
+            batch = change_light(batch, contrast, brightness)
         if recipe.erase > 0:
             batch = ops.where(inside(batch, erased), mean_color, batch)
         if mixing:

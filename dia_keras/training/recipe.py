@@ -21,6 +21,14 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("erase", "distillation"), SHARE),
     **dict.fromkeys(("warmup", "momentum", "label_smoothing", "ema", "dropout"), BELOW_ONE),
 }
+#: The changes of light and shape that augmentation draws; all are off at 0.
+AUGMENTATIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "brightness": SHARE,
+    "contrast": BELOW_ONE,
+    "rotation": (lambda value: 0 <= value <= 180, "from 0 to 180 degrees"),
+    "zoom": BELOW_ONE,
+}
+RANGES |= AUGMENTATIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +76,11 @@ class Recipe:
         ema: Momentum a step of the exponential moving average of the weights, or `None`.
         pad: Zero-padding in pixels before the random crop.
         flip: Whether images are flipped left to right at random.
+        brightness: Largest change of an image's brightness, as a share of the range from 0 to 255; 0 is off.
+        contrast: Largest change of an image's contrast, as a share: with 0.2, deviations from the image's mean color
+            are multiplied by 0.8 to 1.2.
+        rotation: Largest rotation about the center in degrees, to either side. Corners become black.
+        zoom: Largest change of the size of what is in the image, as a share: with 0.2, it is 0.8 to 1.2 times as large.
         erase: Probability of random erasing: a box of 2 to 33% of the image becomes the data's mean color.
         mixup: Parameter of MixUp's beta distribution; 0 is off.
         cutmix: Parameter of CutMix's beta distribution; 0 is off.
@@ -116,6 +129,10 @@ class Recipe:
     growth: Literal["zero", "halve"] = "zero"
     momenta: Literal["keep", "reset"] = "keep"
     clip_norm: float | None = None
+    brightness: float = 0.0
+    contrast: float = 0.0
+    rotation: float = 0.0
+    zoom: float = 0.0
 
     def __post_init__(self):
         if isinstance(self.phases, tuple):  # as a run records them

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dia_keras.training import Recipe
-from dia_keras.training.augment import augmenter, cutmix_box, draw_epoch, erased_boxes
+from dia_keras.training.augment import augmenter, change_light, cutmix_box, draw_epoch, erased_boxes, rotate_and_zoom
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 9, 7, 3), np.uint8)
 LABELS = np.arange(50) % 10
@@ -35,6 +35,77 @@ def test_crops_and_flips_are_those_of_padded_images():
 def test_without_augmentation_images_are_untouched():
     for draws, images, _ in batches(Recipe("x", 1, batch_size=16, pad=0, flip=False)):
         np.testing.assert_array_equal(images, IMAGES[draws.indices])
+
+
+def sampled(image, angle, scale):
+    """Returns an image rotated clockwise and scaled: every pixel is looked up in the old image, linearly."""
+    height, width = image.shape[:2]
+    padded = np.pad(image.astype("float64"), ((2, 2), (2, 2), (0, 0)))
+    found = np.zeros(image.shape)
+    for row, column in np.ndindex(height, width):
+        y, x = row - (height - 1) / 2, column - (width - 1) / 2
+        old_y = (np.cos(angle) * y - np.sin(angle) * x) / scale + (height - 1) / 2
+        old_x = (np.cos(angle) * x + np.sin(angle) * y) / scale + (width - 1) / 2
+        if not (-1 < old_y < height and -1 < old_x < width):
+            continue
+        top, left = int(np.floor(old_y)), int(np.floor(old_x))
+        for i, j in np.ndindex(2, 2):
+            weight = (1 - abs(old_y - top - i)) * (1 - abs(old_x - left - j))
+            found[row, column] += weight * padded[top + i + 2, left + j + 2]
+    return found
+
+
+def test_rotation_and_zoom_are_about_the_center_and_bring_black_from_outside():
+    images = IMAGES[:3].astype("float32")
+    angle, scale = np.array([0.3, -0.2, 0.0], "float32"), np.array([1.0, 0.8, 1.25], "float32")
+    found = keras.ops.convert_to_numpy(rotate_and_zoom(*map(keras.ops.convert_to_tensor, (images, angle, scale))))
+    np.testing.assert_allclose(found, list(map(sampled, images, angle, scale)), atol=0.1)
+    square = images[:1, :7]
+    quarter = rotate_and_zoom(*map(keras.ops.convert_to_tensor, (square, np.array([np.pi / 2], "float32"), scale[:1])))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(quarter)[0], np.rot90(square[0], -1), atol=0.1)
+
+
+def test_contrast_is_about_an_images_mean_color_and_light_stays_in_range():
+    images = IMAGES[:2].astype("float32")
+    mean = images.mean((1, 2), keepdims=True)
+    factors, added = np.array([0.5, 2.0], "float32"), np.array([10.0, -40.0], "float32")
+    found = change_light(*map(keras.ops.convert_to_tensor, (images, factors, added)))
+    expected = np.stack([mean[0] + 0.5 * (images[0] - mean[0]) + 10, mean[1] + 2 * (images[1] - mean[1]) - 40])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(found), expected.clip(0, 255), atol=1e-2)
+    assert expected.min() < 0 and expected.max() > 255
+
+
+@pytest.mark.parametrize("change", ["brightness", "contrast", "rotation", "zoom"])
+def test_every_change_of_light_or_shape_is_reproducible_and_stays_in_range(change):
+    reach = {"rotation": 30.0}.get(change, 0.5)
+    plain, (draws, images, _) = (
+        next(batches(Recipe("x", 1, batch_size=16, **options))) for options in ({}, {change: reach})
+    )
+    assert images.dtype == "float32" and images.min() >= 0 and images.max() <= 255
+    np.testing.assert_array_equal(draws.top, plain[0].top)  # in the first batch, what else is drawn is the same
+    assert np.mean(np.abs(images - plain[1]).max((1, 2, 3)) > 1) > 0.9
+    again, other = (next(batches(Recipe("x", 9, batch_size=16, seed=seed, **{change: reach})))[1] for seed in (0, 1))
+    np.testing.assert_array_equal(again, images)
+    assert not np.array_equal(other, images)
+
+
+def test_changes_are_drawn_evenly_from_their_ranges():
+    recipe = Recipe("x", 1, batch_size=1000, brightness=0.1, contrast=0.2, rotation=10, zoom=0.3)
+    draws = next(draw_epoch(recipe, 0, 1000, (9, 7)))
+    for name, low, high in (
+        ("brightness", -25.5, 25.5),
+        ("contrast", 0.8, 1.2),
+        ("angle", -np.deg2rad(10), np.deg2rad(10)),
+        ("scale", 0.7, 1.3),
+    ):
+        values = (getattr(draws, name) - low) / (high - low)
+        assert 0 <= values.min() < 0.02 and 0.98 < values.max() <= 1 and abs(values.mean() - 0.5) < 0.03
+
+
+def test_what_recipes_of_before_drew_is_what_they_draw():
+    first, second, *_ = draw_epoch(Recipe("x", 1, batch_size=16), 3, 50, (9, 7))
+    assert first.indices[:5].tolist() == [48, 35, 6, 21, 36] and second.top[:5].tolist() == [2, 5, 1, 3, 7]
+    assert second.flip[:5].tolist() == [False, True, True, False, True]
 
 
 def test_mixup_is_the_weighted_sum_of_images_and_targets():

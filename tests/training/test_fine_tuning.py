@@ -21,7 +21,7 @@ from dia_keras.training.tuning import best_epoch, fine_tuning, rate_finder
 from dia_keras.training.tuning.confusion import figures
 from dia_keras.training.tuning.images import hold_out, prepare, starting_model
 from dia_keras.training.tuning.layerwise import LayerwiseSGD, depth_of, factors_of
-from dia_keras.training.tuning.two_phases import class_weights, set_trainable
+from dia_keras.training.tuning.two_phases import batches_of, class_weights, set_trainable
 from dia_keras.zoo import cards, entries
 from dia_keras.zoo.finding import find_network
 from dia_keras.zoo.hub.publishing import write_repository
@@ -40,7 +40,8 @@ plain = { attention = "se" }
 [parameters]
 cifar10 = { backbones = ["tiny"], plain = [100_000] }
 """
-SETTINGS = {"batch_size": 8, "head_epochs": 1, "epochs": 2, "freeze": 1}
+LIGHT_AND_SHAPE = {"brightness": 0.1, "contrast": 0.2, "rotation": 10.0, "zoom": 0.1}
+SETTINGS = {"batch_size": 8, "head_epochs": 1, "epochs": 2, "freeze": 1, **LIGHT_AND_SHAPE}
 
 
 class Run(NamedTuple):
@@ -197,6 +198,16 @@ def test_a_step_is_that_of_sgd_with_each_weights_own_learning_rate():
         weights_after(LayerwiseSGD(0.2, [1]), start)
 
 
+def test_light_and_shape_are_those_of_the_settings(npz):
+    split = data.load(npz).train
+    plain, same, changed = (
+        keras.ops.convert_to_numpy(next(batches_of(FineTuning("tiny_cifar10", batch_size=8, **options), split, 2))[0])
+        for options in ({}, dict.fromkeys(LIGHT_AND_SHAPE, 0.0), LIGHT_AND_SHAPE)
+    )
+    np.testing.assert_array_equal(plain, same)
+    assert not np.array_equal(plain, changed)
+
+
 def test_a_share_of_every_class_is_held_out_and_classes_weigh_the_same():
     labels = np.array([0] * 20 + [1] * 5 + [2])
     training, held_out = hold_out(data.Split(np.arange(26), labels), 0.1, seed=0)
@@ -300,6 +311,23 @@ def test_the_command_fine_tunes_and_shows_every_class(npz, tiny_zoo, tmp_path):
     assert json.loads((tmp_path / "run" / "report.json").read_text())["held_out"]["accuracy"] is None
 
 
+def test_the_command_holds_patients_out_and_says_how_many(tiny_zoo, tmp_path):
+    for split, number in (("train", 6), ("test", 2)):
+        for label, color in (("dark", 50), ("bright", 200)):
+            folder = tmp_path / "data" / split / label
+            folder.mkdir(parents=True)
+            for image in range(2 * number):
+                Image.new("L", (8, 8), color).save(folder / f"{label}{image // 2}_{image % 2}.png")
+    options = ("--weights", tiny_zoo, "--size", "8", "--head-epochs", 1, "--epochs", 0)
+    common = ("fine-tune", tmp_path / "data", "--from", "tiny_cifar10", *options, "--out", tmp_path / "run", "--group")
+    assert "finds nothing in bright0_0.png" in call(*common, "dark.", fails=True)
+    assert "which finds 1 groups in the class bright" in call(*common, "dark.|bright", fails=True)
+    call(*common, r"(\w+)_")
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["groups"] == {"training": 10, "held_out": 2} and report["settings"]["group"] == r"(\w+)_"
+    assert report["held_out"]["images"] == 4
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [
@@ -309,6 +337,11 @@ def test_the_command_fine_tunes_and_shows_every_class(npz, tiny_zoo, tmp_path):
         (("--channels", 4), "`--channels` must be 3, 1 or those of the images, 3. Received: --channels=4"),
         (("--layer-decay", 2), "`--layer-decay` must be from 0 to 1"),
         (("--epochs", 0, "--head-epochs", 0), "`--epochs` must be positive without `--head-epochs`"),
+        (("--rotation", 181), "`--rotation` must be from 0 to 180 degrees. Received: --rotation=181.0"),
+        (("--zoom", 1), "`--zoom` must be at least 0 and less than 1. Received: --zoom=1.0"),
+        (("--group", "(a"), "`--group` must be a regular expression. Received: --group='(a' (missing ), "),
+        (("--group", "a", "--held-out", 0), "`--group` needs a positive `--held-out`: no image is held out."),
+        (("--group", "a"), "`--group` needs a folder of images: images of an .npz file"),
         (("--out", "."), "`--out` must be a new or an empty folder"),
     ],
 )
@@ -368,6 +401,10 @@ def test_a_run_that_is_cut_twice_ends_as_one_that_is_not(run, tmp_path, monkeypa
         assert fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, **arguments) is None
         with pytest.raises(ValueError, match="folder of a complete run"):
             find_network(tmp_path / "run")
+    record = tmp_path / "run" / fine_tuning.SETTINGS
+    older = json.loads(record.read_text())
+    del older["group"]  # as a run recorded that began before there were groups
+    record.write_text(json.dumps(older))
     with pytest.raises(
         ValueError, match=r"run of the same settings. .* whose settings differ in channels, learning_rate"
     ):

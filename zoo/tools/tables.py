@@ -6,6 +6,7 @@ import json
 import pathlib
 import sys
 import tomllib
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -295,16 +296,53 @@ def scanned_table() -> str:
 
 
 def xrays_table() -> str:
-    """Returns the table of the fine-tuned runs in `docs/xrays`, and the commands."""
-    text = row("report", "accuracy (%)", "balanced (%)", "NORMAL (%)", "PNEUMONIA (%)") + "|---|--:|--:|--:|--:|\n"
-    commands = []
+    """Returns the table of the fine-tuned runs in `docs/xrays`, the seeds of a setting in one row, and the commands."""
+    names = "accuracy (%)", "balanced (%)", "NORMAL (%)", "PNEUMONIA (%)"
+    text = row("reports", "seeds", "held out", "held out, balanced (%)", *names) + f"|---|--:|---|{'--:|' * 5}\n"
+    settings: dict[str, list[pathlib.Path]] = {}
     for path in sorted((DOCS / "xrays").glob("*.json")):
-        found = json.loads(path.read_text())
-        test = found["test"]
-        values = test["accuracy"], test["balanced_accuracy"], *test["per_class"].values()
-        text += row(f"[{path.stem}](xrays/{path.name})", *(f"{100 * value:.1f}" for value in values))
-        commands.append(f"`{found['command'].removeprefix('python ')}`")
-    return text + f"\nMeasured by {' and '.join(commands)}, {found['device']}.\n"
+        settings.setdefault(path.stem.partition(".")[0], []).append(path)
+    commands = []
+    for paths in settings.values():
+        found = [json.loads(path.read_text()) for path in paths]
+        tests = [each["test"] for each in found]
+        columns = [
+            [each["held_out"]["balanced_accuracy"] for each in found],
+            [test["accuracy"] for test in tests],
+            [test["balanced_accuracy"] for test in tests],
+            *zip(*(test["per_class"].values() for test in tests), strict=True),
+        ]
+        links = ", ".join(f"[{path.stem}](xrays/{path.name})" for path in paths)
+        held_out = "patients" if found[0]["settings"].get("group") else "images"
+        text += row(links, str(len(paths)), held_out, *(spread(column) for column in columns))
+        others = "".join(f", with `--seed {each['settings']['seed']}`" for each in found[1:])
+        commands.append(f"`{found[0]['command'].removeprefix('python ')}`{others}")
+    return text + f"\nMeasured by {'; by '.join(commands)}; {found[0]['device']}.\n"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Returns the mean of shares in percent, with the lowest and the highest where there are several."""
+    low, high, mean = (f"{100 * value:.1f}" for value in (min(values), max(values), sum(values) / len(values)))
+    return mean if len(values) == 1 else f"{mean} ({low} to {high})"
+
+
+def xrays_choice_table() -> str:
+    """Returns the table of the short runs in `docs/xrays/choice`, by what is held out, the best first."""
+    changes = "brightness", "contrast", "rotation", "zoom"
+    names = "balanced (%)", "NORMAL (%)", "PNEUMONIA (%)", "loss"
+    text = row("held out", *(f"`--{name}`" for name in changes), *names) + f"|---|{'--:|' * 8}\n"
+    commands = []
+    for kind in ("blocks", "series"):
+        runs = [json.loads(path.read_text()) for path in (DOCS / "xrays" / "choice").glob(f"{kind}_*.json")]
+        runs.sort(key=lambda run: (-run["held_out"]["balanced_accuracy"], run["lowest_loss"]))
+        for run in runs:
+            found, settings = run["held_out"], run["settings"]
+            values = found["balanced_accuracy"], *found["per_class"].values()
+            cells = *(f"{settings[name]:g}" for name in changes), *(f"{100 * value:.1f}" for value in values)
+            text += row(kind, *cells, f"{run['lowest_loss']:.3f}")
+        plain = min((run["command"].removeprefix("python ") for run in runs), key=len)
+        commands.append(f"`{plain}`")
+    return text + f"\nMeasured by {'; by '.join(commands)}; and with these options; {runs[0]['device']}.\n"
 
 
 def detectors_table() -> str:
@@ -364,7 +402,9 @@ def pages() -> dict[pathlib.Path, str]:
         README: filled(README, {"results": readme_table(), "attentions": attentions_table()}),
         EXPORT_README: filled(EXPORT_README, latencies),
         RECIPES: filled(RECIPES, {"trials": recipes_table(), "resumed": resumed_table(), "scanned": scanned_table()}),
-        DOCS / "fine_tuning.md": filled(DOCS / "fine_tuning.md", {"x-rays": xrays_table()}),
+        DOCS / "fine_tuning.md": filled(
+            DOCS / "fine_tuning.md", {"x-rays": xrays_table(), "choice": xrays_choice_table()}
+        ),
         DOCS / "detection.md": filled(
             DOCS / "detection.md", {"coco128": detectors_table(), "cost": detection_cost_table()}
         ),

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -90,9 +91,18 @@ def check_same_recipe(recipe: Recipe, record: pathlib.Path) -> None:
     _check_same(mine, record, lambda: dataclasses.asdict(recorded_recipe(record)), "recipe")
 
 
-def check_same_settings(settings: dict[str, Any], record: pathlib.Path) -> None:
-    """Writes settings into the run's folder, or checks that they are those there."""
-    _check_same(json.loads(json.dumps(settings)), record, lambda: read_record(record), "settings")
+def check_same_settings(
+    settings: dict[str, Any], record: pathlib.Path, defaults: Mapping[str, Any] = MappingProxyType({})
+) -> None:
+    """Writes settings into the run's folder, or checks that they are those there.
+
+    Args:
+        settings: The settings.
+        record: File in the folder.
+        defaults: What settings are that the record of an older run does not tell.
+    """
+    mine = json.loads(json.dumps(settings))
+    _check_same(mine, record, lambda: {**defaults, **read_record(record)}, "settings")
 
 
 def _check_same(mine: dict[str, Any], record: pathlib.Path, read: Callable[[], dict[str, Any]], what: str) -> None:

@@ -95,7 +95,8 @@ def fine_tune(
     keep_compiled_programs()
     images = prepare(settings, source, data_dir, image_size, channels, resize, weights)
     with locked_folder(directory), stopped_by_signals(budget) as signals:
-        check_same_settings({**dataclasses.asdict(settings), **images.shape}, directory / SETTINGS)
+        before = {field.name: field.default for field in dataclasses.fields(settings)}  # of a record without a field
+        check_same_settings({**dataclasses.asdict(settings), **images.shape}, directory / SETTINGS, before)
         check_same_data(images.training, directory / "data.json")
         model = starting_model(settings, images)
         best = train_in_two_phases(model, settings, images.training, images.held_out, directory, budget)
@@ -132,6 +133,8 @@ def _write_results(
     counts = np.array(result.test["confusion"])
     plot_confusion(counts, names, directory / "confusion.png", title=f"{counts.sum()} test images")
     record = {"settings": dataclasses.asdict(settings), "data": data, "best_epoch": best, **describe_run()}
+    if images.groups:
+        record = {"groups": images.groups, **record}
     write_json(directory / RUN_REPORT, {"held_out": result.held_out, "test": result.test, **record})
     write_json(directory / RUN_CARD, _card_of(model, directory, settings, images, result.test))
     for path in [

@@ -12,6 +12,7 @@ from ...data import Split
 from ...data.picture import Resize
 from ...zoo.finding import Network, find_network
 from ...zoo.loading import with_new_head
+from .groups import choose_groups, groups_of
 from .settings import FineTuning
 
 
@@ -25,6 +26,7 @@ class Images(NamedTuple):
         size: Height and width of the images.
         channels: Number of their channels.
         resize: How they got that size.
+        groups: How many groups, such as patients, the training and the held-out images are of; `None` without groups.
     """
 
     start: Network
@@ -35,6 +37,7 @@ class Images(NamedTuple):
     size: tuple[int, int]
     channels: int
     resize: Resize
+    groups: dict[str, int] | None = None
 
     @property
     def shape(self) -> dict[str, Any]:
@@ -46,16 +49,17 @@ def prepare(settings: FineTuning, source, data_dir, image_size, channels, resize
     """Finds the network that a fine-tuning starts from and loads its images. For arguments see `fine_tune`."""
     start = find_network(settings.entry, weights)
     size, depth, rule = image_size or start.image_size, channels or start.channels, resize or start.resize
+    # Before the images, which take minutes to read.
+    groups = None if settings.group is None else groups_of(source, settings.group)
     found = load_images(source, data_dir, size, rule, depth)
-    return Images(
-        start,
-        *hold_out(found.train, settings.held_out, settings.seed),
-        found.test,
-        found.class_names,
-        size,
-        depth,
-        rule,
-    )
+    if groups is None:
+        chosen = choose_images(found.train.labels, settings.held_out, settings.seed)
+        numbers = None
+    else:
+        labels = found.train.labels
+        chosen = choose_groups(labels, groups, settings.held_out, settings.seed, found.class_names, str(settings.group))
+        numbers = {"training": len(np.unique(groups[~chosen])), "held_out": len(np.unique(groups[chosen]))}
+    return Images(start, *divided(found.train, chosen), found.test, found.class_names, size, depth, rule, numbers)
 
 
 def load_images(
@@ -79,20 +83,27 @@ def load_images(
 
 
 def hold_out(split: Split, share: float, seed: int) -> tuple[Split, Split]:
-    """Returns a split without, and with, a share of the images of every class, drawn at random.
+    """Returns a split without, and with, a share of the images of every class, drawn at random; see `choose_images`."""
+    return divided(split, choose_images(split.labels, share, seed))
 
-    Of a class with two images or more, one at least is held out, and one at least is not.
+
+def choose_images(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Returns a mask of a share of the images of every class, drawn at random.
+
+    Of a class with two images or more, one at least is chosen, and one at least is not.
     """
-    chosen = np.zeros(len(split.labels), bool)
-    order = np.random.default_rng(seed).permutation(len(split.labels))
-    for label in np.unique(split.labels):
-        members = order[split.labels[order] == label]
+    chosen = np.zeros(len(labels), bool)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
         number = min(max(1, round(share * len(members))), len(members) - 1) if share else 0
         chosen[members[:number]] = True
-    return (
-        Split(split.images[~chosen], split.labels[~chosen]),
-        Split(split.images[chosen], split.labels[chosen]),
-    )
+    return chosen
+
+
+def divided(split: Split, chosen: np.ndarray) -> tuple[Split, Split]:
+    """Returns a split without the chosen images, and one of them alone."""
+    return Split(split.images[~chosen], split.labels[~chosen]), Split(split.images[chosen], split.labels[chosen])
 
 
 def starting_model(settings: FineTuning, images: Images) -> keras.Model:

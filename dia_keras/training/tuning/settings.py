@@ -1,15 +1,17 @@
 """How a network is fine-tuned: all that decides its weights but the images."""
 
 import dataclasses
+import re
 from typing import Literal
 
-from ..recipe import BELOW_ONE, NOT_NEGATIVE, POSITIVE, SHARE, check_types
+from ..recipe import AUGMENTATIONS, BELOW_ONE, NOT_NEGATIVE, POSITIVE, SHARE, check_types
 
 RANGES = {
     **dict.fromkeys(("batch_size", "head_learning_rate", "learning_rate", "patience"), POSITIVE),
     **dict.fromkeys(("freeze", "head_epochs", "epochs", "weight_decay", "seed"), NOT_NEGATIVE),
     **dict.fromkeys(("held_out", "label_smoothing"), BELOW_ONE),
     "layer_decay": SHARE,
+    **AUGMENTATIONS,
 }
 
 
@@ -34,8 +36,18 @@ class FineTuning:
             statistics are noise. Norms of frozen stages, and all while the head is trained alone, are frozen.
         balance: Whether classes have the same weight, in training and in early stopping, however many images they have.
         held_out: Share of the training images of every class that is held out, to stop by; 0 to train all epochs.
+        group: Regular expression that finds, in the name of an image's file, the name of its group, such as a patient:
+            its first group in parentheses, or else all that it matches. The images of a group are held out together, or
+            not at all, so that the held-out figures are those of other patients. It is searched in the path within the
+            class's folder, `"person7_virus_1.jpg"`. Only folders of images have such names. By default, every image is
+            a group of its own.
         patience: Epochs without a lower loss on the held-out images after which training stops.
         flip: Whether images are flipped left to right at random.
+        brightness: Largest change of an image's brightness, as a share of the range from 0 to 255; 0 is off.
+        contrast: Largest change of an image's contrast, as a share; 0 is off.
+        rotation: Largest rotation in degrees, to either side; 0 is off.
+        zoom: Largest change of the size of what is in the image, as a share; 0 is off. For these four see
+            `dia_keras.training.Recipe`.
         label_smoothing: Label smoothing.
         seed: Seed of the held-out images, the new head, order and augmentation.
     """
@@ -52,8 +64,13 @@ class FineTuning:
     norms: Literal["trained", "frozen"] = "trained"
     balance: bool = True
     held_out: float = 0.1
+    group: str | None = None
     patience: int = 4
     flip: bool = True
+    brightness: float = 0.0
+    contrast: float = 0.0
+    rotation: float = 0.0
+    zoom: float = 0.0
     label_smoothing: float = 0.0
     seed: int = 0
 
@@ -65,3 +82,16 @@ class FineTuning:
                 raise ValueError(f"`{name}` must be {right}. Received: {name}={value!r}")
         if not self.head_epochs + self.epochs:
             raise ValueError("`epochs` must be positive without `head_epochs`. Received: epochs=0, head_epochs=0")
+        if self.group is not None:
+            _check_group(self.group, self.held_out)
+
+
+def _check_group(pattern: str, held_out: float) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"`group` must be a regular expression. Received: group={pattern!r} ({error})") from None
+    if not held_out:
+        raise ValueError(
+            f"`group` needs a positive `held_out`: no image is held out. Received: group={pattern!r}, held_out=0"
+        )

@@ -12,7 +12,7 @@ from ...backbones import stage_outputs
 from ...data import Split
 from ..augment import batches
 from ..fitting import is_xla_worth_it
-from ..recipe import Recipe
+from ..recipe import AUGMENTATIONS, Recipe
 from ..runs.budget import WallClockBudget
 from ..runs.checkpoint import save
 from ..runs.checkpoint_files import checkpoints, epochs_done, keep_whole, name_of
@@ -136,6 +136,7 @@ def batches_of(
         batch_size=batch_size_of(settings, training),
         pad=round(min(training.images.shape[1:3]) / 8),
         flip=settings.flip,
+        **{name: getattr(settings, name) for name in AUGMENTATIONS},
         seed=settings.seed,
     )
     weights = class_weights(training.labels, classes) if settings.balance else None
