@@ -29,7 +29,7 @@ def backend_problem() -> str | None:
     installed = [each for each in BACKENDS if importlib.util.find_spec(each)]
     if not installed:
         return (
-            "Keras needs a backend, and none is installed: run `pip install dia_keras[tensorflow]`, or install [jax] "
+            'Keras needs a backend, and none is installed: run `pip install "dia_keras[tensorflow]"`, or install [jax] '
             "or [torch] and set the environment variable KERAS_BACKEND=jax or KERAS_BACKEND=torch."
         )
     return (

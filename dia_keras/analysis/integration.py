@@ -43,7 +43,7 @@ def gini_importance(attention: np.ndarray, trees: int = 100, seed: int = 0) -> n
     try:
         from sklearn.ensemble import RandomForestRegressor
     except ImportError as error:
-        raise ImportError("Random forests need scikit-learn: `pip install dia_keras[analysis]`.") from error
+        raise ImportError('Random forests need scikit-learn: `pip install "dia_keras[analysis]"`.') from error
 
     images, blocks, channels = attention.shape
     found = np.zeros((blocks - 1, blocks - 1))

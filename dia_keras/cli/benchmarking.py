@@ -40,7 +40,8 @@ def benchmark(
 ) -> None:
     """Time NAMES, entries beside their plain twins, in turns in this process, as they are deployed.
 
-    NAMES may be runs' folders and .keras files, too, which have no twins.
+    NAMES may also be repositories (hf://user/repo), runs' folders, .keras files, and weights files that name their
+    entry. These do not have twins.
     """
     from ..benchmark import measure, show
 

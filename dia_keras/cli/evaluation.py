@@ -43,7 +43,11 @@ def evaluate(
     resize: Resize | None,
     as_json: bool,
 ) -> None:
-    """Measure NAME on its whole test set: an entry, a run's folder, or a .keras file."""
+    """Measure NAME on its whole test set.
+
+    NAME is an entry, a repository (hf://user/repo), a run's folder, a .keras file, or a weights file that names its
+    entry.
+    """
     from ..training.entry_evaluation import evaluate_entry
 
     result = evaluate_entry(name, weights, source, data_dir, resize)

@@ -49,7 +49,10 @@ def export(
     data_dir: str | None,
     resize: str | None,
 ) -> None:
-    """Export NAME, an entry, a run's folder or a .keras file, to PATH: .tflite, .onnx, or a SavedModel folder.
+    """Export NAME to PATH: .tflite, .onnx, or a SavedModel folder.
+
+    NAME is an entry, a repository (hf://user/repo), a run's folder, a .keras file, or a weights file that names its
+    entry.
 
     The file is run and compared with the model first. What was found is shown, and written to PATH.report.json.
     Of detectors, RetinaNet goes to .tflite, without non-maximum suppression; both go to the others, with it inside.

@@ -55,10 +55,16 @@ from .terminal.stopping import complete, exit_where_interrupted
 )
 @click.option("--freeze", type=click.IntRange(0), default=0, show_default=True, help="Stages that keep their weights.")
 @click.option("--head-epochs", type=click.IntRange(0), default=2, show_default=True, help="Epochs of the head alone.")
-@click.option("--epochs", type=click.IntRange(0), default=10, show_default=True, help="Epochs of all, then, at most.")
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
-@click.option("--learning-rate", type=float, default=0.02, show_default=True, help="Peak, of the head.")
-@click.option("--head-learning-rate", type=float, default=0.05, show_default=True, help="Of the head alone.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="Most epochs for the whole network, after the head.",
+)
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images per step.")
+@click.option("--learning-rate", type=float, default=0.02, show_default=True, help="Peak rate of the head.")
+@click.option("--head-learning-rate", type=float, default=0.05, show_default=True, help="Rate of the head alone.")
 @click.option(
     "--layer-decay",
     type=float,
@@ -83,11 +89,15 @@ from .terminal.stopping import complete, exit_where_interrupted
 )
 @click.option("--patience", type=click.IntRange(1), default=4, show_default=True, help="Epochs without progress.")
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Flip images left to right at random.")
-@click.option("--brightness", type=float, default=0.0, show_default=True, help="Largest change, as share of 255.")
-@click.option("--contrast", type=float, default=0.0, show_default=True, help="Largest change, as share.")
-@click.option("--rotation", type=float, default=0.0, show_default=True, help="Largest one to either side, in degrees.")
-@click.option("--zoom", type=float, default=0.0, show_default=True, help="Largest change of size, as share.")
-@click.option("--label-smoothing", type=float, default=0.0, show_default=True)
+@click.option("--brightness", type=float, default=0.0, show_default=True, help="Largest change, as a share of 255.")
+@click.option("--contrast", type=float, default=0.0, show_default=True, help="Largest change, as a share.")
+@click.option(
+    "--rotation", type=float, default=0.0, show_default=True, help="Largest rotation to either side, in degrees."
+)
+@click.option("--zoom", type=float, default=0.0, show_default=True, help="Largest change of size, as a share.")
+@click.option(
+    "--label-smoothing", type=float, default=0.0, show_default=True, help="Share of a target spread over all classes."
+)
 @click.option("--size", help="Height and width of the images, e.g. 64 or 64x96; default: the network's.")
 @click.option("--channels", type=click.IntRange(1), help="3 for RGB, 1 for gray; default: the network's.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
@@ -110,7 +120,7 @@ def fine_tune(
 
     A folder has `train` and `test`, with one folder a class in each. First the head is trained, then all that is not
     frozen, earlier stages more slowly; the weights of the best epoch on held-out images are kept. The test images are
-    looked at once, at the end. Called again, a run goes on where it stopped. The exit code is 0 when it is complete, 3
+    read once, at the end. Called again, a run goes on where it stopped. The exit code is 0 when it is complete, 3
     when the --minutes are over before, and 130 or 143 after Ctrl-C or SIGTERM.
 
     Give the run's folder to `predict`, `evaluate`, `export` and `benchmark`, where they take an entry.

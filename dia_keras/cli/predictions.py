@@ -37,7 +37,7 @@ from .shared import (
     default="dia_resnet20_cifar100",
     show_default=True,
     shell_complete=complete_entry,
-    help="Zoo entry, a run's folder, or a .keras file.",
+    help="Zoo entry; or a repository (hf://user/repo), a run's folder, a .keras or a weights file.",
 )
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Classes to show.")
 @click.option(

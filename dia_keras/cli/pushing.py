@@ -18,7 +18,7 @@ from .shared import complete_entry, console, examples, without_traceback
 )
 @click.argument("name", shell_complete=complete_entry)
 @click.argument("repository", required=False, metavar="USER/REPO")
-@click.option("--private", is_flag=True, help="A repository that is new is for its owner only.")
+@click.option("--private", is_flag=True, help="Make a new repository private.")
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=pathlib.Path),

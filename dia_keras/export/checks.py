@@ -88,8 +88,10 @@ def check_packages(format: Format) -> None:
     """Raises an `ImportError` where a package that writes or runs the format is missing."""
     missing = [name for name in format.packages if importlib.util.find_spec(name) is None]
     if missing:
+        # The extra `export` leaves TensorFlow to the user, who may have its CPU form.
+        extras = "tensorflow,export" if "tensorflow" in missing else "export"
         raise ImportError(
-            f"`to_{format.name}` needs {', '.join(missing)}. Install with `pip install dia_keras[export]`"
+            f'`to_{format.name}` needs {", ".join(missing)}. Install with `pip install "dia_keras[{extras}]"`'
         )
 
 

@@ -81,7 +81,7 @@ def _read_torch(path: pathlib.Path, content: bytes | None) -> Any:
     try:
         import torch
     except ImportError as error:
-        raise ImportError(f"{path} is read by PyTorch: `pip install dia-keras[torch]`.") from error
+        raise ImportError(f'{path} is read by PyTorch: `pip install "dia_keras[torch]"`.') from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what a pickle is made of; it is read or refused

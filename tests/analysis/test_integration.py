@@ -42,7 +42,7 @@ def test_too_few_images_or_blocks_are_an_error(h):
 
 def test_without_scikit_learn_there_is_a_word_on_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
-    with pytest.raises(ImportError, match=r"pip install dia_keras\[analysis\]"):
+    with pytest.raises(ImportError, match=r'`pip install "dia_keras\[analysis\]"`'):
         gini_importance(planted(4))
 
 

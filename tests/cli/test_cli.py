@@ -526,6 +526,12 @@ def test_help_has_examples(command):
     assert f"Examples:\n    dia-keras {command}" in run(command, "--help")
 
 
+@pytest.mark.parametrize("command", ["predict", "evaluate", "export", "benchmark"])
+def test_help_says_what_a_network_may_be(command):
+    shown = " ".join(run(command, "--help").split())
+    assert all(each in shown for each in ("hf://user/repo", "folder", ".keras", "weights file"))
+
+
 def test_the_list_of_commands_is_whole_in_80_columns():
     result = CliRunner().invoke(main, ["--help"], terminal_width=80)
     commands = result.output.partition("Commands:")[2]

@@ -139,17 +139,17 @@ def test_model_that_computes_no_finite_values_is_not_quantized(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("exporter", "name", "package"),
+    ("exporter", "name", "package", "extras"),
     [
-        (export.to_saved_model, "model", "tensorflow"),
-        (export.to_tflite, "model.tflite", "ai_edge_litert"),
-        (export.to_onnx, "model.onnx", "onnxruntime"),
+        (export.to_saved_model, "model", "tensorflow", "tensorflow,export"),
+        (export.to_tflite, "model.tflite", "ai_edge_litert", "export"),
+        (export.to_onnx, "model.onnx", "onnxruntime", "export"),
     ],
 )
-def test_missing_package_is_named_with_the_extra(exporter, name, package, tmp_path, monkeypatch):
+def test_missing_package_is_named_with_the_extra(exporter, name, package, extras, tmp_path, monkeypatch):
     built = model()
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError, match=rf"needs {package}. Install with `pip install dia_keras\[export\]`"):
+    with pytest.raises(ImportError, match=rf'needs {package}. Install with `pip install "dia_keras\[{extras}\]"`'):
         exporter(built, tmp_path / name)
 
 

@@ -42,7 +42,7 @@ def error(hidden, code, *arguments, **environment):
 
 def test_an_install_without_a_backend_says_so_in_one_sentence(tmp_path):
     environment = {"PYTHONPATH": str(PACKAGE.parent), "KERAS_HOME": str(tmp_path)}
-    none = "Keras needs a backend, and none is installed: run `pip install dia_keras[tensorflow]`, or install [jax] or "
+    none = 'Keras needs a backend, and none is installed: run `pip install "dia_keras[tensorflow]"`, or install [jax] '
     jax = "Keras is to run on tensorflow, which is not installed, but jax is: set the environment variable "
     jax += "KERAS_BACKEND=jax."
     torch = jax.replace("tensorflow", "torch")

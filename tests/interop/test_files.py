@@ -121,7 +121,7 @@ def test_a_file_that_is_no_sound_file_of_tensors_is_one_error(name, write, messa
 def test_without_pytorch_its_files_are_an_error_that_says_what_to_install(tmp_path, monkeypatch):
     path = saved(tmp_path / "plain.pth", STATE)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ImportError, match=r"pip install dia-keras\[torch\]"):
+    with pytest.raises(ImportError, match=r'`pip install "dia_keras\[torch\]"`'):
         read_state(path)
 
 

@@ -208,7 +208,7 @@ def test_a_connection_that_stays_cut_is_one_error(hub):
 def test_without_the_library_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     for action in (lambda: zoo.load("hf://user/tiny"), lambda: zoo.hub.huggingface.upload(None, "user/tiny", "")):
-        with pytest.raises(ImportError, match=r"pip install dia_keras\[hub\]"):
+        with pytest.raises(ImportError, match=r'`pip install "dia_keras\[hub\]"`'):
             action()
 
 

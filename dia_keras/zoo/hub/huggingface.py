@@ -92,7 +92,7 @@ def _library() -> Any:
         import huggingface_hub.errors
     except ImportError as error:
         raise ImportError(
-            "Hugging Face's hub needs the package huggingface_hub: run `pip install dia_keras[hub]`."
+            'Hugging Face\'s hub needs the package huggingface_hub: run `pip install "dia_keras[hub]"`.'
         ) from error
     return huggingface_hub
 
