@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
@@ -66,6 +67,13 @@ def test_a_file_imports_only_floors_below_its_own(path):
 
 def test_every_package_has_a_floor():
     assert {floor_of(path) for path in FILES} == set(FLOOR)
+
+
+def test_the_readme_lists_the_packages_from_the_lowest_floor_up():
+    readme = (PACKAGE.parent / "README.md").read_text()
+    listed = readme.partition("The packages of `dia_keras`:")[2].partition("\n\n")[0]
+    floors = [FLOOR[name] for name in re.findall(r"`(\w+)`", listed) if name in FLOOR]
+    assert len(floors) > 10 and floors == sorted(floors)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
