@@ -191,6 +191,8 @@ def exports_of_trained(found) -> str:
         )
     for each in found["refused"]:
         text += f"\n{form(each)}, is refused: {each['reason']}\n"
+    if (images := found.get("test_images", 10_000)) != 10_000:
+        text += f"\nAccuracies are of the first {images:,} test images.\n"
     return f"{text}\n{found['run']['device']}: `{found['run']['command']}`\n"
 
 
