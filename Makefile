@@ -11,8 +11,9 @@ demo: environment  ## Classify the sample images with embedded weights, export t
 # Two processes, since building networks keeps one core busy; a file's tests stay together and share what they set up.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-# What depends on the backend: the other folders are about files, pictures, commands and pages.
-ON_JAX_AND_TORCH := $(addprefix tests/, analysis backbones benchmark export interop training units zoo \
+# What depends on the backend: the other folders and files are about files, pictures, commands and pages.
+ON_JAX_AND_TORCH := $(addprefix tests/, analysis backbones benchmark export interop/test_converted.py training units \
+	zoo/test_channels.py zoo/test_loading.py zoo/test_weights_file.py \
 	detection/test_models_parts.py detection/test_models_step.py)
 
 # Small networks run once or twice: JAX spends its time in compiling them, PyTorch's threads wait for one another.

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arguments import positive_integer
 from ..figure_text import as_is
+from ..progress import track
 from .attention_maps import attention_by_stage
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def gini_importance(attention: np.ndarray, trees: int = 100, seed: int = 0) -> n
 
     images, blocks, channels = attention.shape
     found = np.zeros((blocks - 1, blocks - 1))
-    for target in range(1, blocks):
+    for target in track(range(1, blocks), "Fitting forests"):
         forest = RandomForestRegressor(trees, random_state=seed)
         targets = attention[:, target] if channels > 1 else attention[:, target, 0]
         forest.fit(attention[:, :target].reshape(images, target * channels), targets)

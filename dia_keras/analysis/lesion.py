@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from ..figure_text import as_is
+from ..progress import track
 from .blocks import Block, attention_calls, sums
 from .gradients import untracked
 from .inner import Call, Change, checked, checked_labels, logits
@@ -86,7 +87,8 @@ def accuracy_without_blocks(
                 right += int((answers == labels[part]).sum())
         return right / len(images)
 
-    return accuracy(None), {block: accuracy(without_block(model, block)) for block in blocks}
+    without = {block: accuracy(without_block(model, block)) for block in track(blocks, "Removing blocks")}
+    return accuracy(None), without
 
 
 def plot_lesions(models: Mapping[str, keras.Model], images, labels) -> "Figure":

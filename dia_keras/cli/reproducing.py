@@ -117,7 +117,7 @@ def reproduce(
         is_smoke=smoke,
         **({} if seeds is None else {"seeds": seeds}),
     )
-    directory = out or RUNS / table
+    directory = out or RUNS / (f"{table}_smoke" if smoke else table)
     if found.is_timed:
         if dry_run or only_report:
             raise ValueError(

@@ -24,9 +24,10 @@ def load(
     """Loads an image classification data set.
 
     Args:
-        source: Name of a TFDS data set (`"cifar100"`), whose split "validation" is the test set where there is no
-            "test"; path of an `.npz` file with `x_train`, `y_train`, `x_test`, `y_test` and `class_names`; or path of
-            a folder with one folder a class under `train` and `test`, of images of any format that Pillow reads.
+        source: Name of a TFDS data set, `"cifar100"`, or `"imagenette/160px-v2"` with its configuration; its split
+            "validation" is the test set where there is no "test". Or path of an `.npz` file with `x_train`, `y_train`,
+            `x_test`, `y_test` and `class_names`. Or path of a folder with one folder a class under `train` and
+            `test`, of images of any format that Pillow reads.
         data_dir: Where TFDS keeps its data sets. Default: the environment variable `DIA_KERAS_DATA`, else TFDS'
             own default.
         held_out: Number of training images to hold out, drawn at random, the same number of every class where
@@ -69,7 +70,7 @@ def load(
         from .folder import load_folder
 
         train, test, class_names = load_folder(path, image_size, resize, channels or 3)
-    elif len(path.parts) > 1:
+    elif _is_meant_as_path(source):
         raise FileNotFoundError(f"`source` must exist. Received: source={str(source)!r}, which is no folder")
     else:
         from .tfds_source import load_tfds
@@ -78,6 +79,13 @@ def load(
             str(source), data_dir or os.environ.get("DIA_KERAS_DATA"), download, image_size, resize, channels
         )
     return with_held_out(train, test, class_names, held_out, seed)
+
+
+def _is_meant_as_path(source: str | os.PathLike) -> bool:
+    """Returns whether what does not exist is meant as a path; TFDS's names may have a slash, too."""
+    path = pathlib.Path(source)
+    is_in_folder = len(path.parts) > 1 and path.parent.is_dir()
+    return path.is_absolute() or str(source).startswith((".", "~")) or is_in_folder
 
 
 def with_held_out(train: Split, test: Split, class_names: tuple[str, ...], held_out: int, seed: int = 0) -> DataSet:

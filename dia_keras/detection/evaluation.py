@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib.util
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -144,11 +145,10 @@ def evaluate_detections(detection_set: DetectionSet, detections: Sequence[Detect
         ValueError: If the detections do not belong to the set.
         ImportError: If pycocotools is not installed.
     """
-    try:
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-    except ImportError as error:
-        raise ImportError("COCO's metrics need pycocotools: `pip install dia_keras[detection]`.") from error
+    check_pycocotools()
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
     _check(detection_set, detections)
     truth = detection_set.to_coco()
     with contextlib.redirect_stdout(io.StringIO()):
@@ -173,6 +173,12 @@ def evaluate_detections(detection_set: DetectionSet, detections: Sequence[Detect
         recalls=np.array(evaluation.params.recThrs),
         precisions={name: curve.mean(-1) for name, curve in curves.items()},
     )
+
+
+def check_pycocotools() -> None:
+    """Raises an `ImportError` where pycocotools is not installed, before a training whose metrics need it."""
+    if importlib.util.find_spec("pycocotools") is None:
+        raise ImportError("COCO's metrics need pycocotools: `pip install dia_keras[detection]`.")
 
 
 def _check(detection_set: DetectionSet, detections: Sequence[Detections]) -> None:

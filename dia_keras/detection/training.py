@@ -21,7 +21,7 @@ from ..training.runs.run_folder import check_same_settings, locked_folder
 from ..training.steps.memory import kept_memory
 from .data import Batches, DetectionSet, batches, load
 from .data.faults import OnBad
-from .evaluation import coco_metrics, detect
+from .evaluation import check_pycocotools, coco_metrics, detect
 from .models.detector import Detector
 from .settings import DetectorSettings
 
@@ -74,6 +74,13 @@ def train_detector(
         if isinstance(source, DetectionSet):
             raise ValueError("`validation` must be a detection set, where `source` is one. Received: a name")
         validation = load(source, split=validation, labels=training.labels, on_bad=on_bad)
+    if validation is not None:
+        check_pycocotools()
+        if list(validation.labels) != list(training.labels):
+            raise ValueError(
+                "`validation` must have the labels of the training set, in their order: load it with "
+                f"`labels=training.labels`. Received: {_some(validation.labels)} instead of {_some(training.labels)}"
+            )
     data = batches(
         training,
         batch_size=settings.batch_size,
@@ -83,18 +90,20 @@ def train_detector(
         max_boxes=settings.max_boxes,
         shuffle=True,
     )
-    with locked_folder(directory), stopped_by_signals(budget) as signals:
-        check_same_settings({**settings.record(), "data": training.fingerprint()}, directory / "recipe.json")
-        detector = settings.build(len(training.labels), training.labels)
-        write_json(directory / "card.json", _card(settings, detector, training.labels))
-        record = RunRecord(directory / "run.json", started)
-        is_complete = _fit(detector, settings, data, directory, budget, record)
-        record.write()
-        _plot_losses(directory / "log.csv", directory / "curves.png", f"{settings.model}, ResNet{settings.depth}")
+    weights = directory / "final.weights.h5"
+    with locked_folder(directory):
+        with stopped_by_signals(budget) as signals:
+            check_same_settings({**settings.record(), "data": training.fingerprint()}, directory / "recipe.json")
+            detector = settings.build(len(training.labels), training.labels)
+            write_json(directory / "card.json", _card(settings, detector, training.labels))
+            record = RunRecord(directory / "run.json", started)
+            is_complete = _fit(detector, settings, data, directory, budget, record)
+            record.write()
+            _plot_losses(directory / "log.csv", directory / "curves.png", f"{settings.model}, ResNet{settings.depth}")
+            if is_complete:
+                with staged(weights) as new:
+                    detector.save_weights(new)
         if is_complete:
-            weights = directory / "final.weights.h5"
-            with staged(weights) as new:
-                detector.save_weights(new)
             if validation is not None:
                 images = (example.image for example in validation)
                 found = detect(detector, images, detector.score_threshold, image_size=detector.image_size)
@@ -103,6 +112,11 @@ def train_detector(
     if signals:
         raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
     return None
+
+
+def _some(labels: Sequence[str]) -> str:
+    """Returns a list's first names, as an error shows them."""
+    return ", ".join(labels[:3]) + (", ..." if len(labels) > 3 else "")
 
 
 def _card(settings: DetectorSettings, detector: Detector, labels: Sequence[str]) -> dict:

@@ -12,7 +12,7 @@ import numpy as np
 from ..data import DataSet, Split
 from ..timing import interleaved
 from ..training.fitting import compile_for
-from ..training.steps.fused_norm import fused_batch_norms
+from ..training.steps.cpu_steps import fast_cpu_steps
 from .data_sets import DATA_SETS
 from .row_training import build, parameters_of
 from .runner import choose
@@ -85,7 +85,7 @@ def _measure(rows: list[Row], scale: Scale) -> list[RowCost]:
         compile_for(model, trainings[name].recipe, 1, scale.is_smoke and keras.backend.backend() != "jax")
     rounds = 1 if scale.is_smoke else scale.seeds
     inference = interleaved({name: _inference(models[name], data[name]) for name in models}, rounds)
-    with fused_batch_norms(*models.values()):
+    with fast_cpu_steps(*models.values()):
         training = interleaved({name: _training(models[name], data[name]) for name in models}, rounds)
     return [
         RowCost(

@@ -62,6 +62,15 @@ def backbone(name: str) -> Backbone:
     )
 
 
+def blocks(name: str) -> int:
+    """Returns the number of blocks in the shortest stage of the network that a name stands for."""
+    function, arguments = backbone(name)
+    if function == "imagenet_resnet":
+        return 2
+    of_block = 6 if function == "wrn" or arguments.get("block") == "basic" else 9
+    return (arguments["depth"] - (4 if function == "wrn" else 2)) // of_block
+
+
 def attention(name: str) -> dict[str, Any]:
     """Returns the arguments of a backbone for an attention; `"SE, DIA"` is SE that a stage's blocks share.
 

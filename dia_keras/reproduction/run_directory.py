@@ -34,6 +34,7 @@ class RunDirectory:
     def __init__(self, path: pathlib.Path):
         self.path = path
         self.results, self.claims, self.trainings = path / "results", path / "claims", path / "trainings"
+        self._record = path / "scale.json"
 
     def open_for(self, table: Table, scale: Scale) -> None:
         """Makes the folder, or checks that it is of this table at this scale.
@@ -41,12 +42,21 @@ class RunDirectory:
         Raises:
             ValueError: Where it is of another.
         """
-        mine, record = {"table": table.name, **scale.record()}, self.path / "scale.json"
         for folder in (self.results, self.claims, self.trainings):
             folder.mkdir(parents=True, exist_ok=True)
-        if not record.exists():
-            write_json(record, mine)
-        theirs = read_record(record)
+        if not self._record.exists():
+            write_json(self._record, {"table": table.name, **scale.record()})
+        self.check(table, scale)
+
+    def check(self, table: Table, scale: Scale) -> None:
+        """Checks that the folder is of this table at this scale, if it has been opened.
+
+        Raises:
+            ValueError: Where it is of another.
+        """
+        if not self._record.exists():
+            return
+        mine, theirs = {"table": table.name, **scale.record()}, read_record(self._record)
         different = sorted(key for key in mine if mine[key] != theirs.get(key))
         if different:
             raise ValueError(

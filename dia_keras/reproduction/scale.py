@@ -54,7 +54,7 @@ class Scale:
             networks.backbone(name)
 
     def check(self, table: Table) -> None:
-        """Raises a `ValueError` where it replaces networks that a table does not have, or makes two groups one."""
+        """Raises a `ValueError` where it replaces networks that a table does not have, or makes rows or groups one."""
         own = {row.network for row in table.rows}
         if strange := set(self.networks) - own:
             raise ValueError(
@@ -66,6 +66,13 @@ class Scale:
             raise ValueError(
                 f"`network` must leave the networks of {table.label} different. Received: "
                 f"{', '.join(f'{old}={new}' for old, new in self.networks.items())}"
+            )
+
+        single = [name for name in replaced if networks.blocks(name) < 2]
+        if single and not self.is_smoke and not table.is_timed:
+            raise ValueError(
+                "`network` must be networks of two blocks a stage or more, since a single block shares its unit with "
+                f"no other: rows with and without DIA would be the same. Received: {', '.join(sorted(single))}"
             )
 
     def record(self) -> dict[str, Any]:

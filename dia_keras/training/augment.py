@@ -117,31 +117,30 @@ def cutmix_box(weight: float, row: int, column: int, height: int, width: int) ->
     return np.concatenate([rows, columns]).astype(np.int32)
 
 
-def crop_and_flip(pixels, size: tuple[int, int], indices, top, left, flip, pad: int):
-    """Takes images out of a data set, each cropped at its own offset from its zero-padded self, some flipped.
+def crop_and_flip(images, top, left, flip, pad: int):
+    """Crops images, each at its own offset from its zero-padded self, and flips some.
 
     One gather does it all: rows and columns outside the image read as zero, so nothing is padded in memory.
 
     Args:
-        pixels: The data set, `(n * height * width, channels)`.
-        size: `(height, width)`.
-        indices: Which images, `(batch,)`.
+        images: `(batch, height, width, channels)`.
         top, left: Offsets of the crops in the padded images, from 0 to `2 * pad`.
         flip: Whether to flip left to right, bool `(batch,)`.
         pad: Zero-padding on each side.
 
     Returns:
-        `(batch, height, width, channels)`.
+        As `images`.
     """
-    height, width = size
+    number, height, width, channels = images.shape
     rows = ops.expand_dims(top, 1) - pad + ops.arange(height, dtype="int32")
     columns = ops.arange(width, dtype="int32")
     columns = ops.where(ops.expand_dims(flip, 1), width - 1 - columns, columns) + ops.expand_dims(left, 1) - pad
     rows, columns = ops.expand_dims(rows, 2), ops.expand_dims(columns, 1)
     in_image = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    source = (ops.reshape(indices, (-1, 1, 1)) * height + ops.clip(rows, 0, height - 1)) * width
-    images = ops.take(pixels, source + ops.clip(columns, 0, width - 1), axis=0)
-    return ops.where(ops.expand_dims(in_image, 3), images, ops.zeros_like(images))
+    numbers = ops.reshape(ops.arange(number, dtype="int32"), (-1, 1, 1))
+    source = (numbers * height + ops.clip(rows, 0, height - 1)) * width + ops.clip(columns, 0, width - 1)
+    cropped = ops.take(ops.reshape(images, (-1, channels)), source, axis=0)
+    return ops.where(ops.expand_dims(in_image, 3), cropped, ops.zeros_like(cropped))
 
 
 def rotate_and_zoom(images, angle, scale):
@@ -201,6 +200,11 @@ def mix(images, targets, partner, weight, box, cut):
     return mixed, weight * targets + (1 - weight) * ops.take(targets, partner, axis=0)
 
 
+def mean_color(images: np.ndarray) -> np.ndarray:
+    """Returns the mean of all pixels by channel, float32; summed in float64, since so many do not fit a float32."""
+    return images.mean((0, 1, 2), dtype="float64").astype("float32")
+
+
 def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: Recipe) -> Callable:
     """Puts a data set on the device and returns the function from `Draws` to `(images, one-hot targets)`.
 
@@ -210,24 +214,24 @@ def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: 
         num_classes: Number of classes.
         recipe: The recipe.
     """
-    size = images.shape[1], images.shape[2]
-    pixels = ops.convert_to_tensor(images.reshape(-1, images.shape[-1]))
+    all_images = ops.convert_to_tensor(images)
     device_labels = ops.convert_to_tensor(labels.astype("int32"))
-    mean_color = ops.convert_to_tensor(images.mean((0, 1, 2), dtype="float32"))
+    filling = ops.convert_to_tensor(mean_color(images))
     mixing = recipe.mixup > 0 or recipe.cutmix > 0
     is_moved, is_lit = recipe.rotation > 0 or recipe.zoom > 0, recipe.contrast > 0 or recipe.brightness > 0
 
     def augment(
         data, classes, indices, top, left, flip, erased, partner, weight, box, cut, angle, scale, contrast, brightness
     ):
-        batch = ops.cast(crop_and_flip(data, size, indices, top, left, flip, recipe.pad), "float32")
+        chosen = ops.take(data, indices, axis=0)  # first, since the pixels of all images may be too many for an int32
+        batch = ops.cast(crop_and_flip(chosen, top, left, flip, recipe.pad), "float32")
         targets = ops.one_hot(ops.take(classes, indices, axis=0), num_classes, dtype="float32")
         if is_moved:
             batch = rotate_and_zoom(batch, angle, scale)
         if is_lit:
             batch = change_light(batch, contrast, brightness)
         if recipe.erase > 0:
-            batch = ops.where(inside(batch, erased), mean_color, batch)
+            batch = ops.where(inside(batch, erased), filling, batch)
         if mixing:
             batch, targets = mix(batch, targets, partner, weight, box, cut)
         return batch, targets
@@ -236,7 +240,7 @@ def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: 
 
     def apply(draws: Draws):
         arrays = [ops.convert_to_tensor(getattr(draws, field.name)) for field in dataclasses.fields(draws)]
-        return compiled(pixels, device_labels, *arrays)
+        return compiled(all_images, device_labels, *arrays)
 
     return apply
 

@@ -4,21 +4,26 @@ The optimizer keeps the average. The moving statistics of batch norms belong to 
 need others, or they lose points. They are measured anew: the mean of the statistics of some training batches.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
+
+#: Function of a batch of images.
+Forward = Callable[[Any], Any]
 
 #: Batches to measure statistics on: enough that their mean is steady.
 BATCHES = 20
 
 
-def measure_statistics(model: keras.Model, images: Iterable) -> None:
+def measure_statistics(model: keras.Model, images: Iterable, forward: Forward | None = None) -> None:
     """Sets the moving statistics of all batch norms to the mean of those of some batches.
 
     Args:
         model: The model; its weights, seeds and other state stay as they are.
         images: Batches as the model takes them, `(batch, height, width, channels)`.
+        forward: What `training_forward` returned for the model, which need not be compiled again then.
 
     Raises:
         ValueError: Where there are no batches.
@@ -29,7 +34,7 @@ def measure_statistics(model: keras.Model, images: Iterable) -> None:
     kept = [keras.ops.convert_to_numpy(variable) for variable in others]
     momenta = [layer.momentum for layer in norms]
     sums, count = [np.zeros(variable.shape, "float64") for variable in measured], 0
-    forward = _forward(model)
+    forward = forward or training_forward(model)
     try:
         for layer in norms:
             layer.momentum = 0.0  # the statistics of a batch replace the moving ones
@@ -60,6 +65,9 @@ class AveragedWeights(keras.callbacks.Callback):
         super().__init__()
         self.batches = batches
 
+    def on_train_begin(self, logs=None):
+        self._forward = training_forward(self.model)
+
     def on_test_begin(self, logs=None):
         variables = [*self.model.trainable_variables, *self.model.non_trainable_variables]
         self._kept = [(variable, keras.ops.convert_to_numpy(variable)) for variable in variables]
@@ -67,7 +75,7 @@ class AveragedWeights(keras.callbacks.Callback):
         for variable, average in zip(self.model.trainable_variables, averages, strict=True):
             # A copy, since JAX gives the arrays of the evaluated weights away.
             variable.assign(np.array(keras.ops.convert_to_numpy(average)))
-        measure_statistics(self.model, first_images(self.batches()))
+        measure_statistics(self.model, first_images(self.batches()), self._forward)
 
     def on_test_end(self, logs=None):
         for variable, value in self._kept:
@@ -80,7 +88,7 @@ def first_images(batches: Iterable) -> Iterator:
         yield images
 
 
-def _forward(model: keras.Model):
+def training_forward(model: keras.Model) -> Forward:
     """Returns a function that calls the model in training mode, so that its batch norms take statistics."""
     if keras.backend.backend() == "torch":
         import torch

@@ -1,6 +1,9 @@
 """Training a detector in a folder, and finding it there."""
 
 import json
+import os
+import signal
+import sys
 import zipfile
 
 import keras
@@ -111,6 +114,28 @@ def test_a_run_that_was_stopped_within_an_epoch_ends_in_the_same_weights(coco, t
     assert len(answer.boxes) == len(answer.scores) <= 100
     with pytest.raises(ValueError, match=r"same settings.*differ in epochs"):
         train_detector(DetectorSettings(**{**SMALL, "epochs": 3}), data, whole)
+
+
+def test_a_validation_set_that_cannot_be_used_is_an_error_before_the_training(coco, tmp_path, monkeypatch):
+    data, chosen = coco(), DetectorSettings(**SMALL)
+    train = detection.data.load(data, split="train")
+    swapped = detection.data.load(data, split="train", labels=train.labels[::-1])
+    with pytest.raises(ValueError, match=r"`validation` must have the labels.*Received: brush, sign instead of sign"):
+        train_detector(chosen, train, tmp_path / "run", validation=swapped)
+    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    with pytest.raises(ImportError, match=r"pip install dia_keras\[detection\]"):
+        train_detector(chosen, train, tmp_path / "run", validation=train)
+    assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_stops_the_evaluation_after_the_training(coco, tmp_path, monkeypatch, small_detectors):
+    monkeypatch.setattr(training, "_fit", lambda *_: True)
+    monkeypatch.setattr(training, "_plot_losses", lambda *_: None)
+    monkeypatch.setattr(training, "detect", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        train_detector(DetectorSettings(**SMALL), coco(), tmp_path / "run", validation="train")
+    assert (tmp_path / "run" / "final.weights.h5").is_file()
+    assert not (tmp_path / "run" / "metrics.json").exists()
 
 
 def test_the_command_trains_and_shows_the_metrics(coco, tmp_path, small_detectors):

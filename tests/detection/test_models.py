@@ -68,6 +68,19 @@ def test_images_without_boxes_have_losses_that_are_finite(example):
         assert losses["box_loss"] == 0 and losses["class_loss"] > 0
 
 
+def test_what_layers_add_to_the_loss_counts(example):
+    """As the penalty of SPEM and regularizers of a backbone do."""
+    images, targets = example
+    detector = build_small(RetinaNet)
+    outputs = detector(images)
+    before = float(ops.convert_to_numpy(detector.compute_loss(images, targets, outputs)))
+    weight = detector.trainable_variables[0]
+    weight.regularizer = keras.regularizers.L2(0.5)
+    added = 0.5 * np.square(ops.convert_to_numpy(weight)).sum()
+    after = float(ops.convert_to_numpy(detector.compute_loss(images, targets, outputs)))
+    assert added > 0 and after - before == pytest.approx(added, rel=1e-4)
+
+
 def test_losses_of_retinanet_are_normalized_by_the_positive_anchors(example):
     _, targets = example
     detector = build_small(RetinaNet)

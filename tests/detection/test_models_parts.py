@@ -157,6 +157,14 @@ def test_a_sample_has_its_share_of_positive_candidates_and_only_what_counts():
         assert negative[row, rows[row][counted[row] & ~is_positive[row]]].all()
 
 
+def test_a_chance_next_to_one_makes_no_candidate_positive(monkeypatch):
+    """PyTorch draws it, and in float32 it is 2 when 1 is added."""
+    monkeypatch.setattr(keras.random, "uniform", lambda shape, *_, **__: ops.full(shape, np.float32(1 - 2**-24)))
+    nothing = np.zeros((1, 4), bool)
+    sample = draw_sample(nothing, ~nothing, 4, 0.5, keras.random.SeedGenerator(1))
+    assert not numpy(sample.positive).any() and numpy(sample.counted).all()
+
+
 def pooled_by_loops(level, stride, box, size=7):
     """RoI align of one box on one level, sample by sample."""
     height, width = level.shape[:2]

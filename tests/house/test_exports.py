@@ -64,6 +64,10 @@ def test_weights_of_a_run_have_their_accuracy_measured(script, npz, monkeypatch,
     with np.load(npz) as data:
         right = model.predict(data["x_test"], verbose=0).argmax(-1) == data["y_test"].ravel()
     assert exported["top1"] == exported["model_top1"] == right.mean()
+    result = CliRunner().invoke(script.main, [NAME, *options, "--out", str(tmp_path / "out"), "--test-images", "3"])
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "out" / f"{NAME}.json").read_text())
+    assert record["test_images"] == 3 and record["exports"][0]["model_top1"] == right[:3].mean()
     refused = CliRunner().invoke(script.main, [NAME, *options])
     assert refused.exit_code and "`--weights` must come with one name" in refused.output
     assert not script.REPORTS.exists()

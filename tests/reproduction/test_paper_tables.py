@@ -13,7 +13,7 @@ from dia_keras.backbones.attention import Attention
 from dia_keras.cli import main
 from dia_keras.reproduction import Scale, read_table, reproduce, table_names
 from dia_keras.reproduction import scale as scale_module
-from dia_keras.reproduction.networks import RECIPES, attention, backbone, recipe
+from dia_keras.reproduction.networks import RECIPES, attention, backbone, blocks, recipe
 from dia_keras.reproduction.scale import training_of
 from dia_keras.reproduction.table import parse
 from dia_keras.training import load_recipe
@@ -180,6 +180,24 @@ def test_wrong_scales(arguments, error):
 def test_a_scale_fits_its_table(networks):
     with pytest.raises(ValueError, match="`network` must"):
         Scale(networks=networks).check(TABLES["table3"])
+
+
+def test_networks_of_one_block_a_stage_are_refused_since_nothing_is_shared_in_them():
+    names = (
+        "ResNet11",
+        "ResNet20",
+        "ResNet8-basic",
+        "ResNet14-basic",
+        "WRN10-1",
+        "WRN16-1",
+        "ResNeXt11,8x4",
+        "ResNet18",
+    )
+    assert [blocks(name) for name in names] == [1, 2, 1, 2, 1, 2, 1, 2]
+    scale = Scale(networks={"ResNet83": "ResNet11", "ResNet164": "ResNet20"})
+    with pytest.raises(ValueError, match=r"two blocks a stage or more.*Received: ResNet11$"):
+        scale.check(TABLES["table3"])
+    Scale(networks=scale.networks, is_smoke=True).check(TABLES["table3"])
 
 
 def test_wrong_tables():

@@ -1,6 +1,7 @@
 """The runner: it trains what is missing, once, goes on where it stopped, and reports what it found."""
 
 import csv
+import dataclasses
 import json
 import math
 import os
@@ -26,6 +27,8 @@ from dia_keras.reproduction import (
     write_report,
 )
 from dia_keras.reproduction.data_sets import Sources
+from dia_keras.reproduction.report.picture import _curves
+from dia_keras.reproduction.report.summary import Summary
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.divergence import Diverged
 from dia_keras.training.runs.epochs_that_fit import Speed
@@ -106,6 +109,9 @@ def test_a_folder_is_of_one_table_at_one_scale(trained, sources, tmp_path):
         reproduce(TABLE, tmp_path, scale=other, sources=sources)
     with pytest.raises(ValueError, match="differs in table"):
         reproduce(read_table("table10"), tmp_path, scale=SCALE, sources=sources)
+    for name, value in (("image_size", 16), ("epochs", 20)):
+        with pytest.raises(ValueError, match=f"differs in {name}"):
+            write_report(TABLE, tmp_path, dataclasses.replace(SCALE, **{name: value}))
     path = next((tmp_path / "results").iterdir())
     result = json.loads(path.read_text())
     result["training"]["arguments"]["attention_stages"] = [1]
@@ -162,6 +168,14 @@ def test_a_figure_has_curves(trained, sources, tmp_path, monkeypatch):
     reproduce(figure, tmp_path, scale=SCALE, sources=sources)
     write_report(figure, tmp_path, SCALE)
     assert (tmp_path / "figure11.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_mean_curve_is_of_the_seeds_that_did_not_explode():
+    log = [{"loss": 2.0 - epoch / 10, "val_accuracy": epoch / 10} for epoch in range(5)]
+    results = {seed: {"log": log, "exploded": None} for seed in range(2)} | {2: {"log": log[:1], "exploded": "NaN"}}
+    for axes in _curves([Summary(read_table("figure10").rows[0], results)]).axes:
+        (line,) = (line for line in axes.lines if not line.get_label().startswith("_"))
+        assert len(line.get_xdata()) == 5
 
 
 def test_a_network_that_explodes_is_a_result(sources, tmp_path, monkeypatch):
@@ -255,7 +269,7 @@ def test_an_estimate_is_measured_and_counts_all_trainings(cifar, monkeypatch):
         return Speed(per_epoch=36.0, compiling=4.0)
 
     monkeypatch.setattr(time_estimate, "measure_speed", measure_speed)
-    scale = Scale(epochs=100, networks={"ResNet164": "ResNet8-basic"}, image_size=8, recipe={"batch_size": 2})
+    scale = Scale(epochs=100, networks={"ResNet164": "ResNet14-basic"}, image_size=8, recipe={"batch_size": 2})
     found = estimate(read_table("table15"), scale=scale, sources=cifar)
     assert [(each.group, len(each.rows), each.trainings, each.epochs, each.measured) for each in found] == [
         (f"ResNet164, {name}", 3, 45, 100, "DIA-LSTM") for name in ("cifar10", "cifar100")

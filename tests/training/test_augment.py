@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from dia_keras.training import Recipe
-from dia_keras.training.augment import augmenter, change_light, cutmix_box, draw_epoch, erased_boxes, rotate_and_zoom
+from dia_keras.training import augment as augment_module
+from dia_keras.training.augment import (
+    augmenter,
+    change_light,
+    cutmix_box,
+    draw_epoch,
+    erased_boxes,
+    mean_color,
+    rotate_and_zoom,
+)
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 9, 7, 3), np.uint8)
 LABELS = np.arange(50) % 10
@@ -171,3 +180,22 @@ def test_draws_depend_on_seed_and_epoch_alone(change):
     )
     same = np.array_equal(one.indices, other.indices) and np.array_equal(one.top, other.top)
     assert same == (not change)
+
+
+def test_the_mean_color_is_right_however_many_images_there_are():
+    """A sum in float32 stops growing at 2**32."""
+    gray = np.broadcast_to(np.uint8(100), (30_000, 32, 32, 3))
+    np.testing.assert_allclose(mean_color(gray), [100.0] * 3)
+
+
+def test_pixels_are_counted_within_a_batch(monkeypatch):
+    """All images may have more pixels than an int32 counts."""
+    seen, crop_and_flip = [], augment_module.crop_and_flip
+
+    def spy(images, *arguments):
+        seen.append(tuple(images.shape))
+        return crop_and_flip(images, *arguments)
+
+    monkeypatch.setattr(augment_module, "crop_and_flip", spy)
+    next(batches(Recipe("x", 1, batch_size=16)))
+    assert seen == [(16, 9, 7, 3)]

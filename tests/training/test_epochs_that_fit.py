@@ -1,5 +1,6 @@
 """Tests of fitting the number of epochs to a time."""
 
+import contextlib
 import time
 
 import keras
@@ -8,7 +9,8 @@ import pytest
 
 from dia_keras.data import Split
 from dia_keras.training import Phase, Recipe
-from dia_keras.training.runs.epochs_that_fit import EpochClock, Speed, fitted, with_epochs
+from dia_keras.training.runs import epochs_that_fit
+from dia_keras.training.runs.epochs_that_fit import EpochClock, Speed, fitted, measure_speed, with_epochs
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (16, 8, 8, 3), np.uint8)
@@ -18,6 +20,19 @@ NONE = Split(IMAGES[:0], np.arange(0))
 
 def model():
     return keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])
+
+
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch):
+    """Nothing is compiled. Gives the numbers of steps that would have been compiled for."""
+    steps = []
+
+    def compiled_step(model, number):
+        steps.append(number)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(epochs_that_fit, "compiled_step", compiled_step)
+    return steps
 
 
 class Slow(keras.callbacks.Callback):
@@ -68,11 +83,27 @@ def test_phases_keep_their_parts_of_the_epochs(epochs, expected):
 
 
 def test_checkpoints_count(monkeypatch):
-    from dia_keras.training.runs import epochs_that_fit
-
     class SlowCheckpoint(Slow):
         def __init__(self, directory, seed):
             super().__init__(0, 0, after_epoch=1.0)
 
     monkeypatch.setattr(epochs_that_fit, "Checkpoint", SlowCheckpoint)
     assert fitted(Recipe("x", 10_000, batch_size=8), model(), [], SPLIT, NONE, 2, 60.0).epochs <= 57
+
+
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_what_is_measured_trains_as_the_run_will(ema, compiled, monkeypatch):
+    """With PyTorch's compiled steps, and with an evaluation of the averaged weights."""
+    evaluated = []
+
+    class Averaged(keras.callbacks.Callback):
+        def __init__(self, data):
+            super().__init__()
+            assert next(data())[0].shape == (8, 8, 8, 3)
+
+        def on_test_begin(self, logs=None):
+            evaluated.append("averages")
+
+    monkeypatch.setattr(epochs_that_fit, "AveragedWeights", Averaged)
+    measure_speed(Recipe("x", 300, batch_size=8, ema=ema), model(), [], SPLIT, SPLIT, 2)
+    assert compiled == [600] and evaluated == ["averages", "averages"] * (ema is not None)

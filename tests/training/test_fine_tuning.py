@@ -421,6 +421,41 @@ def test_a_run_that_is_cut_twice_ends_as_one_that_is_not(run, tmp_path, monkeypa
         fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, **arguments)
 
 
+class CutWithLosses(CutAt):
+    """A cut, and losses on the held-out images that are given."""
+
+    def __init__(self, epochs, losses):
+        super().__init__(epochs)
+        self.losses = losses
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_loss"] = self.losses[epoch]
+        super().on_epoch_end(epoch, logs)
+
+
+@pytest.mark.parametrize(
+    ("settings", "losses", "cut"),
+    [
+        ({"patience": 1, "head_epochs": 4}, [1.0, 1.1, 0.9, 0.8], 3),
+        ({"patience": 2, "head_epochs": 5}, [1.0, 1.1, 1.2, 1.3, 1.25], 4),
+    ],
+    ids=["better after the head", "worse after the head"],
+)
+def test_a_run_whose_head_stopped_early_goes_on_as_one_that_is_not_cut(
+    settings, losses, cut, run, tmp_path, monkeypatch
+):
+    settings = FineTuning("tiny_cifar10", batch_size=8, epochs=2, **settings)
+    whole, cut_run = tmp_path / "whole", tmp_path / "cut"
+    for folder, end in ((whole, None), (cut_run, cut), (cut_run, None)):
+        monkeypatch.setattr(fine_tuning, "WallClockBudget", lambda *_, end=end: CutWithLosses(end, losses))
+        found = fine_tune(settings, run.npz, folder, weights=run.weights, image_size=(8, 8), channels=1)
+        assert (found is None) == (end is not None)
+    assert (cut_run / "log.csv").read_text() == (whole / "log.csv").read_text()
+    assert len((whole / "log.csv").read_text().splitlines()) == 1 + len(losses)
+    for new, old in zip(weights_of(cut_run), weights_of(whole), strict=True):
+        np.testing.assert_array_equal(new, old)
+
+
 def test_a_spent_budget_is_told_by_the_exit_code(npz, tmp_path, monkeypatch):
     given = []
     monkeypatch.setattr(training, "fine_tune", lambda *_, minutes, **__: given.append(minutes))
@@ -573,3 +608,4 @@ def test_the_command_finds_a_learning_rate_and_draws_how(npz, tiny_zoo, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["rates.png"]
     assert "must end in .png" in call(*common, tmp_path / "rates.jpg", fails=True)
     assert "it takes no `--out`" in call(*common, tmp_path / "r.png", "--out", tmp_path / "run", fails=True)
+    assert "`--freeze` must be at most 3" in call(*common, tmp_path / "r.png", "--freeze", 4, fails=True)

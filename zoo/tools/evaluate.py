@@ -26,8 +26,8 @@ from dia_keras.zoo.cards import update_card
 ZOO = pathlib.Path(__file__).resolve().parents[1]
 RECORDS = ZOO / "records"
 PACKAGED = ZOO.parent / "dia_keras" / "zoo" / "weights"
-#: Weights up to this size travel in the wheel, larger ones lie beside it.
-PACKAGED_BYTES = 5 << 20
+#: Weights up to this size travel in the wheel, since they have no address on the web yet; larger ones lie beside it.
+PACKAGED_BYTES = 32 << 20
 
 
 def check_run(name: str, run: pathlib.Path) -> pathlib.Path:

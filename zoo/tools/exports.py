@@ -2,12 +2,13 @@
 
     python zoo/tools/exports.py dia_resnet20_cifar100 --data-dir ~/tensorflow_datasets
 
-Each file is run and compared with the Keras model, and its accuracy measured on the whole test set; the ranges of
-activations are measured on `--representative` training images. An entry without weights is exported with its initial
-values, of seed 0, residual branches scaled down, and the statistics that its norms find in up to 50 of those
-images; its accuracy is not measured. The reports go to `zoo/records/exports`: `NAME.json` of an entry with weights, a
-row for each form in `untrained.csv` of the others; `make tables` makes `zoo/EXPORTS.md` of them. The files themselves
-are not kept. A form that the exporter refuses is reported with its message.
+Each file is run and compared with the Keras model, and its accuracy measured on the whole test set, or on the first
+`--test-images` where a network is so large that this takes hours; the ranges of activations are measured on
+`--representative` training images. An entry without weights is exported with its initial values, of seed 0, residual
+branches scaled down, and the statistics that its norms find in up to 50 of those images; its accuracy is not measured.
+The reports go to `zoo/records/exports`: `NAME.json` of an entry with weights, a row for each form in `untrained.csv` of
+the others; `make tables` makes `zoo/EXPORTS.md` of them. The files themselves are not kept. A form that the exporter
+refuses is reported with its message.
 
 oneDNN and malloc keep memory for later; the largest nets take less (`peak_memory` of the reports) with
 
@@ -84,8 +85,20 @@ def damp_branches(model: keras.Model) -> None:
             layer.gamma.assign(keras.ops.full(layer.gamma.shape, DAMPED))
 
 
-def export_all(name: str, representative: int, weights: str | None, source: str | None, data_dir: str | None):
-    """Returns the reports of an entry's exports in all forms, and format, quantization and reason of those refused."""
+def export_all(
+    name: str,
+    representative: int,
+    test_images: int | None,
+    weights: str | None,
+    source: str | None,
+    data_dir: str | None,
+):
+    """Exports an entry in all forms.
+
+    Returns:
+        The reports; format, quantization and reason of those refused; and the number of test images that the
+        accuracies are of.
+    """
     card = zoo.card(name)
     trained = weights is not None or card.weights is not None
     keras.utils.set_random_seed(0)
@@ -94,7 +107,8 @@ def export_all(name: str, representative: int, weights: str | None, source: str 
     if not trained:
         damp_branches(model)
         settle_norms(model, data.train.images[: min(representative, SETTLING)])
-    common = {"labels": card.labels, "test": (data.test.images, data.test.labels) if trained else None}
+    test = (data.test.images[:test_images], data.test.labels[:test_images]) if trained else None
+    common = {"labels": card.labels, "test": test}
     exported, refused = [], []
     with tempfile.TemporaryDirectory() as folder:
         for exporter, file, options in FORMS:
@@ -106,7 +120,7 @@ def export_all(name: str, representative: int, weights: str | None, source: str 
                 format, quantize = exporter.__name__.removeprefix("to_"), options.get("quantize")
                 refused.append({"format": format, "quantize": quantize, "reason": str(error)})
             gc.collect()  # TensorFlow's graphs hold each other, and copies of the weights
-    return exported, refused
+    return exported, refused, len(test[1]) if test else 0
 
 
 def peak_memory() -> int:
@@ -117,6 +131,7 @@ def peak_memory() -> int:
 @click.command(help=__doc__)
 @click.argument("names", nargs=-1, required=True)
 @click.option("--representative", default=200, show_default=True, type=click.IntRange(1))
+@click.option("--test-images", type=click.IntRange(1), help="Test images that accuracies are of; default: all.")
 @click.option("--weights", type=click.Path(exists=True, dir_okay=False), help="Weights of a run; with --out.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=pathlib.Path), help="Folder of the reports.")
 @data_options
@@ -124,6 +139,7 @@ def peak_memory() -> int:
 def main(
     names: tuple[str, ...],
     representative: int,
+    test_images: int | None,
     weights: str | None,
     out: pathlib.Path | None,
     source: str | None,
@@ -137,12 +153,14 @@ def main(
     out = out or REPORTS
     out.mkdir(parents=True, exist_ok=True)
     for name in names:
-        exported, refused = export_all(name, representative, weights, source, data_dir)
+        exported, refused, tested = export_all(name, representative, test_images, weights, source, data_dir)
         Console().print(table(exported, title=name))
         for each in refused:
             Console().print(f"{each['format']}, {each['quantize']}: {each['reason']}")
         found = [{**report.to_dict(), "path": report.path.name} for report in exported]
         record = {"entry": name, "exports": found, "refused": refused, "peak_memory": peak_memory()}
+        if tested:
+            record["test_images"] = tested
         record["run"] = {**describe_run(), "environment": {key: os.environ[key] for key in MEMORY if key in os.environ}}
         reports.write(out, record, is_trained=weights is not None or zoo.card(name).weights is not None)
 

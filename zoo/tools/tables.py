@@ -221,6 +221,8 @@ def exports_of_trained(found) -> str:
         )
     for each in found["refused"]:
         text += f"\n{form(each)}, is refused: {each['reason']}\n"
+    if (images := found.get("test_images", 10_000)) != 10_000:
+        text += f"\nAccuracies are of the first {images:,} test images.\n"
     return f"{text}\n{found['run']['device']}: `{typed(found['run']['command'])}`\n"
 
 
@@ -274,12 +276,13 @@ def quantized_table() -> str:
         path = RECORDS / "exports" / f"{name}.json"
         if not path.exists():
             continue
-        exported = json.loads(path.read_text())["exports"]
-        found = {each["quantize"]: each for each in exported if each["format"] == "tflite"}
+        record = json.loads(path.read_text())
+        found = {each["quantize"]: each for each in record["exports"] if each["format"] == "tflite"}
         cells = [f"{100 * found[None]['model_top1']:.2f}"]
         for report in map(found.get, kinds):
             cells.append(f"{100 * report['top1']:.2f} ({report['max_difference']:.1e})" if report else "")
-        text += row(f"`{name}`", *cells)
+        images = record.get("test_images", 10_000)
+        text += row(f"`{name}`{'' if images == 10_000 else f', first {images:,} images'}", *cells)
     return text
 
 

@@ -132,7 +132,7 @@ class Detector(keras.Model):
         parts = self.losses_of(y, y_pred)
         for name, value in parts.items():
             self._parts[name].update_state(value)
-        return sum(parts.values())
+        return sum([*parts.values(), *self.losses])
 
     def predictor(self, score_threshold: float | None = None) -> keras.Model:
         """Returns a functional model from images to answers, with non-maximum suppression, that shares all weights.

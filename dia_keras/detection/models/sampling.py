@@ -40,5 +40,5 @@ def draw_sample(positive, negative, number: int, share: float, seed: keras.rando
     drawn = ops.logical_and(positive, lots >= least)
     lots = ops.where(drawn, chance + 2.0, ops.where(negative, chance + 1.0, 0.0))
     rows = best_rows(lots, number)
-    found = pick(lots, rows)
-    return Sample(rows, found >= 2.0, found >= 1.0)
+    # Not by lots of 2 and more: a chance may be so near to 1 that a negative one's lot is rounded to 2.
+    return Sample(rows, pick(ops.cast(drawn, "int32"), rows) > 0, pick(lots, rows) >= 1.0)

@@ -116,7 +116,10 @@ def _curves(summaries: Sequence[Summary]) -> Figure:
             curves = [[scale * row[key] for row in result["log"] if key in row] for result in each.results.values()]
             for curve in curves:
                 axes.plot(range(1, len(curve) + 1), curve, color=f"C{number}", alpha=0.25, linewidth=0.8)
-            average = [mean(values) for values in zip(*curves, strict=False)]
+            sound = [
+                curve for curve, result in zip(curves, each.results.values(), strict=True) if not result["exploded"]
+            ]
+            average = [mean(values) for values in zip(*sound, strict=False)]
             axes.plot(range(1, len(average) + 1), average, color=f"C{number}", marker=".", label=each.row.name)
         axes.set(xlabel="epoch", ylabel=label)
         axes.grid(alpha=0.3)

@@ -50,10 +50,12 @@ def summarize(table: Table, directory: str | os.PathLike, scale: Scale | None = 
         scale: The scale; by default the paper's.
 
     Raises:
-        ValueError: Where a result is of other settings than the table has now, or two are of different data.
+        ValueError: Where the folder is of another scale, a result is of other settings than the table has now, or two
+            are of different data.
         ImportError: Where SciPy is not installed.
     """
     scale, run = scale or Scale(), RunDirectory(pathlib.Path(directory))
+    run.check(table, scale)
     found: list[Summary] = []
     same_data = SameData()
     for row in table.rows:

@@ -1,6 +1,7 @@
 """How many epochs fit into a time."""
 
 import dataclasses
+import functools
 import pathlib
 import tempfile
 import time
@@ -11,9 +12,11 @@ import keras
 
 from ...data import Split
 from ..augment import batches
+from ..averaging import AveragedWeights
 from ..fitting import compile_for, on_held_out
 from ..recipe import Recipe
 from ..steps.cpu_steps import fast_cpu_steps
+from ..steps.torch_step import compiled_step
 from ..teachers import taught
 from .checkpoint import Checkpoint
 
@@ -104,16 +107,21 @@ def measure_speed(
     compile_for(model, recipe, steps)
     clock, probe = EpochClock(), min(probe_steps, steps)
     # The first epoch compiles, the second is measured; the real run, of another schedule, compiles once more.
-    data = batches(training.images, training.labels, num_classes, recipe)
-    with tempfile.TemporaryDirectory() as folder, fast_cpu_steps(model, *teachers):
+    data = functools.partial(batches, training.images, training.labels, num_classes, recipe)
+    averaged = [AveragedWeights(data)] if recipe.ema is not None else []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        fast_cpu_steps(model, *teachers),
+        compiled_step(model, recipe.epochs * steps),
+    ):
         model.fit(
-            taught(data, teachers, recipe.distillation),
+            taught(data(), teachers, recipe.distillation),
             steps_per_epoch=probe,
             epochs=2,
             **on_held_out(held_out, num_classes),
             shuffle=False,
             verbose=0,
-            callbacks=[clock, Checkpoint(pathlib.Path(folder), recipe.seed)],
+            callbacks=[clock, *averaged, Checkpoint(pathlib.Path(folder), recipe.seed)],
         )
     compiling = clock.seconds[0] - clock.seconds[1]
     per_epoch = clock.seconds[1] + clock.steps[1] * (steps / probe - 1)

@@ -34,6 +34,19 @@ def epochs_without_progress(losses: Sequence[float | None]) -> int:
     return 0 if None in losses or not losses else len(losses) - best_of(losses)
 
 
+def epochs_of(losses: Sequence[float | None], most: int, patience: int) -> int:
+    """Returns how many epochs a part of the training took of those since it began: until it ended by itself, or so far.
+
+    Args:
+        losses: The losses since the part began, also those of the part after it.
+        most: Epochs that the part has at most.
+        patience: Epochs without progress after which it ends.
+    """
+    own = losses[:most]
+    ends = (number for number in range(1, len(own)) if epochs_without_progress(own[:number]) >= patience)
+    return next(ends, len(own))
+
+
 class BestEpoch(keras.callbacks.Callback):
     """Keeps the weights of the best epoch, and ends the training after some epochs without a lower loss.
 

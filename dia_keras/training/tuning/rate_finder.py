@@ -20,7 +20,7 @@ from ...files import staged
 from ..steps.cpu_steps import fast_cpu_steps
 from .images import prepare, starting_model
 from .settings import FineTuning
-from .two_phases import batch_size_of, batches_of, compile_with, set_trainable
+from .two_phases import batch_size_of, batches_of, check_freeze, compile_with, set_trainable
 
 #: The test ends where the smoothed loss is so many times its lowest.
 DIVERGED = 4.0
@@ -68,6 +68,7 @@ def find_learning_rate(
     images = prepare(settings, source, data_dir, image_size, channels, resize, weights)
     model = starting_model(settings, images)
     stages = len(stage_outputs(model))
+    check_freeze(settings, stages)
     options: dict[str, Any] = {"shuffle": False, "verbose": 1 if sys.stdout.isatty() else 2}
     training, classes = images.training, len(images.class_names)
     recorder = _Losses()

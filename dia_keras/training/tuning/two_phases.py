@@ -19,7 +19,7 @@ from ..runs.checkpoint_files import checkpoints, epochs_done, keep_whole, name_o
 from ..runs.going_on import go_on
 from ..runs.log import keep_epochs
 from ..steps.cpu_steps import fast_cpu_steps
-from .best_epoch import BestEpoch, best_of, epochs_without_progress, held_out_losses, load_best
+from .best_epoch import BestEpoch, best_of, epochs_of, epochs_without_progress, held_out_losses, load_best
 from .layerwise import LayerwiseSGD, depth_of, factors_of
 from .settings import FineTuning
 
@@ -48,10 +48,7 @@ def train_in_two_phases(
         the training before.
     """
     stages = len(stage_outputs(model))
-    if settings.freeze > stages:
-        raise ValueError(
-            f"`freeze` must be at most {stages}, the stages of {settings.entry}. Received: freeze={settings.freeze}"
-        )
+    check_freeze(settings, stages)
     log = directory / "log.csv"
     keep_whole(directory, len(training.labels) // batch_size_of(settings, training))
     keep_epochs(log, epochs_done(directory))
@@ -61,7 +58,7 @@ def train_in_two_phases(
         Part(0, stages, settings.head_epochs, settings.head_learning_rate),
         Part(1, settings.freeze, settings.epochs, settings.learning_rate),
     ):
-        own = held_out_losses(log)[begin : begin + part.epochs]
+        own = _losses_of(part, begin, log, settings)
         if len(own) < part.epochs and epochs_without_progress(own) < settings.patience:
             set_trainable(model, stages, part.freeze, settings.norms, is_head_only=part.number == 0)
             compile_for(model, settings, stages, len(training.labels), part)
@@ -72,17 +69,31 @@ def train_in_two_phases(
                 save(model, directory / name_of(begin, part.number))
             if not _train(model, settings, training, held_out, directory, budget, part, begin):
                 return None
-        begin = min(len(held_out_losses(log)), begin + part.epochs)
+        begin += len(_losses_of(part, begin, log, settings))
     best = best_of(held_out_losses(log))
     if len(held_out.labels):
         load_best(model, directory, best)
     return best
 
 
+def _losses_of(part: Part, begin: int, log: pathlib.Path, settings: FineTuning) -> list[float | None]:
+    """Returns the losses of a part's own epochs, which began after so many."""
+    losses = held_out_losses(log)[begin:]
+    return losses[: epochs_of(losses, part.epochs, settings.patience)]
+
+
 def _is_before(part: Part, begin: int, directory: pathlib.Path) -> bool:
     """Returns whether the newest checkpoint is that of the end of the part before."""
     newest = checkpoints(directory)[-1]
     return newest.epochs == begin and newest.phase < part.number
+
+
+def check_freeze(settings: FineTuning, stages: int) -> None:
+    """Raises a `ValueError` where more stages are to be frozen than there are."""
+    if settings.freeze > stages:
+        raise ValueError(
+            f"`freeze` must be at most {stages}, the stages of {settings.entry}. Received: freeze={settings.freeze}"
+        )
 
 
 def set_trainable(model: keras.Model, stages: int, freeze: int, norms: str, is_head_only: bool) -> None:
