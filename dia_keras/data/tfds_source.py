@@ -98,7 +98,7 @@ def prepared_builder(name: str, data_dir: str | os.PathLike | None, download: bo
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise ImportError(
-            f"Reading {name!r} from TFDS needs `pip install dia_keras[data]`; {instead} needs nothing."
+            f'Reading {name!r} from TFDS needs `pip install "dia_keras[data]"`; {instead} needs nothing.'
         ) from error
     try:
         builder = tfds.builder(name, data_dir=data_dir)

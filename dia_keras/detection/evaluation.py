@@ -178,7 +178,7 @@ def evaluate_detections(detection_set: DetectionSet, detections: Sequence[Detect
 def check_pycocotools() -> None:
     """Raises an `ImportError` where pycocotools is not installed, before a training whose metrics need it."""
     if importlib.util.find_spec("pycocotools") is None:
-        raise ImportError("COCO's metrics need pycocotools: `pip install dia_keras[detection]`.")
+        raise ImportError('COCO\'s metrics need pycocotools: `pip install "dia_keras[detection]"`.')
 
 
 def _check(detection_set: DetectionSet, detections: Sequence[Detections]) -> None:

@@ -123,7 +123,7 @@ def test_a_validation_set_that_cannot_be_used_is_an_error_before_the_training(co
     with pytest.raises(ValueError, match=r"`validation` must have the labels.*Received: brush, sign instead of sign"):
         train_detector(chosen, train, tmp_path / "run", validation=swapped)
     monkeypatch.setitem(sys.modules, "pycocotools", None)
-    with pytest.raises(ImportError, match=r"pip install dia_keras\[detection\]"):
+    with pytest.raises(ImportError, match=r'pip install "dia_keras\[detection\]"'):
         train_detector(chosen, train, tmp_path / "run", validation=train)
     assert not (tmp_path / "run").exists()
 

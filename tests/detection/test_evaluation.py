@@ -183,5 +183,5 @@ def test_detections_that_do_not_belong_to_the_set_are_errors(many):
 
 def test_without_pycocotools_the_error_says_what_to_install(many, monkeypatch):
     monkeypatch.setitem(sys.modules, "pycocotools", None)
-    with pytest.raises(ImportError, match=r"pip install dia_keras\[detection\]"):
+    with pytest.raises(ImportError, match=r'pip install "dia_keras\[detection\]"'):
         coco_metrics(many, answers(many, noise=0))

@@ -43,7 +43,7 @@ def mean(values: Sequence[float]) -> float:
 def check_scipy() -> None:
     """Raises an `ImportError` where SciPy is not installed."""
     if importlib.util.find_spec("scipy") is None:
-        raise ImportError("The t-test needs SciPy: `pip install dia_keras[reproduction]`")
+        raise ImportError('The t-test needs SciPy: `pip install "dia_keras[reproduction]"`')
 
 
 def compare(ours: Sequence[float], theirs: Sequence[float]) -> Comparison:
