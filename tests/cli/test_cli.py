@@ -20,6 +20,7 @@ import dia_keras
 from dia_keras import data, zoo
 from dia_keras.backbones import ATTENTIONS
 from dia_keras.cli import console, main, shared
+from dia_keras.cli.reproducing import _paths
 from dia_keras.cli.shared import make_table
 from dia_keras.cli.terminal.stopping import BUDGET_SPENT
 from dia_keras.data.picture import Resize, read_picture
@@ -519,6 +520,14 @@ def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
         "export",
         "convert",
         "push",
+def test_a_folder_may_be_called_as_a_data_set():
+    assert _paths(("mini_imagenet",)) == {"": "mini_imagenet"}
+    assert _paths(("cifar10=x", "other", "a=b")) == {"cifar10": "x", "": "a=b"}
+    for value in ("cifar10=", ""):
+        with pytest.raises(ValueError, match=rf"`--data` takes \[NAME=\]PATH. Received: '{value}', without a path"):
+            _paths((value,))
+
+
         "benchmark",
     ],
 )
