@@ -850,3 +850,30 @@ def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_pa
     assert answer["value"].startswith(
         "`model` must load in a process of TensorFlow: its own layers must be in a module"
     )
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError("libx.so: cannot open"), "libx.so: cannot open"),
+        (OSError(28, "No space left on device"), r"\[Errno 28\] No space left on device: '.*model.onnx'"),
+        (PermissionError(13, "Permission denied", "/data"), r"\[Errno 13\] Permission denied: '/data'"),
+    ],
+)
+def test_system_errors_of_the_tensorflow_process_keep_their_message(error, expected, tmp_path, monkeypatch):
+    from dia_keras.export import conversion
+    from dia_keras.export.request import Request
+
+    def fail(*arguments):
+        raise error
+
+    def in_this_process(command, **options):
+        conversion.answer_request(Path(command[-1]))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(conversion, "_converted_and_compared", fail)
+    monkeypatch.setattr(conversion.subprocess, "run", in_this_process)
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+    request = Request("onnx", tmp_path / "model.onnx", np.zeros((1, 8, 8, 3), "float32"))
+    with pytest.raises(type(error), match=f"^{expected}$"):
+        conversion._in_tensorflow_process(model, request, np.zeros((1, 3)))
+
+
