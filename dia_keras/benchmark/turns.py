@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from ..export.checks import pixel_samples
 from ..progress import track
 from ..timing import interleaved
 from ..zoo.finding import find_network
@@ -143,7 +144,8 @@ def _exported(timed: dict[str, Candidate], runtime: str, batch_size: int, folder
         files[name] = folder / f"{number}{suffix}"
         model = without_zeros(candidate.build())
         # Random weights may give probabilities of 0 and 1, which rounding turns over.
-        exporter(model, files[name], batch_size=batch_size, optimize=candidate.optimize, tolerance=1.0)
+        options = {"batch_size": batch_size, "optimize": candidate.optimize, "tolerance": 1.0}
+        exporter(model, files[name], images=pixel_samples(model), **options)
     return files
 
 
