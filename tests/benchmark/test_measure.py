@@ -79,11 +79,14 @@ def keras_file(tmp_path):
 
 def test_networks_that_are_no_entries_have_no_forms_of_least_cost_and_no_peers(keras_file):
     found = candidates([keras_file, "dia_resnet20_cifar10"], least=True)
-    assert [name for name in found if "," in name] == ["resnet20_cifar10, least", "dia_resnet20_cifar10, matrices alone"]
+    assert [name for name in found if "," in name] == [
+        "resnet20_cifar10, least",
+        "dia_resnet20_cifar10, matrices alone",
+    ]
     assert keras_file in found and peer(keras_file) is None
-    with pytest.raises(ValueError, match="`least` must be for entries of the zoo. Received: .*mine.keras"):
+    with pytest.raises(ValueError, match=r"`least` must be for entries of the zoo. Received: .*mine.keras"):
         candidates([keras_file], least=True)
-    with pytest.raises(ValueError, match="`peers` must be for a ResNet, .*Received: .*mine.keras"):
+    with pytest.raises(ValueError, match=r"`peers` must be for a ResNet, .*Received: .*mine.keras"):
         measure([keras_file], peers=True)
 
 

@@ -70,5 +70,9 @@ def to_saved_model(
         model,
         path,
         images,
-        labels=labels, resize=resize, optimize=optimize, test=test, tolerance=tolerance
+        labels=labels,
+        resize=resize,
+        optimize=optimize,
+        test=test,
+        tolerance=tolerance,
     )
