@@ -86,8 +86,14 @@ class MatricesAlone(FusedLSTMCell):
 
 
 def candidates(names: Sequence[str], as_trained: bool = False, least: bool = False) -> dict[str, Candidate]:
-    """Returns entries and their plain twins by name; see `measure` for the arguments."""
+    """Returns entries and their plain twins by name; see `measure` for the arguments.
 
+    Raises:
+        ValueError: With `least`, where no name is an entry.
+    """
+    entries = zoo.list_models()
+    if least and not any(name in entries for name in names):
+        raise ValueError(f"`least` must be for entries of the zoo. Received: {', '.join(names)}")
     bases = {name: plain_twin(name) or name for name in names}
     found = {base: Candidate(builder(base), True, base) for base in bases.values()}
     found |= {name: Candidate(builder(name), True, base) for name, base in bases.items()}
@@ -95,12 +101,14 @@ def candidates(names: Sequence[str], as_trained: bool = False, least: bool = Fal
         found |= {f"{name}, as trained": Candidate(builder(name), False, base) for name, base in bases.items()}
     if least:
         found |= {
-            f"{base}, least": Candidate(partial(variant, base, LeastAttention), True, base) for base in bases.values()
+            f"{base}, least": Candidate(partial(variant, base, LeastAttention), True, base)
+            for base in bases.values()
+            if base in entries
         }
         found |= {
             f"{name}, matrices alone": Candidate(partial(variant, name, MatricesAlone), True, base)
             for name, base in bases.items()
-            if zoo.card(name).architecture.arguments.get("attention") == "dia_lstm"
+            if name in entries and zoo.card(name).architecture.arguments.get("attention") == "dia_lstm"
         }
     return found
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from ..export.checks import pixel_samples
 from ..progress import track
 from ..timing import interleaved
 from ..zoo.finding import find_network
@@ -72,13 +73,15 @@ def measure(
         as_trained: Whether to time the networks without `export.optimize`, too.
         least: Whether to time, too, a network that only pools and multiplies in place of its attention, which is what
             any attention over channels costs at least, and, for DIA-LSTM, one that only multiplies by all of its
-            matrices, too, which is what it costs at least.
+            matrices, too, which is what it costs at least. Runs and `.keras` files are passed over.
+        peers: Whether to time the networks of pytorchcv in PyTorch, too. Runs and `.keras` files are passed over.
 
     Returns:
         The measurements, in the order of runtimes, batch sizes, threads and networks.
 
     Raises:
-        ValueError: On an unknown entry or runtime, or where pytorchcv has none of the networks.
+        ValueError: On an unknown entry or runtime, with `least` without an entry, or where pytorchcv has none of the
+            networks.
         ImportError: Where a runtime or pytorchcv is not installed.
     """
     unknown = [runtime for runtime in runtimes if runtime not in RUNTIMES]
@@ -141,7 +144,8 @@ def _exported(timed: dict[str, Candidate], runtime: str, batch_size: int, folder
         files[name] = folder / f"{number}{suffix}"
         model = without_zeros(candidate.build())
         # Random weights may give probabilities of 0 and 1, which rounding turns over.
-        exporter(model, files[name], batch_size=batch_size, optimize=candidate.optimize, tolerance=1.0)
+        options = {"batch_size": batch_size, "optimize": candidate.optimize, "tolerance": 1.0}
+        exporter(model, files[name], images=pixel_samples(model), **options)
     return files
 
 

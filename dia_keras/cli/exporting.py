@@ -54,10 +54,12 @@ def export(
     NAME is an entry, a repository (hf://user/repo), a run's folder, a .keras file, or a weights file that names its
     entry.
 
+    The file tells the programs in export/ how to resize images, as --resize or NAME's card says.
     The file is run and compared with the model first. What was found is shown, and written to PATH.report.json.
     Of detectors, RetinaNet goes to .tflite, without non-maximum suppression; both go to the others, with it inside.
     """
     from ..detection.finding import find_detector, is_detector
+    from ..export.checks import pixel_samples
     from ..export.exporter import export_model
     from ..export.registry import FORMATS, format_of
     from ..export.report import table
@@ -74,19 +76,29 @@ def export(
     options: dict[str, Any] = {"quantize": quantize, "input_dtype": input_dtype}
     options = {key: value for key, value in options.items() if value}
     network: Any
-    if is_detector(name):
+    of_detector, needs_data = is_detector(name), on_test_set or is_calibrated
+    if of_detector:
         used = {"weights": weights != "pretrained", "quantize": quantize, "test": on_test_set}
         _check_unused(name, **used, data=source, data_dir=data_dir, resize=resize)
         network = find_detector(name)
     else:
+        if (source or data_dir) and not needs_data:
+            raise ValueError(
+                "`--data` and `--data-dir` are for `--test`, and for the forms of `--quantize` that measure ranges. "
+                f"Received: {source or data_dir!r} without them"
+            )
         network = find_network(name, weights)
-    if on_test_set or is_calibrated:
+        options["resize"] = resize or network.resize
+    if needs_data:
         dataset = load_data_of(network, source, data_dir, resize=resize)
         if is_calibrated:
             options["representative"] = _some_of(dataset.train.images)
         if on_test_set:
             options["test"] = (dataset.test.images, dataset.test.labels)
-    report = export_model(format, network.load(), path, labels=network.labels, **options)
+    model = network.load()
+    if not (of_detector or needs_data or input_dtype):
+        options["images"] = pixel_samples(model)  # networks take pixel values, whatever they begin with
+    report = export_model(format, model, path, labels=network.labels, **options)
     report.save(f"{path}.report.json")
     # A row for each column: one report has more of them than 80 columns hold.
     shown = make_table("", "", show_header=False, title=f"{name}: {path}")

@@ -62,6 +62,7 @@ def predict(
 
     from .. import zoo
     from ..data.picture import read_picture
+    from ..export.metadata import last_activation
     from ..zoo.finding import find_network
 
     check_output("--picture", picture, ".png")
@@ -74,7 +75,7 @@ def predict(
     paths, pictures, unreadable = read_pictures(images, lambda path: read_picture(path, *size, rule, depth))
     batch = np.stack(pictures)
     model = network.load()
-    scores = _probabilities(model.predict(batch, verbose=0), of_sigmoid=_ends_in_sigmoid(model))
+    scores = _probabilities(model.predict(batch, verbose=0), of_sigmoid=last_activation(model) == "sigmoid")
     labels = network.labels or tuple(map(str, range(scores.shape[-1])))
     answers = zoo.decode_predictions(scores, labels, top=top)
     if picture:
@@ -100,15 +101,6 @@ def _probabilities(scores, of_sigmoid: bool):
         return scores
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
-
-
-def _ends_in_sigmoid(model) -> bool:
-    import keras
-
-    last = model.layers[-1]
-    if isinstance(last, keras.Model):
-        return _ends_in_sigmoid(last)
-    return getattr(last, "activation", None) is keras.activations.sigmoid
 
 
 def _records(paths, answers, unreadable) -> list[dict]:

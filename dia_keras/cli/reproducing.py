@@ -20,12 +20,22 @@ def _replacements(values: tuple[str, ...]) -> dict[str, str]:
 
 
 def _paths(values: tuple[str, ...]) -> dict[str, str]:
-    """Returns the paths that `NAME=PATH` gives data sets; a path alone is for all others, under an empty name."""
+    """Returns the paths that `NAME=PATH` gives data sets; a path alone is for all others, under an empty name.
+
+    Raises:
+        ValueError: Where a path is empty, which would be the current folder.
+    """
     from ..reproduction.data_sets import DATA_SETS
 
-    named = {name: path for name, _, path in (value.partition("=") for value in values) if name in DATA_SETS}
-    alone = [value for value in values if value.partition("=")[0] not in DATA_SETS]
-    return {**named, **({"": alone[-1]} if alone else {})}
+    found = {}
+    for value in values:
+        name, separator, path = value.partition("=")
+        if not (separator and name in DATA_SETS):  # a folder may have a data set's name
+            name, path = "", value
+        if not path:
+            raise ValueError(f"`--data` takes [NAME=]PATH. Received: {value!r}, without a path")
+        found[name] = path
+    return found
 
 
 @click.command(

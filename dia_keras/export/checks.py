@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..data.picture import check_resize, resized_pixels
 from ..inference.copies import is_quantized
 from ..samples import load_samples
 from .format import Format, Quantization
@@ -33,6 +34,7 @@ def checked(
     representative: Representative | None = None,
     input_dtype: str | None = None,
     labels: Sequence[str] | None = None,
+    resize: str | None = None,
     optimize: bool = True,
     test: Test | None = None,
     tolerance: float | None = None,
@@ -48,6 +50,8 @@ def checked(
         ImportError: Where a package that writes or runs the format is missing.
     """
     check_quantization(format, quantize, representative)
+    resize = "crop" if resize is None else resize
+    check_resize(resize)
     options = format.checked_options(quantize, options or {})
     check_packages(format)
     check_model(model)
@@ -77,6 +81,7 @@ def checked(
         input_dtype=input_dtype_for(format, quantize, input_dtype, floats),
         of_pixels=not floats,
         labels=names,
+        resize=resize,
         optimize=optimize,
         test=test,
         tolerance=tolerance,
@@ -283,16 +288,13 @@ def default_images(
     For others, they are some of the representative or test images, or the sample images of values 0 to 1.
 
     Raises:
-        ValueError: Where nothing says which images the model takes, or they are not RGB.
+        ValueError: Where nothing says which images the model takes.
     """
-    shape = tuple(model.inputs[0].shape[1:])
     takes_pixels = normalizes_pixels(model) or input_dtype not in (None, "float32")
     others = [each for each in (ranges, test[0] if test else None) if each is not None]
     if others and not takes_pixels:
         return others[0][: len(load_samples()[0])]
-    if shape[-1] != 3:
-        raise ValueError(f"`images` must be given for a model whose images are not RGB, but of shape {shape}")
-    samples = resized(load_samples()[0], *shape[:2])
+    samples = pixel_samples(model)
     if takes_pixels:
         return samples
     if input_dtype == "float32":
@@ -303,6 +305,16 @@ def default_images(
         "values from 0 to 255, from 0 to 1 or others: uint8 for pixel values, float32 for others. "
         f"Received: model={model.name!r} alone"
     )
+
+
+def pixel_samples(model: keras.Model) -> np.ndarray:
+    """Returns the sample images as a model takes them, uint8: gray for one channel; for two, four and more, red, green
+    and blue in turn."""
+    height, width, channels = model.inputs[0].shape[1:]
+    samples = resized(load_samples()[0], height, width)
+    if channels == 1:
+        return resized_pixels(samples, None, channels=1)
+    return samples[..., np.arange(channels) % samples.shape[-1]]
 
 
 def collected(representative: Representative):

@@ -132,16 +132,19 @@ def _in_tensorflow_process(model: keras.Model, request: Request, expected: np.nd
 def answer_request(folder: Path) -> None:
     """Does what the files in `folder` ask for, in the TensorFlow process, and leaves `result.json` there."""
     result: dict[str, Any]
+    request = Request.load(folder)
     try:
         model = _loaded(folder / "model.keras")
-        findings = convert_and_compare(model, Request.load(folder), np.load(folder / "expected.npy"))
+        findings = convert_and_compare(model, request, np.load(folder / "expected.npy"))
         result = {"found": dataclasses.asdict(findings)}
     except ExportMismatchError as error:
         result = {"mismatch": str(error)}
     except ExportError as error:
         result = {"value": str(error)}
     except OSError as error:
-        result = {"system": [error.errno, error.strerror, str(error.filename)]}
+        # Libraries raise errors without a number, or without a file.
+        known = [error.errno, error.strerror, str(error.filename or request.path)]
+        result = {"system": known if error.errno else [str(error)]}
     except Exception as error:  # whatever went wrong is for the process that asked
         result = {"error": f"{type(error).__name__}: {error}"}
     (folder / "result.json").write_text(json.dumps(result))

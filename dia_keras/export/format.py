@@ -72,7 +72,7 @@ class Format(abc.ABC):
 
     def metadata(self, model: keras.Model, request: Request) -> dict[str, Any]:
         """Returns what the file says of itself, as values for JSON."""
-        return describe(model, request.input_dtype, request.labels, request.of_pixels)
+        return describe(model, request.input_dtype, request.labels, request.of_pixels, request.resize)
 
     @abc.abstractmethod
     def write(self, model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:

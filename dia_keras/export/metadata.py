@@ -10,10 +10,16 @@ from ..inference.copies import as_functional, is_functional
 
 #: What the file takes, by whether it takes pixel values.
 TAKES = {True: "values from 0 to 255", False: "images as the model does"}
+#: The activations that tell how to read predictions.
+ACTIVATIONS = ("sigmoid", "softmax", "linear")
 
 
 def describe(
-    model: keras.Model, input_dtype: str, labels: Sequence[str] | None, of_pixels: bool = True
+    model: keras.Model,
+    input_dtype: str,
+    labels: Sequence[str] | None,
+    of_pixels: bool = True,
+    resize: str = "crop",
 ) -> dict[str, Any]:
     """Returns what a user of the file must know, as values for JSON.
 
@@ -22,12 +28,17 @@ def describe(
         input_dtype: The dtype of the images that the file takes.
         labels: Names of the classes, or `None`.
         of_pixels: Whether the model's images are pixel values, 0 to 255.
+        resize: How images of other sizes become the model's: `resize` of `dia_keras.data.load`.
     """
     shape = list(model.inputs[0].shape[1:])
     metadata: dict[str, Any] = {
         "name": model.name,
-        "input": {"name": "images", "dtype": input_dtype, "shape": shape},
-        "output": {"name": "predictions", "shape": list(model.outputs[0].shape[1:])},
+        "input": {"name": "images", "dtype": input_dtype, "shape": shape, "resize": resize},
+        "output": {
+            "name": "predictions",
+            "shape": list(model.outputs[0].shape[1:]),
+            "activation": last_activation(model),
+        },
         "normalization": None,
         "labels": list(labels) if labels is not None else None,
     }
@@ -35,6 +46,27 @@ def describe(
         mean, std = (value.tolist() for value in found)
         metadata["normalization"] = {"where": f"in the file: it takes {TAKES[of_pixels]}", "mean": mean, "std": std}
     return metadata
+
+
+def last_activation(model: keras.Model) -> str | None:
+    """Returns what a model ends in: `"sigmoid"`, `"softmax"`, `"linear"` where nothing follows a layer that could have
+    an activation, or `None` for anything else."""
+    answer = model.outputs[0]
+    while True:
+        operation, node, number = answer._keras_history
+        if is_functional(operation):
+            answer = operation.outputs[number]
+            continue
+        if type(operation).__module__.startswith("keras.") and type(operation).__name__ in ("Sigmoid", "Softmax"):
+            return type(operation).__name__.lower()
+        activation = getattr(operation, "activation", None)
+        name = next((name for name in ACTIVATIONS if activation is getattr(keras.activations, name)), None)
+        passes_on = isinstance(operation, (keras.layers.Identity, keras.layers.Dropout)) or (
+            isinstance(operation, keras.layers.Activation) and name == "linear"  # as where it only casts
+        )
+        if not passes_on:
+            return name
+        answer = operation._inbound_nodes[node].input_tensors[0]
 
 
 def normalization(model: keras.Model) -> tuple[np.ndarray, np.ndarray] | None:

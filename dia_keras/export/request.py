@@ -22,6 +22,7 @@ class Request:
         input_dtype: Dtype of the images that the file takes.
         of_pixels: Whether the model's images are pixel values, 0 to 255.
         labels: Names of the classes, or `None`.
+        resize: How images of other sizes become the model's, for programs that feed the file.
         optimize: Whether to rewrite the model for inference.
         test: Images, and their labels `(n,)`, on which to measure the accuracy; or `None`.
         tolerance: The largest difference allowed.
@@ -37,6 +38,7 @@ class Request:
     input_dtype: str = "float32"
     of_pixels: bool = False
     labels: tuple[str, ...] | None = None
+    resize: str = "crop"
     optimize: bool = True
     test: tuple[np.ndarray, np.ndarray] | None = None
     tolerance: float = 0.0

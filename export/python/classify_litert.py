@@ -4,6 +4,7 @@ python classify_litert.py model.tflite apple.png photo.jpg --top 3
 """
 
 import argparse
+import json
 import sys
 import time
 import zipfile
@@ -14,28 +15,50 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+RULES = ("crop", "center", "stretch", "pad")
+
+
+def read_packed(path: str, name: str) -> str | None:
+    """Returns the text of a file in the zip archive that ends the model's file, `None` where it is not there."""
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if name not in archive.namelist():
+                return None
+            with archive.open(name) as file:
+                content = file.read(1_000_001)  # a few bytes of an archive can be gigabytes of text
+            if len(content) > 1_000_000:
+                raise ValueError(f"{name} has more than a megabyte")
+            return content.decode()
+    except Exception as error:  # damaged archives end in errors of many kinds
+        raise ValueError(f"{path} must have {Path(name).stem} that can be read. {error}") from error
+
 
 def read_labels(path: str, classes: int) -> list[str]:
-    """Returns the names in `labels.txt`, in the zip archive that ends the file; without one, the classes' numbers."""
-    labels = [str(number) for number in range(classes)]
-    if zipfile.is_zipfile(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                if "labels.txt" in archive.namelist():
-                    with archive.open("labels.txt") as file:
-                        text = file.read(1_000_001)  # a few bytes of an archive can be gigabytes of text
-                    if len(text) > 1_000_000:
-                        raise ValueError("labels.txt has more than a megabyte")
-                    labels = text.decode().splitlines()
-        except Exception as error:  # damaged archives end in errors of many kinds
-            raise ValueError(f"{path} must have labels that can be read. {error}") from error
+    """Returns the names in `labels.txt`; without one, the classes' numbers."""
+    text = read_packed(path, "labels.txt")
+    labels = [str(number) for number in range(classes)] if text is None else text.splitlines()
     if len(labels) != classes:
         raise ValueError(f"{path} must have a label for each of its {classes} classes. Received: {len(labels)} labels")
     return labels
 
 
-def load_image(path: str, height: int, width: int, resize: str = "crop") -> np.ndarray:
-    """Returns an image of any size as `dia-keras predict` sees it: upright, on white, RGB, scaled to the model's size.
+def read_rules(path: str) -> tuple[str, str | None]:
+    """Returns how images get the model's size, and what the model ends in; `"crop"` and `None` where no one tells."""
+    text = read_packed(path, "metadata.json") or "{}"
+    try:
+        metadata = json.loads(text)
+        resize, activation = metadata["input"].get("resize", "crop"), metadata["output"].get("activation")
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):  # another program's
+        return "crop", None
+    if resize not in RULES:
+        raise ValueError(f"{path} must have images resized by one of {', '.join(RULES)}. Received: {resize!r}")
+    return resize, activation
+
+
+def load_image(path: str, height: int, width: int, resize: str = "crop", channels: int = 3) -> np.ndarray:
+    """Returns an image of any size as `dia-keras predict` sees it: upright, on white, RGB or gray, in the model's size.
 
     "crop" takes its center, in the model's shape; "center" seven eighths of it, as usual for ImageNet; "stretch" all
     of it, out of shape; "pad" all of it, on black.
@@ -55,18 +78,23 @@ def load_image(path: str, height: int, width: int, resize: str = "crop") -> np.n
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB")
+    image = image if image.mode == "L" else image.convert("RGB")
+    image = resized(image.convert("L" if channels == 1 else "RGB"), height, width, resize)
+    return np.asarray(image).reshape(height, width, channels)
+
+
+def resized(image: Image.Image, height: int, width: int, resize: str) -> Image.Image:
     if resize in ("crop", "center"):
         border = 1 / 16 if resize == "center" and image.size != (width, height) else 0  # is left out on each side
-        return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR, bleed=border))
+        return ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR, bleed=border)
     if resize == "stretch":
-        return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+        return image.resize((width, height), Image.Resampling.BILINEAR)
     scale = min(width / image.width, height / image.height)
     size = max(1, round(scale * image.width)), max(1, round(scale * image.height))
-    padded = Image.new("RGB", (width, height))
+    padded = Image.new(image.mode, (width, height))
     small = image.resize(size, Image.Resampling.BILINEAR)
     padded.paste(small, ((width - size[0]) // 2, (height - size[1]) // 2))
-    return np.asarray(padded)
+    return padded
 
 
 def open_upright(file: BinaryIO) -> Image.Image:
@@ -106,27 +134,33 @@ def predict(interpreter: Interpreter, image: np.ndarray) -> np.ndarray:
     return interpreter.get_tensor(answer["index"])[0]
 
 
-def to_probabilities(scores: np.ndarray) -> np.ndarray:
-    """Returns scores as they are where they add up to one; otherwise the file ends in logits, and gets its softmax."""
+def to_probabilities(scores: np.ndarray, activation: str | None) -> np.ndarray:
+    """Returns scores as they are after a sigmoid, or where they add up to one; otherwise the softmax of logits."""
     if not np.isfinite(scores).all():
         raise ValueError("The file must answer with finite scores. Received: NaN or infinity")
-    if scores.min() >= 0 and abs(scores.sum() - 1) < 0.1:  # those of 8 bits are rounded
+    if len(scores) == 1 and (activation == "linear" or not 0 <= scores[0] <= 1):
+        raise ValueError(
+            "The file must answer with a probability where it has one class. "
+            f"Received: {scores[0]:g}, as without a sigmoid"
+        )
+    is_sum = scores.min() >= 0 and abs(scores.sum() - 1) < 0.1  # those of 8 bits are rounded
+    if len(scores) == 1 or activation == "sigmoid" or is_sum:
         return scores
     powers = np.exp(scores - scores.max())
     return powers / powers.sum()
 
 
 def load_model(path: str, threads: int | None) -> Interpreter:
-    """Returns an interpreter that is ready to run, of a file that takes RGB images of 0 to 255."""
+    """Returns an interpreter that is ready to run, of a file that takes RGB or gray images of 0 to 255."""
     try:
         interpreter = Interpreter(path, num_threads=threads)
     except ValueError as error:
         raise ValueError(f"{path} must be a TFLite file. {error}") from error
     interpreter.allocate_tensors()
     given = interpreter.get_input_details()[0]
-    if given["dtype"] not in (np.uint8, np.float32) or len(given["shape"]) != 4 or given["shape"][-1] != 3:
+    if given["dtype"] not in (np.uint8, np.float32) or len(given["shape"]) != 4 or given["shape"][-1] not in (1, 3):
         raise ValueError(
-            f"{path} must take uint8 or float32 images of shape (batch, height, width, 3). "
+            f"{path} must take uint8 or float32 images of shape (batch, height, width, 3), or gray ones, of 1 channel. "
             f"Received: a file that takes {given['dtype'].__name__} of shape {tuple(map(int, given['shape']))}"
         )
     return interpreter
@@ -146,21 +180,21 @@ def main() -> None:
     parser.add_argument("--threads", type=positive, help="threads to compute on (default: LiteRT's choice)")
     parser.add_argument(
         "--resize",
-        choices=("crop", "center", "stretch", "pad"),
-        default="crop",
+        choices=RULES,
         help="how images get the model's size: the center, seven eighths of it (ImageNet), all out of shape, or all "
-        "with black borders (default: crop)",
+        "with black borders (default: what the file says, or crop)",
     )
     arguments = parser.parse_args()
     interpreter = load_model(arguments.model, arguments.threads)
-    height, width = map(int, interpreter.get_input_details()[0]["shape"][1:3])
+    height, width, channels = map(int, interpreter.get_input_details()[0]["shape"][1:])
     labels = read_labels(arguments.model, int(interpreter.get_output_details()[0]["shape"][-1]))
+    resize, activation = read_rules(arguments.model)
     for path in arguments.images:
-        image = load_image(path, height, width, arguments.resize)
+        image = load_image(path, height, width, arguments.resize or resize, channels)
         start = time.perf_counter()
         scores = predict(interpreter, image)
         print(f"{path} ({1000 * (time.perf_counter() - start):.1f} ms)")
-        probabilities = to_probabilities(scores)
+        probabilities = to_probabilities(scores, activation)
         for index in np.argsort(-probabilities, kind="stable")[: arguments.top]:
             print(f"{probabilities[index]:8.2%}  {labels[index]}")
 

@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+RULES = ("crop", "center", "stretch", "pad")
 DTYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
 
 
@@ -31,8 +32,21 @@ def read_labels(session: onnxruntime.InferenceSession, classes: int) -> list[str
     return labels
 
 
-def load_image(path: str, height: int, width: int, resize: str = "crop") -> np.ndarray:
-    """Returns an image of any size as `dia-keras predict` sees it: upright, on white, RGB, scaled to the model's size.
+def read_rules(session: onnxruntime.InferenceSession) -> tuple[str, str | None]:
+    """Returns how images get the model's size, and what the model ends in; `"crop"` and `None` where no one tells."""
+    texts = session.get_modelmeta().custom_metadata_map
+    try:
+        given, answer = (json.loads(texts.get(name, "null")) for name in ("input", "output"))
+        resize, activation = given.get("resize", "crop"), answer.get("activation")
+    except (ValueError, RecursionError, AttributeError):  # another program's
+        return "crop", None
+    if resize not in RULES:
+        raise ValueError(f"The file must have images resized by one of {', '.join(RULES)}. Received: {resize!r}")
+    return resize, activation
+
+
+def load_image(path: str, height: int, width: int, resize: str = "crop", channels: int = 3) -> np.ndarray:
+    """Returns an image of any size as `dia-keras predict` sees it: upright, on white, RGB or gray, in the model's size.
 
     "crop" takes its center, in the model's shape; "center" seven eighths of it, as usual for ImageNet; "stretch" all
     of it, out of shape; "pad" all of it, on black.
@@ -52,18 +66,23 @@ def load_image(path: str, height: int, width: int, resize: str = "crop") -> np.n
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB")
+    image = image if image.mode == "L" else image.convert("RGB")
+    image = resized(image.convert("L" if channels == 1 else "RGB"), height, width, resize)
+    return np.asarray(image).reshape(height, width, channels)
+
+
+def resized(image: Image.Image, height: int, width: int, resize: str) -> Image.Image:
     if resize in ("crop", "center"):
         border = 1 / 16 if resize == "center" and image.size != (width, height) else 0  # is left out on each side
-        return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR, bleed=border))
+        return ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR, bleed=border)
     if resize == "stretch":
-        return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+        return image.resize((width, height), Image.Resampling.BILINEAR)
     scale = min(width / image.width, height / image.height)
     size = max(1, round(scale * image.width)), max(1, round(scale * image.height))
-    padded = Image.new("RGB", (width, height))
+    padded = Image.new(image.mode, (width, height))
     small = image.resize(size, Image.Resampling.BILINEAR)
     padded.paste(small, ((width - size[0]) // 2, (height - size[1]) // 2))
-    return np.asarray(padded)
+    return padded
 
 
 def open_upright(file: BinaryIO) -> Image.Image:
@@ -102,18 +121,24 @@ def predict(session: onnxruntime.InferenceSession, image: np.ndarray) -> np.ndar
     return session.run(None, {given.name: batch})[0][0]
 
 
-def to_probabilities(scores: np.ndarray) -> np.ndarray:
-    """Returns scores as they are where they add up to one; otherwise the file ends in logits, and gets its softmax."""
+def to_probabilities(scores: np.ndarray, activation: str | None) -> np.ndarray:
+    """Returns scores as they are after a sigmoid, or where they add up to one; otherwise the softmax of logits."""
     if not np.isfinite(scores).all():
         raise ValueError("The file must answer with finite scores. Received: NaN or infinity")
-    if scores.min() >= 0 and abs(scores.sum() - 1) < 0.1:  # those of 8 bits are rounded
+    if len(scores) == 1 and (activation == "linear" or not 0 <= scores[0] <= 1):
+        raise ValueError(
+            "The file must answer with a probability where it has one class. "
+            f"Received: {scores[0]:g}, as without a sigmoid"
+        )
+    is_sum = scores.min() >= 0 and abs(scores.sum() - 1) < 0.1  # those of 8 bits are rounded
+    if len(scores) == 1 or activation == "sigmoid" or is_sum:
         return scores
     powers = np.exp(scores - scores.max())
     return powers / powers.sum()
 
 
 def load_model(path: str, threads: int) -> onnxruntime.InferenceSession:
-    """Returns a session of a file that takes RGB images of 0 to 255."""
+    """Returns a session of a file that takes RGB or gray images of 0 to 255."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     try:
@@ -122,9 +147,9 @@ def load_model(path: str, threads: int) -> onnxruntime.InferenceSession:
         raise ValueError(f"{path} must be an ONNX file. {str(error).splitlines()[0]}") from error
     given = session.get_inputs()[0]
     fixed = len(given.shape) == 4 and all(isinstance(size, int) for size in given.shape[1:])
-    if given.type not in DTYPES or not fixed or given.shape[-1] != 3:
+    if given.type not in DTYPES or not fixed or given.shape[-1] not in (1, 3):
         raise ValueError(
-            f"{path} must take uint8 or float images of shape (batch, height, width, 3). "
+            f"{path} must take uint8 or float images of shape (batch, height, width, 3), or gray ones, of 1 channel. "
             f"Received: a file that takes {given.type} of shape {given.shape}"
         )
     return session
@@ -144,21 +169,21 @@ def main() -> None:
     parser.add_argument("--threads", type=positive, default=0, help="threads to compute on (default: all cores)")
     parser.add_argument(
         "--resize",
-        choices=("crop", "center", "stretch", "pad"),
-        default="crop",
+        choices=RULES,
         help="how images get the model's size: the center, seven eighths of it (ImageNet), all out of shape, or all "
-        "with black borders (default: crop)",
+        "with black borders (default: what the file says, or crop)",
     )
     arguments = parser.parse_args()
     session = load_model(arguments.model, arguments.threads)
-    height, width = session.get_inputs()[0].shape[1:3]
+    height, width, channels = session.get_inputs()[0].shape[1:]
     labels = read_labels(session, session.get_outputs()[0].shape[-1])
+    resize, activation = read_rules(session)
     for path in arguments.images:
-        image = load_image(path, height, width, arguments.resize)
+        image = load_image(path, height, width, arguments.resize or resize, channels)
         start = time.perf_counter()
         scores = predict(session, image)
         print(f"{path} ({1000 * (time.perf_counter() - start):.1f} ms)")
-        probabilities = to_probabilities(scores)
+        probabilities = to_probabilities(scores, activation)
         for index in np.argsort(-probabilities, kind="stable")[: arguments.top]:
             print(f"{probabilities[index]:8.2%}  {labels[index]}")
 

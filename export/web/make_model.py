@@ -52,7 +52,8 @@ def main(model: str, out: pathlib.Path):
     out.mkdir(parents=True, exist_ok=True)
     path, names = out / "model.onnx", out / "labels.json"
     if not model.endswith(".onnx"):
-        export.to_onnx(zoo.load(model), path, labels=zoo.card(model).labels)
+        card = zoo.card(model)
+        export.to_onnx(zoo.load(model), path, labels=card.labels, resize=card.resize)
     source = pathlib.Path(model) if model.endswith(".onnx") else path
     metadata = metadata_of(source)
     if metadata.get("kind") == "detector":  # the page reads all from the file

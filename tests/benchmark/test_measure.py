@@ -69,6 +69,33 @@ def test_every_network_is_compared_with_its_twin():
     assert [name for name, candidate in found.items() if not candidate.optimize] == [n for n in found if "trained" in n]
 
 
+@pytest.fixture
+def keras_file(tmp_path):
+    """Returns the path of a network that does not begin with a normalization."""
+    layers = keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")
+    keras.Sequential(layers).save(tmp_path / "mine.keras")
+    return str(tmp_path / "mine.keras")
+
+
+def test_networks_that_are_no_entries_have_no_forms_of_least_cost_and_no_peers(keras_file):
+    found = candidates([keras_file, "dia_resnet20_cifar10"], least=True)
+    assert [name for name in found if "," in name] == [
+        "resnet20_cifar10, least",
+        "dia_resnet20_cifar10, matrices alone",
+    ]
+    assert keras_file in found and peer(keras_file) is None
+    with pytest.raises(ValueError, match=r"`least` must be for entries of the zoo. Received: .*mine.keras"):
+        candidates([keras_file], least=True)
+    with pytest.raises(ValueError, match=r"`peers` must be for a ResNet, .*Received: .*mine.keras"):
+        measure([keras_file], peers=True)
+
+
+@pytest.mark.tensorflow
+def test_a_file_of_gray_images_without_a_normalization_is_timed(keras_file):
+    (found,) = measure([keras_file], ["onnx"], runs=1)
+    assert found.network == keras_file and found.milliseconds > 0
+
+
 def test_matrices_alone_are_those_of_dia_lstm_for_inference():
     whole, alone = DIALSTMCell(64), MatricesAlone(64)
     whole.build((None, 64))

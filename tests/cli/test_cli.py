@@ -20,6 +20,7 @@ import dia_keras
 from dia_keras import data, zoo
 from dia_keras.backbones import ATTENTIONS
 from dia_keras.cli import console, main, shared
+from dia_keras.cli.reproducing import _paths
 from dia_keras.cli.shared import make_table
 from dia_keras.cli.terminal.stopping import BUDGET_SPENT
 from dia_keras.data.picture import Resize, read_picture
@@ -493,12 +494,38 @@ def test_export_quantizes_on_training_images(weights, npz, tmp_path):
 
 
 @pytest.mark.tensorflow
+@pytest.mark.parametrize("file", ["model.tflite", "model.onnx", "folder"])
+def test_export_takes_a_network_without_a_normalization_as_one_of_pixels(file, tmp_path):
+    layers = keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")
+    keras.Sequential(layers).save(tmp_path / "mine.keras")
+    run("export", tmp_path / "mine.keras", tmp_path / file, "--resize", "pad")
+    assert (tmp_path / file).exists()
+    if file == "model.tflite":
+        metadata = json.loads(zipfile.ZipFile(tmp_path / file).read("metadata.json"))
+        assert metadata["input"] == {"name": "images", "dtype": "uint8", "shape": [8, 8, 1], "resize": "pad"}
+
+
+def test_export_says_which_options_are_of_no_use(npz, tmp_path):
+    for option in (("--data", npz), ("--data-dir", tmp_path)):
+        output = run("export", "dia_resnet20_cifar10", tmp_path / "model.onnx", *option, fails=True)
+        assert "`--data` and `--data-dir` are for `--test`" in output
+
+
+@pytest.mark.tensorflow
 def test_export_measures_the_file_on_the_test_set(weights, npz, tmp_path):
     path = tmp_path / "model.onnx"
     output = run("export", "dia_resnet20_cifar10", path, "--weights", weights, "--test", "--data", npz)
     report = json.loads((tmp_path / "model.onnx.report.json").read_text())
     assert report["top1"] == report["model_top1"] and "top-1" in output
     assert all(f" {100 * report[key]:.2f} " in output for key in ("top1", "model_top1"))
+
+
+def test_a_folder_may_be_called_as_a_data_set():
+    assert _paths(("mini_imagenet",)) == {"": "mini_imagenet"}
+    assert _paths(("cifar10=x", "other", "a=b")) == {"cifar10": "x", "": "a=b"}
+    for value in ("cifar10=", ""):
+        with pytest.raises(ValueError, match=rf"`--data` takes \[NAME=\]PATH. Received: '{value}', without a path"):
+            _paths((value,))
 
 
 def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):

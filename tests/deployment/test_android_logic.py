@@ -3,12 +3,15 @@
 Each test says, where it is skipped, what installs the tool that it lacks.
 """
 
+import json
 import re
 import runpy
 import shutil
 import subprocess
 import tomllib
+import zipfile
 from pathlib import Path
+from typing import get_args
 
 import keras
 import numpy as np
@@ -16,6 +19,8 @@ import pytest
 from PIL import Image
 
 from dia_keras import export
+from dia_keras.data.picture import Resize, read_picture
+from dia_keras.export.metadata import describe
 
 pytestmark = pytest.mark.tensorflow
 
@@ -69,6 +74,21 @@ def test_an_image_becomes_what_it_becomes_in_python(width, height, model_width, 
     np.testing.assert_allclose(received.astype(int), expected.astype(int), rtol=0, atol=1)
     if (width, height) == (model_width, model_height):
         np.testing.assert_array_equal(received, image)
+
+
+@pytest.mark.parametrize("rule", get_args(Resize))
+@pytest.mark.parametrize("width, height", [(32, 48), (801, 533), (48, 30)])
+def test_an_image_is_resized_as_the_file_says(rule, width, height, java, tmp_path):
+    model = keras.Sequential([keras.Input((30, 48, 3)), keras.layers.GlobalAveragePooling2D()])
+    metadata = json.dumps(describe(model, "uint8", ['"resize": "no"'] * 3, resize=rule), indent=1)
+    with zipfile.ZipFile(tmp_path / "model.tflite", "w") as archive:
+        archive.writestr("metadata.json", metadata)
+    ramp = np.arange(height)[:, None, None] * 100 // height + np.arange(width)[:, None] * 50 // width + np.arange(3)
+    Image.fromarray(ramp.astype("uint8")).save(tmp_path / "image.png")
+    java("dia.keras.classifier.WriteRgbKt", tmp_path / "image.png", 48, 30, tmp_path / "rgb", tmp_path / "model.tflite")
+    received = np.fromfile(tmp_path / "rgb", "uint8").reshape(30, 48, 3)
+    expected = read_picture(tmp_path / "image.png", 30, 48, rule)
+    np.testing.assert_allclose(received.astype(int), expected.astype(int), rtol=0, atol=1)
 
 
 def test_labels_that_the_exporter_packs_are_read(java, tmp_path):

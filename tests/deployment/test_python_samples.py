@@ -1,8 +1,10 @@
 """The Python samples classify images as Keras does, and import nothing of Keras."""
 
+import json
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import typing
@@ -173,7 +175,69 @@ def test_what_cannot_be_classified_is_said_in_one_line(arguments, message, runti
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
-def test_pictures_become_the_arrays_of_dia_keras(name, tmp_path):
+def test_what_the_file_says_is_done(name, tmp_path):
+    """A file of gray images, which are to be padded, and of classes that do not exclude each other."""
+    script, to_format, file = RUNTIMES[name]
+    inputs = keras.Input((32, 24, 1))
+    x = keras.layers.Flatten()(keras.layers.AveragePooling2D(8)(keras.layers.Rescaling(1 / 255)(inputs)))
+    several = keras.Model(inputs, keras.layers.Dense(3, "sigmoid", bias_initializer="random_normal")(x))
+    path = to_format(several, tmp_path / file, labels=LABELS[:3], resize="pad").path
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (10, 40, 3), "uint8")).save(tmp_path / "wide.png")
+    seen = {rule: read_picture(tmp_path / "wide.png", 32, 24, rule, channels=1) for rule in ("pad", "crop")}
+    assert_as_keras(answers(script, path, tmp_path / "wide.png"), several, [seen["pad"]], LABELS[:3])
+    cropped = answers(script, path, tmp_path / "wide.png", "--resize", "crop")
+    assert_as_keras(cropped, several, [seen["crop"]], LABELS[:3])
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_one_class_has_the_probability_that_the_file_gives(name):
+    to_probabilities = runpy.run_path(str(RUNTIMES[name][0]))["to_probabilities"]
+    for activation in ("sigmoid", None):
+        np.testing.assert_array_equal(to_probabilities(np.array([0.03]), activation), [0.03])
+    for score, activation in ((-4, None), (1.5, "sigmoid"), (0.3, "linear")):
+        with pytest.raises(ValueError, match=f"a probability where it has one class. Received: {score}, as without"):
+            to_probabilities(np.array([score]), activation)
+    np.testing.assert_array_equal(to_probabilities(np.array([0.9, 0.8, 0.1]), "sigmoid"), [0.9, 0.8, 0.1])
+    np.testing.assert_allclose(to_probabilities(np.array([0.9, 0.8, 0.1]), "linear").sum(), 1)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_what_other_programs_write_about_a_file_is_passed_over(runtime, tmp_path):
+    script, _, path = runtime
+    read_rules, damage = runpy.run_path(str(script))["read_rules"], tmp_path / path.name
+    assert rules_of(read_rules, path) == ("crop", "softmax")
+    for given in (7, [], {}, "[", "[" * 100_000):
+        shutil.copy(path, damage)
+        with_metadata(damage, given)
+        assert rules_of(read_rules, damage) == ("crop", None)
+    with_metadata(damage, {"resize": "warp"})
+    with pytest.raises(ValueError, match=r"images resized by one of crop, .*, pad\. Received: 'warp'"):
+        rules_of(read_rules, damage)
+
+
+def rules_of(read_rules, path):
+    import onnxruntime
+
+    return read_rules(onnxruntime.InferenceSession(path) if path.suffix == ".onnx" else str(path))
+
+
+def with_metadata(path, given):
+    """Writes what a file says of its input."""
+    text = given if isinstance(given, str) else json.dumps(given)
+    if path.suffix == ".onnx":
+        import onnx
+
+        loaded = onnx.load(path)
+        onnx.helper.set_model_props(loaded, {"input": text, "output": "{}"})
+        onnx.save(loaded, path)
+    else:
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("metadata.json", f'{{"input": {text}, "output": {{}}}}')
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_pictures_become_the_arrays_of_dia_keras(name, channels, tmp_path):
     load_image = runpy.run_path(str(RUNTIMES[name][0]))["load_image"]
     paths = [picture.path for picture in write_odd_pictures(tmp_path).values()]
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (512, 384, 3), "uint8"))
@@ -184,8 +248,9 @@ def test_pictures_become_the_arrays_of_dia_keras(name, tmp_path):
         paths.append(tmp_path / file)
     for resize in typing.get_args(Resize):
         for path in paths:
-            expected = read_picture(path, 32, 24, resize)
-            np.testing.assert_array_equal(load_image(str(path), 32, 24, resize), expected, f"{path.name}, {resize}")
+            expected = read_picture(path, 32, 24, resize, channels)
+            received = load_image(str(path), 32, 24, resize, channels)
+            np.testing.assert_array_equal(received, expected, f"{path.name}, {resize}")
 
 
 def test_pictures_for_detectors_are_those_of_dia_keras(tmp_path):

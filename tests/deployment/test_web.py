@@ -1,5 +1,6 @@
 """The page in export/web answers, in a real browser, as ONNX Runtime and detect_objects.py do in Python."""
 
+import dataclasses
 import functools
 import http.server
 import importlib.util
@@ -12,10 +13,13 @@ import struct
 import subprocess
 import threading
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
+from dia_keras import zoo
+from dia_keras.data.picture import resized
 from dia_keras.detection.data.letterboxing import letterbox
 from dia_keras.samples import sample_paths
 
@@ -41,8 +45,8 @@ in_the_browser = pytest.mark.skipif(
 )
 
 
-def small_model(path):
-    """Writes a model of three classes and another image size: the shares of red, green and blue."""
+def small_model(path, resize="center"):
+    """Writes a model of three classes and another image size and rule: the shares of red, green and blue."""
     nodes = [
         onnx.helper.make_node("Cast", ["images"], ["pixels"], to=onnx.TensorProto.FLOAT),
         onnx.helper.make_node("ReduceMean", ["pixels"], ["means"], axes=[1, 2], keepdims=0),
@@ -52,7 +56,8 @@ def small_model(path):
     predictions = onnx.helper.make_tensor_value_info("predictions", onnx.TensorProto.FLOAT, ["batch", 3])
     graph = onnx.helper.make_graph(nodes, "shares", [images], [predictions])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
-    onnx.helper.set_model_props(model, {"labels": json.dumps(["bright_red", "green", "blue"])})
+    texts = {"labels": json.dumps(["bright_red", "green", "blue"]), "input": json.dumps({"resize": resize})}
+    onnx.helper.set_model_props(model, texts)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
@@ -135,6 +140,16 @@ def test_class_names_come_from_the_file(tmp_path):
     assert make_model(tmp_path / "mine.onnx", "--out", tmp_path / "public")[0] == 0
     assert json.loads((tmp_path / "public" / "labels.json").read_text()) == ["bright_red", "green", "blue"]
     assert (tmp_path / "public" / "model.onnx").read_bytes() == (tmp_path / "mine.onnx").read_bytes()
+
+
+def test_a_file_of_an_entry_has_the_rule_of_its_card(monkeypatch, tmp_path):
+    card = dataclasses.replace(zoo.card("dia_resnet20_cifar10"), resize="stretch")
+    layers = keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")
+    monkeypatch.setattr(zoo, "card", lambda name: card)
+    monkeypatch.setattr(zoo, "load", lambda name: keras.Sequential([keras.Input((8, 8, 3)), *layers]))
+    assert make_model("dia_resnet20_cifar10", "--out", tmp_path)[0] == 0
+    texts = {entry.key: entry.value for entry in onnx.load(tmp_path / "model.onnx").metadata_props}
+    assert json.loads(texts["input"])["resize"] == "stretch"
 
 
 @pytest.mark.parametrize("metadata", [{}, {"labels": "null"}], ids=["none", "null"])
@@ -234,13 +249,15 @@ def test_every_way_to_give_an_image_is_answered(report, images):
 
 @in_the_browser
 def test_the_model_sees_the_pixels_that_it_would_see_in_python(report, images):
-    height, width = session_of(report).get_inputs()[0].shape[1:3]
+    session = session_of(report)
+    height, width = session.get_inputs()[0].shape[1:3]
+    rule = json.loads(session.get_modelmeta().custom_metadata_map["input"])["resize"]
     paths = {path.name: path for path in images}
     for name, answer in answers_of(report):
         with Image.open(paths[name]) as file:
             image = ImageOps.exif_transpose(file).convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-        expected = np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR), "int32").ravel()
+        expected = np.asarray(resized(image, height, width, rule), "int32").ravel()
         atol = 0 if image.size == (width, height) else 1  # Pillow rounds, too, and not the same in all versions
         np.testing.assert_allclose(answer["pixels"], expected, rtol=0, atol=atol, err_msg=name)
 

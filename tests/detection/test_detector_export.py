@@ -235,6 +235,7 @@ def test_detections_are_compared_with_their_own_kind(found, expected, difference
         (export.to_onnx, {"labels": ["ant"]}, "`labels` must be the names of 3 classes"),
         (export.to_onnx, {"images": np.zeros((1, 32, 32, 3))}, r"`images` must be .* of shape \(n, 64, 64, 3\)"),
         (export.to_onnx, {"opset": 9}, "`opset` must be"),
+        (export.to_onnx, {"resize": "crop"}, "`resize` must be None or 'pad' for a detector"),
     ],
 )
 def test_what_detectors_do_not_have_is_named(to_format, arguments, message, retinanet, tmp_path):

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import zipfile
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import keras
 import numpy as np
@@ -18,6 +20,7 @@ from PIL import Image
 from rich.console import Console
 
 from dia_keras import backbones, export
+from dia_keras.data.picture import Resize, read_picture
 from dia_keras.export.report import table
 from dia_keras.samples import load_samples
 
@@ -116,7 +119,8 @@ def test_labels_and_normalization_travel_with_every_file(tmp_path):
 
     labels = [f"class {i}" for i in range(10)]
     paths = {
-        format: to_format(small(), tmp_path / name, labels=labels).path for format, (to_format, name) in FORMATS.items()
+        format: to_format(small(), tmp_path / name, labels=labels, resize="center").path
+        for format, (to_format, name) in FORMATS.items()
     }
     with zipfile.ZipFile(paths["tflite"]) as archive:
         assert archive.read("labels.txt").decode().splitlines() == labels
@@ -127,6 +131,7 @@ def test_labels_and_normalization_travel_with_every_file(tmp_path):
     in_onnx = {key: json.loads(properties[key]) for key in ("input", "output", "normalization", "labels")}
     for metadata in (in_tflite, json.loads((extra / "metadata.json").read_text()), in_onnx):
         assert metadata["labels"] == labels and metadata["input"]["shape"] == [32, 32, 3]
+        assert metadata["input"]["resize"] == "center" and metadata["output"]["activation"] == "softmax"
         np.testing.assert_allclose(metadata["normalization"]["mean"], [125.3, 123.0, 113.9], rtol=1e-6)
         np.testing.assert_allclose(metadata["normalization"]["std"], np.sqrt([3969.0, 3869.0, 4070.0]), rtol=1e-6)
 
@@ -175,6 +180,31 @@ def test_saved_model_decodes_and_resizes_image_files(tmp_path):
     pixel = np.full((1, 1, 100, 3), 128, "uint8")  # a row, of which the middle is less than one
     answer = model.predict(np.full((1, 32, 32, 3), 128, "uint8"), verbose=0)
     np.testing.assert_allclose(ask_files("PNG", pixel), answer, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_image_files_are_resized_by_the_rule_asked_for(channels, tmp_path):
+    import tensorflow as tf
+
+    # Means of four parts: what is cut off, out of shape or black is seen.
+    layers = keras.layers.Rescaling(1 / 255), keras.layers.AveragePooling2D((10, 8)), keras.layers.Flatten()
+    model = keras.Sequential([keras.Input((20, 16, channels)), *layers])
+    rows, columns = np.indices((30, 50))
+    image = np.stack([5 * columns, 8 * rows, 255 - 5 * columns], -1).astype("uint8")
+    exact = np.random.default_rng(0).integers(0, 256, (20, 16, 3), "uint8")
+    found = {}
+    for rule in get_args(Resize):
+        path = export.to_saved_model(model, tmp_path / "model", resize=rule).path
+        predict = tf.saved_model.load(str(path)).signatures["serving_encoded"]
+        for picture, kind, atol in ((image, "BMP", 0.02), (exact, "PNG", 1e-5)):
+            file = io.BytesIO()
+            Image.fromarray(picture).save(file, kind)
+            seen = read_picture(file.getvalue(), 20, 16, rule, channels)[None]
+            answer = predict(encoded=tf.constant([file.getvalue()]))["predictions"].numpy()
+            np.testing.assert_allclose(answer, model.predict(seen, verbose=0), atol=atol, err_msg=rule)
+            found[rule, atol] = answer
+    rules = get_args(Resize)
+    assert all(np.abs(found[a, 0.02] - found[b, 0.02]).max() > 0.02 for a, b in itertools.combinations(rules, 2))
 
 
 def test_report_tells_what_is_in_the_file_and_how_right_it_is(tmp_path):
@@ -831,6 +861,33 @@ def test_code_in_the_current_folder_does_not_run(start, tmp_path):
     environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(export.__file__).parents[2])}
     subprocess.run([sys.executable, *arguments], cwd=tmp_path, env=environment, check=True)
     assert (tmp_path / "model.onnx").is_file() and not list(tmp_path.glob("*.ran"))
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError("libx.so: cannot open"), "libx.so: cannot open"),
+        (OSError(28, "No space left on device"), r"\[Errno 28\] No space left on device: '.*model.onnx'"),
+        (PermissionError(13, "Permission denied", "/data"), r"\[Errno 13\] Permission denied: '/data'"),
+    ],
+)
+def test_system_errors_of_the_tensorflow_process_keep_their_message(error, expected, tmp_path, monkeypatch):
+    from dia_keras.export import conversion
+    from dia_keras.export.request import Request
+
+    def fail(*arguments):
+        raise error
+
+    def in_this_process(command, **options):
+        conversion.answer_request(Path(command[-1]))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(conversion, "_converted_and_compared", fail)
+    monkeypatch.setattr(conversion.subprocess, "run", in_this_process)
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+    request = Request("onnx", tmp_path / "model.onnx", np.zeros((1, 8, 8, 3), "float32"))
+    with pytest.raises(type(error), match=f"^{expected}$"):
+        conversion._in_tensorflow_process(model, request, np.zeros((1, 3)))
 
 
 def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_path):

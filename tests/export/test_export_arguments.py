@@ -9,7 +9,10 @@ import pytest
 from files import ask
 
 from dia_keras import export
-from dia_keras.export.checks import collected
+from dia_keras.data.picture import resized_pixels
+from dia_keras.export.checks import checked, collected, pixel_samples
+from dia_keras.export.registry import FORMATS as FORMATS_BY_NAME
+from dia_keras.samples import load_samples
 
 pytestmark = pytest.mark.tensorflow
 
@@ -42,7 +45,6 @@ def answering(with_what):
         (channels_first, "must be channels-last"),
         (lambda: keras.layers.Dense(2), "must be a functional `keras.Model`"),
         (lambda: keras.Sequential([keras.layers.Conv2D(2, 3)]), "must be built: begin it with `keras.Input"),
-        (lambda: model(8, 8, 1), "`images` must be given"),
         (lambda: answering(lambda x: {"scores": x}), "must return its predictions alone.*a dict of 'scores'"),
         (
             lambda: answering(keras.ops.mean),
@@ -111,6 +113,8 @@ def test_saved_model_with_other_files_is_not_replaced(name, tmp_path):
 
 
 def test_options_out_of_range(tmp_path):
+    with pytest.raises(ValueError, match=r"`resize` must be 'crop' or .*Received: resize='warp'"):
+        export.to_saved_model(model(), tmp_path / "model", resize="warp")
     with pytest.raises(ValueError, match=r"`batch_size` must be a positive integer or None. Received: batch_size=0"):
         export.to_tflite(model(), tmp_path / "model.tflite", batch_size=0)
     with pytest.raises(ValueError, match=r"`opset` must be an integer from 13 to 18. Received: opset=7"):
@@ -424,6 +428,22 @@ def test_pixel_values_are_not_taken_for_granted(exporter, name, tmp_path):
         with pytest.raises(ValueError, match=message.replace("functional", unknown.name)):
             exporter(unknown, tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_a_model_of_other_channels_needs_no_images(channels, tmp_path):
+    network = model(8, 8, channels)
+    for format in FORMATS_BY_NAME.values():
+        request = checked(format, network, tmp_path / f"model{format.suffix}")
+        assert request.images.dtype == np.uint8 and request.images.shape[1:] == (8, 8, channels) and request.of_pixels
+        assert request.images.std() > 10
+
+
+def test_sample_images_are_gray_or_repeat_red_green_and_blue():
+    rgb, gray, four = (pixel_samples(model(32, 32, channels)) for channels in (3, 1, 4))
+    np.testing.assert_array_equal(rgb, load_samples()[0])
+    np.testing.assert_array_equal(gray, resized_pixels(rgb, None, channels=1))
+    np.testing.assert_array_equal(four, rgb[..., [0, 1, 2, 0]])
 
 
 @pytest.mark.parametrize(("exporter", "name"), FORMATS[1:])

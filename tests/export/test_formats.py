@@ -88,6 +88,7 @@ def test_a_request_comes_back_as_it_was_saved(tmp_path):
         input_dtype="uint8",
         of_pixels=True,
         labels=("é", "b"),
+        resize="pad",
         optimize=False,
         test=(images, np.array([0, 1])),
         tolerance=float("inf"),

@@ -65,3 +65,42 @@ def test_what_is_no_normalization_of_the_images_is_not_called_so(make):
 def test_images_that_are_not_pixel_values_are_not_called_so():
     found = describe(model(norm()), "float32", None, of_pixels=False)["normalization"]
     assert found["where"] == "in the file: it takes images as the model does"
+
+
+def ending_in(*layers):
+    inputs = keras.Input((16, 16, 3))
+    x = keras.layers.GlobalAveragePooling2D()(inputs)
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+def nested(activation):
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation)])
+    inner(keras.Input((3,)))  # its first use
+    return ending_in(keras.layers.Dense(3), inner, keras.layers.Activation("linear", dtype="float32"))
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda: ending_in(keras.layers.Dense(2, "sigmoid")), "sigmoid"),
+        (model, None),
+        (lambda: ending_in(keras.layers.Dense(2), keras.layers.Activation("sigmoid")), "sigmoid"),
+        (lambda: ending_in(keras.layers.Dense(2), keras.ops.sigmoid), "sigmoid"),
+        (lambda: ending_in(keras.layers.Dense(2), keras.layers.Softmax(), keras.layers.Identity()), "softmax"),
+        (lambda: nested("sigmoid"), "sigmoid"),
+        (lambda: nested("softmax"), "softmax"),
+        (lambda: ending_in(keras.layers.Dense(2, "sigmoid"), keras.layers.Dense(2)), "linear"),
+        (lambda: ending_in(keras.layers.Dense(2, "relu")), None),
+        (lambda: ending_in(keras.layers.Dense(2, lambda x: x)), None),
+        (lambda: ending_in(keras.ops.square), None),
+    ],
+)
+def test_the_activation_is_that_of_the_predictions(make, expected):
+    assert describe(make(), "uint8", None)["output"]["activation"] == expected
+
+
+def test_the_rule_of_resizing_is_told():
+    assert describe(model(), "uint8", None)["input"]["resize"] == "crop"
+    assert describe(model(), "uint8", None, resize="center")["input"]["resize"] == "center"

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import zipfile
 from typing import NamedTuple
 
 import keras
@@ -276,6 +277,19 @@ def test_export_and_benchmark_take_a_run(run, tmp_path, monkeypatch):
     assert given == [(None, 2), ("dark", "bright")]
     ((name, timed),) = candidates([str(run.folder)]).items()
     assert name == timed.base == str(run.folder) and timed.build().input_shape == (None, 8, 8, 1)
+
+
+@pytest.mark.tensorflow
+def test_a_run_on_gray_images_is_exported(run, tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**card, "resize": "stretch"}))
+    call("export", folder, tmp_path / "run.tflite")
+    with zipfile.ZipFile(tmp_path / "run.tflite") as archive:
+        metadata = json.loads(archive.read("metadata.json"))
+    assert metadata["input"] == {"name": "images", "dtype": "uint8", "shape": [8, 8, 1], "resize": "stretch"}
+    assert metadata["labels"] == ["dark", "bright"]
 
 
 def test_a_run_of_a_recipe_is_taken_too(tiny_zoo, tmp_path):

@@ -28,6 +28,7 @@ def checked(
     representative: Any = None,
     input_dtype: str | None = None,
     labels: Sequence[str] | None = None,
+    resize: str | None = None,
     optimize: bool = True,
     test: Any = None,
     tolerance: float | None = None,
@@ -56,6 +57,8 @@ def checked(
                 f"`{name}` must be None for a detector: its files are float32, and have no top-1 accuracy. "
                 f"Received: {name}={value if isinstance(value, str) else type(value).__name__!r}"
             )
+    if resize not in (None, "pad"):
+        raise ValueError(f"`resize` must be None or 'pad' for a detector, which sees whole images. Received: {resize=}")
     options = format.checked_options(None, options or {})
     check_packages(format)
     path = path_for(format, path)
@@ -71,6 +74,7 @@ def checked(
         input_dtype=input_dtype_for(format, None, input_dtype, floats),
         of_pixels=True,
         labels=names,
+        resize="pad",
         optimize=optimize,
         tolerance=tolerance_for(format.quantizations[None], tolerance),
         options=options,

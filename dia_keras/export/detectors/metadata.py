@@ -26,7 +26,7 @@ def describe(detector: Detector, request: Request, levels: list[int] | None = No
             "name": "images",
             "dtype": request.input_dtype,
             "shape": [*detector.image_size, 3],
-            "resize": "pad",
+            "resize": request.resize,
         },
         "outputs": {"boxes": [number, 4], "classes": [number], "scores": [number], "num_detections": []},
         "boxes": "x1, y1, x2, y2 in pixels of the input",

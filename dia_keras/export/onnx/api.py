@@ -7,6 +7,7 @@ from typing import Literal
 import keras
 import numpy as np
 
+from ...data.picture import Resize
 from ..checks import Representative
 from ..exporter import export_model
 from ..report import ExportReport
@@ -23,6 +24,7 @@ def to_onnx(
     opset: int = 17,
     input_dtype: Literal["uint8", "float32"] | None = None,
     labels: Sequence[str] | None = None,
+    resize: Resize | None = None,
     optimize: bool = True,
     test: tuple[np.ndarray, np.ndarray] | None = None,
     tolerance: float | None = None,
@@ -45,6 +47,7 @@ def to_onnx(
             are float. A model without a normalization of pixel values of its own needs this argument or images:
             `"uint8"` says that it takes pixel values, 0 to 255.
         labels: Names of the classes, which the file then carries.
+        resize: How images of other sizes become the model's, which the file then says, see `to_saved_model`.
         optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
         test: Test images and labels for the report, see `to_saved_model`.
         tolerance: The largest difference allowed, see `to_saved_model`. Default: 1e-4 in float32, 0.5 in int8.
@@ -70,6 +73,7 @@ def to_onnx(
         representative=representative,
         input_dtype=input_dtype,
         labels=labels,
+        resize=resize,
         optimize=optimize,
         test=test,
         tolerance=tolerance,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from ...data.picture import Resize
 from ..exporter import export_model
 from ..report import ExportReport
 from .format import SAVED_MODEL
@@ -17,6 +18,7 @@ def to_saved_model(
     images: np.ndarray | None = None,
     *,
     labels: Sequence[str] | None = None,
+    resize: Resize | None = None,
     optimize: bool = True,
     test: tuple[np.ndarray, np.ndarray] | None = None,
     tolerance: float = 1e-4,
@@ -25,7 +27,7 @@ def to_saved_model(
 
     `tf.saved_model.load(path)` gives a function of any number of images, float32 or uint8. The signature
     `"serving_default"` takes float32 `images`, and `"serving_uint8"` takes uint8 `images`. `"serving_encoded"` takes
-    `encoded`, the bytes of JPEG or PNG files, and scales their centers to the model's size; it does not read EXIF
+    `encoded`, the bytes of JPEG or PNG files, and gives them the model's size as `resize` says; it does not read EXIF
     orientation, so the pictures must be upright. All return `predictions`. If the `images` given here are float, the
     file takes float32 only, since the model's images may not be pixel values.
     `assets.extra` has labels and metadata. Up to four million weights are constants of the graph, which runs faster;
@@ -41,6 +43,9 @@ def to_saved_model(
             on. Default: the package's sample images, pixel values 0 to 255, in the model's size, for a model that
             begins with a normalization of pixel values. Other models may take anything: they need images.
         labels: Names of the classes, which the file then carries.
+        resize: How images of other sizes become the model's, which the file then says: `"crop"`, `"stretch"`, `"pad"`
+            or `"center"`, see `dia_keras.data.load`. `"serving_encoded"` does so, and so do the programs in `export/`.
+            Default: `"crop"`; for detectors, `"pad"`. The card of an entry or a run tells its own.
         optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
         test: Images and labels, `((n, height, width, channels), (n,))`, on which to measure the accuracies of file and
             model for the report.
@@ -61,5 +66,13 @@ def to_saved_model(
     >>> tf.saved_model.load("dia_resnet20")(images)
     """
     return export_model(
-        SAVED_MODEL, model, path, images, labels=labels, optimize=optimize, test=test, tolerance=tolerance
+        SAVED_MODEL,
+        model,
+        path,
+        images,
+        labels=labels,
+        resize=resize,
+        optimize=optimize,
+        test=test,
+        tolerance=tolerance,
     )

@@ -7,6 +7,7 @@ from typing import Literal
 import keras
 import numpy as np
 
+from ...data.picture import Resize
 from ..checks import Representative
 from ..exporter import export_model
 from ..report import ExportReport
@@ -23,6 +24,7 @@ def to_tflite(
     batch_size: int | None = 1,
     input_dtype: Literal["uint8", "float32", "int8"] | None = None,
     labels: Sequence[str] | None = None,
+    resize: Resize | None = None,
     optimize: bool = True,
     test: tuple[np.ndarray, np.ndarray] | None = None,
     tolerance: float | None = None,
@@ -54,6 +56,7 @@ def to_tflite(
             with `quantize="int8"`, is for chips that compute in integers alone: the file takes pixel values minus 128,
             and returns int8 predictions, in the scale of its output tensor.
         labels: Names of the classes, which the file then carries.
+        resize: How images of other sizes become the model's, which the file then says, see `to_saved_model`.
         optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
         test: Test images and labels for the report, see `to_saved_model`.
         tolerance: The largest difference allowed on `images`, see `to_saved_model`. Default: 1e-4 in float32, 0.02 in
@@ -82,6 +85,7 @@ def to_tflite(
         representative=representative,
         input_dtype=input_dtype,
         labels=labels,
+        resize=resize,
         optimize=optimize,
         test=test,
         tolerance=tolerance,

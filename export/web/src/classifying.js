@@ -1,7 +1,9 @@
 // The page of a classifier: the likeliest classes and their probabilities.
 
 import { download } from "./download.js";
-import { readCenter } from "./picture.js";
+import { resizingOf } from "./metadata.js";
+import { readResized } from "./picture.js";
+import { RULES } from "./pixels.js";
 import { percentage, ranking, readable } from "./ranking.js";
 
 const TOP = 5;
@@ -11,9 +13,13 @@ const element = (id) => document.getElementById(id);
 export async function classifying(model) {
   const labelsUrl = "labels.json";
   const labels = await (await download(labelsUrl)).json();
+  const rule = resizingOf(model.metadata);
+  if (!RULES.includes(rule)) {
+    throw new Error(`${model.url} must take images resized by one of ${RULES.join(", ")}. It says ${rule}.`);
+  }
 
   async function answerTo(file) {
-    const pixels = await readCenter(file, model);
+    const pixels = await readResized(file, model, rule);
     return { pixels, ...(await probabilitiesOf(pixels)) };
   }
 

@@ -16,6 +16,15 @@ export function metadataOf(bytes) {
   return properties;
 }
 
+/** Returns how a file wants images of other sizes resized; "crop" where no one tells, as in another program's file. */
+export function resizingOf(properties) {
+  try {
+    return JSON.parse(properties.input).resize ?? "crop";
+  } catch {
+    return "crop";
+  }
+}
+
 const decoded = (bytes) => new TextDecoder().decode(bytes ?? new Uint8Array());
 
 /** Yields number and bytes of those fields of a message that are bytes: texts and messages. The others are skipped. */

@@ -1,21 +1,28 @@
 // From an image file to the pixels that a model takes.
 
 import { letterboxOf, place } from "./letterbox.js";
-import { center, fit, resize } from "./pixels.js";
+import { center, fit, resize, scaleOf } from "./pixels.js";
 
 // The browser shrinks what is larger first: some give no pixels of more than a few thousand lines.
 const LARGEST = 2048;
 // Lines at a time where nothing may be shrunk first.
 const BAND = 256;
 
-/** Returns the center of an image file in the size of the target, as RGB bytes; throws if it is not an image. */
-export async function readCenter(file, target) {
+/** Returns an image file in the size of the target by one of `RULES`, as RGB bytes; throws if it is not an image. */
+export async function readResized(file, target, rule) {
+  if (rule === "pad") return (await readLetterboxed(file, target)).pixels;
   const bitmap = await decode(file);
-  const cut = center(bitmap, target);
-  const scale = Math.min(1, LARGEST / Math.max(cut.width, cut.height));
-  const pixels = rgba(bitmap, cut, { width: Math.ceil(cut.width * scale), height: Math.ceil(cut.height * scale) });
+  const pixels = rule === "stretch" ? resize(bands(bitmap), bitmap, target) : centerOf(bitmap, target, rule);
   bitmap.close();
-  return fit(pixels, target);
+  return pixels;
+}
+
+function centerOf(bitmap, target, rule) {
+  const scale = scaleOf(bitmap, target, rule);
+  const cut = center(bitmap, target, scale);
+  const shrink = Math.min(1, LARGEST / Math.max(cut.width, cut.height));
+  const size = { width: Math.ceil(cut.width * shrink), height: Math.ceil(cut.height * shrink) };
+  return fit(rgba(bitmap, cut, size), target, scale * Math.min(size.width / cut.width, size.height / cut.height));
 }
 
 /** Returns an image file in the center of black, `{pixels, letterbox}`, as RGB bytes; throws if it is not an image. */

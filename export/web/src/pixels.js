@@ -1,5 +1,15 @@
 // Arithmetic on pixels, without the DOM.
 
+/** The rules by which images get a model's size, as `resize` of `dia_keras.data.load`. */
+export const RULES = ["crop", "center", "stretch", "pad"];
+
+/** Returns how many pixels of a picture's center make one of the target: "crop" takes all that fit, "center" 7/8. */
+export function scaleOf(picture, target, rule = "crop") {
+  const isExact = picture.width === target.width && picture.height === target.height;
+  const share = rule === "center" && !isExact ? 7 / 8 : 1;
+  return share * Math.min(picture.width / target.width, picture.height / target.height);
+}
+
 /**
  * Returns the center of a picture, in the size of the target, as RGB bytes.
  *
@@ -9,9 +19,9 @@
  *
  * @param picture `{data, width, height}` with RGBA bytes, such as an `ImageData`. Alpha is ignored.
  * @param target `{width, height}`
+ * @param scale How many of the picture's pixels make one of the target.
  */
-export function fit(picture, target) {
-  const scale = Math.min(picture.width / target.width, picture.height / target.height);
+export function fit(picture, target, scale = scaleOf(picture, target)) {
   const rows = resizedAndTurned(picture, target.width, scale);
   return resizedAndTurned(rows, target.height, scale).data;
 }
@@ -41,8 +51,7 @@ export function resize(bands, picture, target) {
 }
 
 /** Returns the part of a picture that `fit` takes notice of: `{left, top, width, height}`, in whole pixels. */
-export function center(picture, target) {
-  const scale = Math.min(picture.width / target.width, picture.height / target.height);
+export function center(picture, target, scale = scaleOf(picture, target)) {
   const [left, top] = ["width", "height"].map((side) => {
     const spare = (picture[side] - target[side] * scale) / 2;
     return Math.max(0, Math.floor(spare - Math.max(1, scale))); // the filter looks that much further

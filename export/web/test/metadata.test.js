@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { metadataOf } from "../src/metadata.js";
+import { metadataOf, resizingOf } from "../src/metadata.js";
 
 const bytes = (text) => Array.from(new TextEncoder().encode(text));
 
@@ -37,4 +37,9 @@ test("a file without properties, cut off or of another kind has none", () => {
   assert.deepEqual(metadataOf(Uint8Array.of()), {});
   assert.deepEqual(metadataOf(Uint8Array.from(bytes("<!doctype html>"))), {});
   assert.deepEqual(metadataOf(Uint8Array.from(field(7, [1, 2, 3]).slice(0, 3))), {});
+});
+
+test("the rule of resizing is that of the input", () => {
+  assert.equal(resizingOf({ input: JSON.stringify({ name: "images", resize: "pad" }) }), "pad");
+  for (const input of [undefined, "{}", "null", "7", "images"]) assert.equal(resizingOf({ input }), "crop");
 });

@@ -5,6 +5,7 @@ import dia.keras.classifier.Answer
 import dia.keras.classifier.Image
 import dia.keras.classifier.inputBuffer
 import dia.keras.classifier.readLabels
+import dia.keras.classifier.readResizing
 import dia.keras.classifier.toRgb
 import dia.keras.classifier.topClasses
 import org.tensorflow.lite.DataType
@@ -14,7 +15,8 @@ import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 
 /**
- * A TFLite model that classifies images; size and type of its input and the class names are read from it.
+ * A TFLite model that classifies images; size and type of its input, the class names and how photos get that size are
+ * read from it.
  *
  * Not for several threads at a time. It runs on the CPU: LiteRT's newer `CompiledModel`, for GPUs and NPUs, cannot tell
  * of a uint8 input what it is (its `TensorType` has no such type).
@@ -35,10 +37,11 @@ class Classifier(model: ByteBuffer) : AutoCloseable {
     val height = shape[1]
     val width = shape[2]
     private val labels = readLabels(model, interpreter.getOutputTensor(0).shape().last())
+    private val resizing = readResizing(model)
 
     /** The [count] most probable classes. */
     fun classify(image: Image, count: Int): List<Answer> {
-        val input = inputBuffer(image.toRgb(width, height), asFloats = type == DataType.FLOAT32)
+        val input = inputBuffer(image.toRgb(width, height, resizing), asFloats = type == DataType.FLOAT32)
         val output = arrayOf(FloatArray(labels.size))
         interpreter.run(input, output)
         return topClasses(output.single(), labels, count)

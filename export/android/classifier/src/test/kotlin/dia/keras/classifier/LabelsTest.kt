@@ -59,6 +59,17 @@ class LabelsTest {
     }
 
     @Test
+    fun `the rule of resizing is read from the archive behind the model`() {
+        fun rule(vararg entries: Pair<String, String>) = readResizing(ByteBuffer.wrap(model + archive(*entries)))
+        assertEquals(Resizing.PAD, rule("metadata.json" to "{\"input\": {\n \"resize\": \"pad\"}}", "labels.txt" to "a"))
+        assertEquals(Resizing.CROP, rule("metadata.json" to "{\"labels\": [\"\\\"resize\\\": \\\"pad\\\"\"]}"))
+        assertEquals(Resizing.CROP, rule("labels.txt" to "a"))
+        assertEquals(Resizing.CROP, readResizing(ByteBuffer.wrap(model)))
+        val error = assertThrows(IllegalArgumentException::class.java) { rule("metadata.json" to "\"resize\": \"warp\"") }
+        assertEquals("The model must take images resized by crop, center, stretch or pad. Received: warp", error.message)
+    }
+
+    @Test
     fun `a wrong number of labels is refused`() {
         val file = model + archive("labels.txt" to "a\nb\n")
         val error = assertThrows(IllegalArgumentException::class.java) { labels(file, 3) }

@@ -61,6 +61,17 @@ class ResizeTest {
     }
 
     @Test
+    fun `other rules than the center show what they say`() {
+        fun grays(image: Image, rule: Resizing) =
+            image.toRgb(2, 2, rule).filterIndexed { i, _ -> i % 3 == 0 }.map { it.toInt() and 0xFF }
+        assertEquals(listOf(1, 3, 1, 3), grays(gray(1, 3, width = 2), Resizing.STRETCH))
+        assertEquals(listOf(1, 3, 0, 0), grays(gray(1, 1, 3, 3, width = 4), Resizing.PAD))
+        val border = Image(IntArray(256) { if (it % 16 in 2..13 && it / 16 in 2..13) 0x050505 else 0x090909 }, 16, 16)
+        assertTrue(grays(border, Resizing.CENTER).sum() < grays(border, Resizing.CROP).sum())
+        assertEquals(listOf(1, 2, 3, 4), grays(gray(1, 2, 3, 4, width = 2), Resizing.CENTER))
+    }
+
+    @Test
     fun `pixels that do not fill the image are refused`() {
         val error = assertThrows(IllegalArgumentException::class.java) { Image(IntArray(5), 2, 3) }
         assertEquals("`pixels` must be width * height. Received: 5 pixels for 2 * 3", error.message)
