@@ -50,7 +50,9 @@ def describe(
 
 def last_activation(model: keras.Model) -> str | None:
     """Returns what a model ends in: `"sigmoid"`, `"softmax"`, `"linear"` where nothing follows a layer that could have
-    an activation, or `None` for anything else."""
+    an activation, or `None` for anything else. Of a model that is no graph of layers, its last layer tells."""
+    if not getattr(model, "outputs", None):
+        return _activation_of(model.layers[-1]) if model.layers else None
     answer = model.outputs[0]
     while True:
         operation, node, number = answer._keras_history
@@ -59,14 +61,18 @@ def last_activation(model: keras.Model) -> str | None:
             continue
         if type(operation).__module__.startswith("keras.") and type(operation).__name__ in ("Sigmoid", "Softmax"):
             return type(operation).__name__.lower()
-        activation = getattr(operation, "activation", None)
-        name = next((name for name in ACTIVATIONS if activation is getattr(keras.activations, name)), None)
+        name = _activation_of(operation)
         passes_on = isinstance(operation, (keras.layers.Identity, keras.layers.Dropout)) or (
             isinstance(operation, keras.layers.Activation) and name == "linear"  # as where it only casts
         )
         if not passes_on:
             return name
         answer = operation._inbound_nodes[node].input_tensors[0]
+
+
+def _activation_of(layer) -> str | None:
+    activation = getattr(layer, "activation", None)
+    return next((name for name in ACTIVATIONS if activation is getattr(keras.activations, name)), None)
 
 
 def normalization(model: keras.Model) -> tuple[np.ndarray, np.ndarray] | None:

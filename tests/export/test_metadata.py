@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dia_keras import backbones
-from dia_keras.export.metadata import describe
+from dia_keras.export.metadata import describe, last_activation
 
 
 def norm(**options):
@@ -99,6 +99,18 @@ def nested(activation):
 )
 def test_the_activation_is_that_of_the_predictions(make, expected):
     assert describe(make(), "uint8", None)["output"]["activation"] == expected
+
+
+def test_the_activation_of_a_model_that_is_no_graph_is_that_of_its_last_layer():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.classifier = keras.layers.Dense(2, "sigmoid")
+
+        def call(self, images):
+            return self.classifier(images)
+
+    assert last_activation(Own()) == "sigmoid"
 
 
 def test_the_rule_of_resizing_is_told():

@@ -448,19 +448,25 @@ class CutWithLosses(CutAt):
 
 
 @pytest.mark.parametrize(
-    ("settings", "losses", "cut"),
+    ("losses", "most", "patience", "epochs"),
     [
-        ({"patience": 1, "head_epochs": 4}, [1.0, 1.1, 0.9, 0.8], 3),
-        ({"patience": 2, "head_epochs": 5}, [1.0, 1.1, 1.2, 1.3, 1.25], 4),
+        ([1.0, 1.1, 0.9], 4, 1, 2),
+        ([1.0, 1.1, 1.2, 1.3, 1.25], 5, 2, 3),
+        ([1.0, 0.9, 0.8, 0.7], 3, 1, 3),
+        ([1.0, 1.1], 4, 2, 2),
+        ([None, None, None], 2, 1, 2),
+        ([], 2, 1, 0),
     ],
-    ids=["better after the head", "worse after the head"],
 )
-def test_a_run_whose_head_stopped_early_goes_on_as_one_that_is_not_cut(
-    settings, losses, cut, run, tmp_path, monkeypatch
-):
-    settings = FineTuning("tiny_cifar10", batch_size=8, epochs=2, **settings)
+def test_the_losses_tell_where_a_part_ended(losses, most, patience, epochs):
+    assert best_epoch.epochs_of(losses, most, patience) == epochs
+
+
+def test_a_run_whose_head_stopped_early_goes_on_as_one_that_is_not_cut(run, tmp_path, monkeypatch):
+    losses = [1.0, 1.1, 0.9, 0.8]
+    settings = FineTuning("tiny_cifar10", batch_size=8, patience=1, head_epochs=4, epochs=2)
     whole, cut_run = tmp_path / "whole", tmp_path / "cut"
-    for folder, end in ((whole, None), (cut_run, cut), (cut_run, None)):
+    for folder, end in ((whole, None), (cut_run, 3), (cut_run, None)):
         monkeypatch.setattr(fine_tuning, "WallClockBudget", lambda *_, end=end: CutWithLosses(end, losses))
         found = fine_tune(settings, run.npz, folder, weights=run.weights, image_size=(8, 8), channels=1)
         assert (found is None) == (end is not None)
