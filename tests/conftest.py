@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import signal
 import sys
 
 import keras
@@ -32,3 +33,11 @@ def clean_keras():
     keras.utils.clear_session(free_memory=False)
     if next(_TESTS) % 20 == 0:
         gc.collect()
+
+
+@pytest.fixture
+def heeded_ctrl_c():
+    """Ctrl-C raises a `KeyboardInterrupt`. Without this, tests that a shell runs in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -103,15 +103,15 @@ def train_detector(
             if is_complete:
                 with staged(weights) as new:
                     detector.save_weights(new)
-        if is_complete:
-            if validation is not None:
-                images = (example.image for example in validation)
-                found = detect(detector, images, detector.score_threshold, image_size=detector.image_size)
-                write_json(directory / "metrics.json", coco_metrics(validation, found))
-            return weights
-    if signals:
-        raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
-    return None
+        if signals:
+            raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
+        if not is_complete:
+            return None
+        if validation is not None:
+            images = (example.image for example in validation)
+            found = detect(detector, images, detector.score_threshold, image_size=detector.image_size)
+            write_json(directory / "metrics.json", coco_metrics(validation, found))
+        return weights
 
 
 def _some(labels: Sequence[str]) -> str:

@@ -128,6 +128,7 @@ def test_a_validation_set_that_cannot_be_used_is_an_error_before_the_training(co
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("heeded_ctrl_c")
 def test_ctrl_c_stops_the_evaluation_after_the_training(coco, tmp_path, monkeypatch, small_detectors):
     monkeypatch.setattr(training, "_fit", lambda *_: True)
     monkeypatch.setattr(training, "_plot_losses", lambda *_: None)

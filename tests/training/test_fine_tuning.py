@@ -487,6 +487,16 @@ def test_a_spent_budget_is_told_by_the_exit_code(npz, tmp_path, monkeypatch):
     assert "`--minutes` must be positive" in call(*arguments[:-3], -1, "--out", tmp_path / "run", fails=True)
 
 
+@pytest.mark.usefixtures("heeded_ctrl_c")
+def test_ctrl_c_stops_the_evaluation_after_the_training(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(fine_tuning, "train_in_two_phases", lambda *_: 1)
+    monkeypatch.setattr(fine_tuning, "confusion_matrix", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    settings = FineTuning("tiny_cifar10", **SETTINGS)
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, image_size=(8, 8), channels=1)
+    assert not (tmp_path / "run" / "card.json").exists()
+
+
 def test_a_signal_is_told_by_the_exit_code_and_how_to_go_on(npz, tiny_zoo, tmp_path, monkeypatch):
     def stop(model, settings, training, held_out, directory, budget):
         (directory / "epoch_1.weights.h5").touch()

@@ -35,7 +35,7 @@ def epochs_without_progress(losses: Sequence[float | None]) -> int:
 
 
 def epochs_of(losses: Sequence[float | None], most: int, patience: int) -> int:
-    """Returns how many epochs a part of the training took of those since it began: until it ended by itself, or so far.
+    """Returns how many of the epochs since a part of the training began are its own: until it ended, or all so far.
 
     Args:
         losses: The losses since the part began, also those of the part after it.

@@ -94,17 +94,18 @@ def fine_tune(
     _check_folder(directory)
     keep_compiled_programs()
     images = prepare(settings, source, data_dir, image_size, channels, resize, weights)
-    with locked_folder(directory), stopped_by_signals(budget) as signals:
-        before = {field.name: field.default for field in dataclasses.fields(settings)}  # of a record without a field
-        check_same_settings({**dataclasses.asdict(settings), **images.shape}, directory / SETTINGS, before)
-        check_same_data(images.training, directory / "data.json")
-        model = starting_model(settings, images)
-        best = train_in_two_phases(model, settings, images.training, images.held_out, directory, budget)
-        if best is not None:
-            return _write_results(model, settings, images, directory, best, pathlib.Path(source).name)
-    if signals:
-        raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
-    return None
+    with locked_folder(directory):
+        with stopped_by_signals(budget) as signals:
+            before = {field.name: field.default for field in dataclasses.fields(settings)}  # of an older record
+            check_same_settings({**dataclasses.asdict(settings), **images.shape}, directory / SETTINGS, before)
+            check_same_data(images.training, directory / "data.json")
+            model = starting_model(settings, images)
+            best = train_in_two_phases(model, settings, images.training, images.held_out, directory, budget)
+        if signals:
+            raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
+        if best is None:
+            return None
+        return _write_results(model, settings, images, directory, best, pathlib.Path(source).name)
 
 
 def _check_folder(directory: pathlib.Path) -> None:
