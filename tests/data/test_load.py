@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dia_keras.data import load
+from dia_keras.data import load, tfds_source
 from dia_keras.data.picture import read_picture
 
 
@@ -129,6 +129,26 @@ def test_missing_tfds_data_set_names_the_command_that_prepares_it(tmp_path):
 def test_unknown_name_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"`source` must be a TFDS data set.*Received: source='no_such_set'"):
         load("no_such_set", data_dir=tmp_path)
+
+
+def test_a_name_of_tfds_may_have_a_configuration(tmp_path, monkeypatch):
+    asked = []
+
+    def load_tfds(name, *arguments):
+        asked.append(name)
+        raise FileNotFoundError("not prepared")
+
+    monkeypatch.setattr(tfds_source, "load_tfds", load_tfds)
+    with pytest.raises(FileNotFoundError, match="not prepared"):
+        load("imagenette/160px-v2")
+    assert asked == ["imagenette/160px-v2"]
+    for path in (f"{tmp_path}/none", "./none/none", "~/none"):
+        with pytest.raises(FileNotFoundError, match="`source` must exist"):
+            load(path)
+    monkeypatch.chdir(tmp_path.parent)
+    with pytest.raises(FileNotFoundError, match="`source` must exist"):
+        load(f"{tmp_path.name}/none")
+    assert len(asked) == 1
 
 
 @pytest.mark.tensorflow
