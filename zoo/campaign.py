@@ -40,6 +40,7 @@ RUN_FILES = (
     "log.csv",
     "curves.png",
     "teachers.json",
+    "initial_weights.json",
     "speed.json",
     "result.json",
 )

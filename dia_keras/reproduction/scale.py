@@ -43,11 +43,11 @@ class Scale:
         for name in ("seeds", "epochs", "image_size"):
             if getattr(self, name) is not None:
                 positive_integer(name, getattr(self, name))
-        taken = {"entry", "epochs", "seed", "phases", "teachers", "distillation"} & set(self.recipe)
+        taken = {"entry", "epochs", "seed", "phases", "teachers", "distillation", "initial_weights"} & set(self.recipe)
         unknown = set(self.recipe) - {field.name for field in dataclasses.fields(Recipe)} | taken
         if unknown:
             raise ValueError(
-                "`changes` must be fields of a recipe other than its epochs, phases and teachers. "
+                "`changes` must be fields of a recipe other than its epochs, phases, teachers and initial weights. "
                 f"Received: {', '.join(sorted(unknown))}"
             )
         for name in self.networks.values():

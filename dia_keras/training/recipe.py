@@ -96,6 +96,9 @@ class Recipe:
         growth: What a network that grows deeper does with the copies of blocks: `"zero"`, they start as nothing, or
             `"halve"`, a block and its copy take half a step each.
         momenta: Whether a network that grows deeper keeps the optimizer's momenta: `"keep"` or `"reset"`.
+        initial_weights: What the training starts from, instead of random values: the name of an entry with weights, of
+            the same architecture, or the path of a weights file of the entry itself. With another number of classes,
+            the classifier is new.
         seed: Seed of initial values, order and augmentation.
     """
 
@@ -133,6 +136,7 @@ class Recipe:
     contrast: float = 0.0
     rotation: float = 0.0
     zoom: float = 0.0
+    initial_weights: str | None = None
 
     def __post_init__(self):
         if isinstance(self.phases, tuple):  # as a run records them
@@ -156,6 +160,11 @@ class Recipe:
             raise ValueError(
                 "`phases` must end in the entry's own depth and image size: the last phase names epochs only. "
                 f"Received: phases={phases!r}"
+            )
+        if self.initial_weights is not None and any(phase.depth for phase in phases):
+            raise ValueError(
+                "`initial_weights` are of the entry's own depth, so no phase may have another. "
+                f"Received: initial_weights={self.initial_weights!r}, phases={phases!r}"
             )
         if self.teachers and any(phase.image_size for phase in phases):
             raise ValueError(f"`teachers` need whole images in all phases. Received: phases={phases!r}")

@@ -1,17 +1,14 @@
 """Distillation: trained networks take part in the targets."""
 
-import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
 import keras
 from keras import ops
 
 from .. import zoo
-from ..files import write_json
 from ..zoo.files.reading import SUFFIXES
 from .precision import built_in
 from .recipe import Recipe
-from .runs.run_folder import read_record
 
 
 def load_teachers(recipe: Recipe) -> list[keras.Model]:
@@ -32,34 +29,6 @@ def load_teachers(recipe: Recipe) -> list[keras.Model]:
                 )
             teachers.append(zoo.load(recipe.entry, weights=name) if is_file else zoo.load(name))
         return teachers
-
-
-def check_same_teachers(recipe: Recipe, record: pathlib.Path) -> None:
-    """Writes the SHA-256 of the teachers' weights into the file of a run, or checks that they are those there.
-
-    Raises:
-        ValueError: Where a teacher's weights are others than when the run began.
-    """
-    if not recipe.teachers:
-        return
-    found = {name: _sha256(name) for name in recipe.teachers}
-    if not record.exists():
-        write_json(record, found)
-        return
-    recorded = read_record(record)
-    if different := sorted(name for name in found if found[name] != recorded.get(name)):
-        raise ValueError(
-            "`teachers` must have the weights with which the run began. "
-            f"Received: other weights of {', '.join(different)} than `{record}` tells"
-        )
-
-
-def _sha256(name: str) -> str:
-    if name.endswith(SUFFIXES):
-        return zoo.cards.describe(pathlib.Path(name)).sha256
-    weights = zoo.card(name).weights
-    assert weights is not None  # else it would not have loaded
-    return weights.sha256
 
 
 def taught(batches: Iterable, teachers: Sequence[keras.Model], share: float) -> Iterator:

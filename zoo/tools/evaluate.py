@@ -53,7 +53,7 @@ def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
     _copy(final, weights)
     logs = RECORDS / "logs" / name
     logs.mkdir(parents=True, exist_ok=True)
-    for file in ("recipe.json", "run.json", "log.csv", "curves.png", "teachers.json"):
+    for file in ("recipe.json", "run.json", "log.csv", "curves.png", "teachers.json", "initial_weights.json"):
         if (run / file).exists():
             _copy(run / file, logs / file)
     metrics = {

@@ -22,7 +22,8 @@ from ..phases import Build
 from ..precision import built_in
 from ..recipe import Phase, Recipe
 from ..steps.xla_cache import keep_compiled_programs
-from ..teachers import check_same_teachers, load_teachers
+from ..teachers import load_teachers
+from ..warm_start import start_warm
 from .budget import WallClockBudget
 from .checkpoint_files import checkpoints
 from .curves import plot_curves
@@ -31,6 +32,7 @@ from .final_weights import save_final_weights
 from .interruption import Interrupted, stopped_by_signals
 from .log import RunRecord
 from .run_folder import check_same_data, check_same_recipe, locked_folder, recorded_recipe
+from .weights_record import check_same_weights
 
 
 def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
@@ -98,8 +100,9 @@ def train(
 
     The folder gets `recipe.json`, `data.json` (SHA-256 of the training data), `log.csv`, `run.json` (command, device,
     versions, minutes), `curves.png`, the two newest checkpoints with `checkpoints.json`, their SHA-256, and, when the
-    training is complete, `final.weights.h5` (float16, or float32 where a weight is beyond that); `teachers.json`, where
-    there are teachers, has the SHA-256 of their weights. An error before the first checkpoint leaves nothing of this.
+    training is complete, `final.weights.h5` (float16, or float32 where a weight is beyond that). Where there are
+    teachers, or initial weights, `teachers.json` and `initial_weights.json` have the SHA-256 of their weights. An error
+    before the first checkpoint leaves nothing of this.
 
     Args:
         recipe: The recipe.
@@ -140,7 +143,12 @@ def train(
             recipe = fitted(recipe, build(Phase(1)), teachers, training, held_out, num_classes, left)
         check_same_recipe(recipe, record)
         check_same_data(training, directory / "data.json")
-        check_same_teachers(recipe, directory / "teachers.json")
+        check_same_weights("teachers", recipe.teachers, directory / "teachers.json")
+        check_same_weights(
+            "initial_weights",
+            [recipe.initial_weights] if recipe.initial_weights else [],
+            directory / "initial_weights.json",
+        )
 
         run_record = RunRecord(directory / "run.json", started)
         model = fit(
@@ -216,9 +224,11 @@ def prepare(
         changes = {"depth": phase.depth, "dropout": recipe.dropout}
         with built_in(recipe.precision):
             keras.utils.set_random_seed(recipe.seed)
-            return build_network(
+            model = build_network(
                 recipe.entry, (*size, 3), **{name: value for name, value in changes.items() if value is not None}
             )
+            start_warm(model, recipe)
+            return model
 
     return Prepared(build, training, data.held_out, len(data.class_names))
 

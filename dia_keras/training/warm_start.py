@@ -1,0 +1,39 @@
+"""Warm starts: a training begins from the weights of an earlier one."""
+
+import keras
+
+from .. import zoo
+from ..zoo.cards import Architecture
+from ..zoo.files.reading import SUFFIXES
+from .recipe import Recipe
+
+
+def start_warm(model: keras.Model, recipe: Recipe) -> None:
+    """Gives a recipe's network the weights that the recipe starts from; without any, the network stays as it is.
+
+    Args:
+        model: Network of the entry, of its own depth and for images of any size.
+        recipe: The recipe.
+
+    Raises:
+        ValueError: Where the weights are of another architecture, or there are none.
+    """
+    name = recipe.initial_weights
+    if name is None:
+        return
+    if name.endswith(SUFFIXES):
+        start = zoo.load(recipe.entry, weights=name)
+    else:
+        mine, theirs = zoo.card(recipe.entry).architecture, zoo.card(name).architecture
+        if theirs != mine:
+            raise ValueError(
+                f"`initial_weights` must be of the architecture of {recipe.entry}, {_call(mine)}. "
+                f"Received: {name!r}, of {_call(theirs)}"
+            )
+        start = zoo.load(name, num_classes=len(zoo.card(recipe.entry).labels))
+    model.set_weights(start.get_weights())
+
+
+def _call(architecture: Architecture) -> str:
+    """Returns an architecture as the call that builds it, such as `wrn(depth=52, widen=4)`."""
+    return f"{architecture.backbone}({', '.join(f'{key}={value!r}' for key, value in architecture.arguments.items())})"
