@@ -8,6 +8,11 @@ first entry. The first round, which builds and compiles, is told apart. With `--
 more, without the fused batch norm of `dia_keras.training.steps.fused_norm`; with `--freed-memory`, without the
 memory that `dia_keras.training.steps.memory` keeps.
 
+With `--backend`, given once or more, every entry takes part on those Keras backends as well, each in a process of its
+own, which waits while it is not its turn:
+
+    KERAS_BACKEND=tensorflow python benchmarks/training.py dia_resnet164_cifar100 --backend torch
+
 With `--peers` pytorchcv's networks of the same parameters train in PyTorch, in the same process: channels last,
 compiled by `torch.compile`, on one batch that lies on the device already, so that nothing but the network is timed.
 With `--cost` XLA's count of a step's operations and bytes (JAX only) tells FLOP/s and bytes/s, and their part of the
@@ -19,6 +24,9 @@ card's limits:
 
 import contextlib
 import functools
+import importlib.metadata
+import multiprocessing
+import os
 import pathlib
 import statistics
 import time
@@ -28,7 +36,7 @@ import click
 import keras
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from dia_keras import zoo
 from dia_keras.benchmark.peers import build_peer, find_peers
@@ -101,6 +109,51 @@ class Contender:
         return found["flops"], found["bytes accessed"]
 
 
+class Elsewhere:
+    """An entry that trains on another backend, in a process of its own, which waits for its turns.
+
+    Args:
+        backend: The backend.
+        *arguments: The arguments of `Contender`, but for its contexts.
+    """
+
+    def __init__(self, backend: str, *arguments):
+        own, theirs = multiprocessing.get_context("spawn").Pipe()
+        process = multiprocessing.get_context("spawn").Process(
+            target=_train_elsewhere, args=(theirs, *arguments), daemon=True
+        )
+        before = os.environ.get("KERAS_BACKEND")
+        os.environ["KERAS_BACKEND"] = backend  # the process takes over the environment that it finds
+        try:
+            process.start()
+        finally:
+            if before is None:
+                del os.environ["KERAS_BACKEND"]
+            else:
+                os.environ["KERAS_BACKEND"] = before
+        theirs.close()  # so that the end of the process is the end of the pipe
+        self._pipe = own
+        self.speeds: list[float] = []
+        name, self.first = self._pipe.recv()
+        self.name = f"{name}, {backend}"
+
+    def take_turn(self) -> None:
+        self._pipe.send(None)
+        self.speeds.append(self._pipe.recv())
+
+
+def _train_elsewhere(pipe, *arguments) -> None:
+    """Builds a contender, and lets it take a turn whenever it is asked to."""
+    with contextlib.ExitStack() as contexts:
+        contender = Contender(*arguments, contexts)
+        pipe.send((contender.name, contender.first))
+        with contextlib.suppress(EOFError):
+            while True:
+                pipe.recv()
+                contender.take_turn()
+                pipe.send(contender.speeds[-1])
+
+
 class Peer:
     """pytorchcv's network of an entry, which trains in PyTorch."""
 
@@ -147,6 +200,13 @@ class Peer:
 )
 @click.option("--keras-norms", is_flag=True, help="Time the entries with Keras' own batch norm, too.")
 @click.option("--freed-memory", is_flag=True, help="Time the entries with memory freed as usual, too.")
+@click.option(
+    "--backend",
+    "backends",
+    multiple=True,
+    type=click.Choice(["tensorflow", "jax", "torch"]),
+    help="Time the entries on this backend of Keras, too.",
+)
 @click.option("--peers", is_flag=True, help="Time pytorchcv's networks in PyTorch, too.")
 @click.option("--cost", is_flag=True, help="Count a step's operations and bytes; on JAX.")
 @click.option(
@@ -161,6 +221,7 @@ def main(
     precision: str,
     keras_norms: bool,
     freed_memory: bool,
+    backends: tuple[str, ...],
     peers: bool,
     cost: bool,
     out: pathlib.Path | None,
@@ -171,13 +232,18 @@ def main(
     kinds = [(True, True)] + [(False, True)] * keras_norms + [(True, False)] * freed_memory
     in_pytorch = find_peers(entries) if peers else {}
     contexts = click.get_current_context().with_resource(contextlib.ExitStack())
-    builders: list[Callable[[], Contender | Peer]] = [
+    builders: list[Callable[[], Contender | Elsewhere | Peer]] = [
         functools.partial(Contender, name, recipe.replace(entry=name), steps, contexts, *kind)
         for name in entries
         for kind in kinds
     ]
+    builders += [
+        functools.partial(Elsewhere, backend, name, recipe.replace(entry=name), steps)
+        for backend in backends
+        for name in entries
+    ]
     builders += [functools.partial(Peer, name, entry, recipe, steps) for name, entry in in_pytorch.items()]
-    contenders: list[Contender | Peer] = []
+    contenders: list[Contender | Elsewhere | Peer] = []
     for build in builders:
         contenders.append(build())
         contenders[-1].take_turn()  # compiling may outlast the patience: a file with one turn each is better than none
@@ -188,7 +254,7 @@ def main(
         for contender in contenders:
             contender.take_turn()
     base = statistics.median(contenders[0].speeds)
-    table = Table("entry", "images/s", "slowest", "fastest", "ratio", "first round (s)")
+    table = Table(Column("entry", overflow="fold"), "images/s", "slowest", "fastest", "ratio", "first round (s)")
     for each in contenders:
         speed = statistics.median(each.speeds)
         row = (speed, min(each.speeds), max(each.speeds), speed / base, each.first)
@@ -203,10 +269,17 @@ def main(
         Console().print(cost_table(rows, batch_size, run["device"]))
     Console().print(f"{run['backend']} on {run['device']}, {precision}, batch {batch_size}", highlight=False)
     if out:
-        write_json(out, {"results": rows, "run": run})
+        elsewhere = {backend: _version(backend) for backend in backends}
+        write_json(out, {"results": rows, "run": run | elsewhere})
 
 
-def save(out: pathlib.Path | None, contenders: Sequence[Contender | Peer]) -> list[dict]:
+def _version(backend: str) -> str:
+    """Returns the version of a backend's package, which is not imported; TensorFlow's has several names."""
+    name = importlib.metadata.packages_distributions()[backend][0]
+    return importlib.metadata.version(name)
+
+
+def save(out: pathlib.Path | None, contenders: Sequence[Contender | Elsewhere | Peer]) -> list[dict]:
     """Returns the figures of the contenders, after writing them to a file if one is given."""
     rows = [
         {"entry": each.name, "images_per_second": each.speeds, "first_round_seconds": each.first} for each in contenders
