@@ -9,6 +9,7 @@ import sys
 import textwrap
 import tomllib
 from collections.abc import Sequence
+from statistics import mean
 from typing import Any
 
 import click
@@ -318,6 +319,44 @@ def recipes_table() -> str:
     return text + f"\nMeasured by `python zoo/records/experiments/recipes.py`, {devices}.\n"
 
 
+def progressive_table() -> str:
+    """Returns the table of the trainings in phases of `experiments/progressive.py`, the best of an entry first."""
+    folder = EXPERIMENTS / "progressive"
+    text = (
+        row("entry", "variant", "epochs", "minutes", "seeds", "top-1 (%) on held-out images")
+        + "|---|---|---|--:|---|--:|\n"
+    )
+    devices = set()
+    for times in sorted(folder.glob("*-seconds.json")):
+        timed = json.loads(times.read_text())
+        devices.add(timed["run"]["device"])
+        entry = times.name.removesuffix("-seconds.json")
+        runs = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{entry}-*-[0-9].json"))]
+        variants: dict[str, list[dict[str, Any]]] = {}
+        for run in runs:
+            variants.setdefault(run["variant"], []).append(run)
+        for name, found in sorted(variants.items(), key=lambda item: -mean([run["top1"] for run in item[1]])):
+            phases = [
+                (phase["epochs"], phase_name(phase["image_size"], phase["depth"]))
+                for phase in found[0]["recipe"]["phases"]
+            ] or [(found[0]["recipe"]["epochs"], phase_name(None, None))]
+            minutes = sum(epochs * timed["seconds_per_epoch"][phase] for epochs, phase in phases) / 60
+            text += row(
+                f"`{entry}`",
+                name,
+                "; ".join(f"{epochs} of {phase}" for epochs, phase in phases),
+                f"{minutes:.1f}",
+                ", ".join(str(run["seed"]) for run in found),
+                spread([run["top1"] for run in found]),
+            )
+    return text + f"\nMeasured by `python zoo/records/experiments/progressive.py`, {', '.join(sorted(devices))}.\n"
+
+
+def phase_name(size: int | None, depth: int | None) -> str:
+    """Returns the name of what decides how long an epoch of a phase takes, as `progressive.py` writes it."""
+    return f"{size or 32} px" + (f", depth {depth}" if depth else "")
+
+
 def resumed_table() -> str:
     """Returns the table of what `experiments/resume.py` compared."""
     text = row("entry", "backend", "recipe", "arrays", "different") + "|---|---|---|--:|--:|\n"
@@ -377,8 +416,8 @@ def xrays_table() -> str:
 
 def spread(values: Sequence[float]) -> str:
     """Returns the mean of shares in percent, with the lowest and the highest where there are several."""
-    low, high, mean = (f"{100 * value:.1f}" for value in (min(values), max(values), sum(values) / len(values)))
-    return mean if len(values) == 1 else f"{mean} ({low} to {high})"
+    low, high, middle = (f"{100 * value:.1f}" for value in (min(values), max(values), mean(values)))
+    return middle if len(values) == 1 else f"{middle} ({low} to {high})"
 
 
 def xrays_choice_table() -> str:
@@ -457,7 +496,15 @@ def pages() -> dict[pathlib.Path, str]:
     return {
         README: filled(README, {"results": readme_table(), "attentions": attentions_table()}),
         EXPORT_README: filled(EXPORT_README, exported),
-        RECIPES: filled(RECIPES, {"trials": recipes_table(), "resumed": resumed_table(), "scanned": scanned_table()}),
+        RECIPES: filled(
+            RECIPES,
+            {
+                "trials": recipes_table(),
+                "progressive": progressive_table(),
+                "resumed": resumed_table(),
+                "scanned": scanned_table(),
+            },
+        ),
         XRAYS / "README.md": filled(XRAYS / "README.md", {"x-rays": xrays_table(), "choice": xrays_choice_table()}),
         DOCS / "detection.md": filled(
             DOCS / "detection.md", {"coco128": detectors_table(), "cost": detection_cost_table()}

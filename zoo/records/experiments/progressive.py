@@ -3,9 +3,9 @@
     KERAS_BACKEND=tensorflow python zoo/records/experiments/progressive.py dia_resnet20_cifar100 --seed 0 --seed 1
 
 Every variant gets about the work of the plain recipe's epochs, counting an epoch as its images' area times the blocks.
-The processor minutes that each took are in its result. Trains what is missing, and goes on where it was cut. A complete
-run leaves its log and its accuracy on the held-out images in the folder `progressive` beside this file, of which `make
-tables` makes the table in `zoo/RECIPES.md`. The test set is not read.
+Trains what is missing, and goes on where it was cut. A complete run leaves its log and its accuracy on the held-out
+images in the folder `progressive` beside this file. `--time` measures there how long an epoch of each phase takes, on a
+machine that does nothing else. `make tables` makes the table in `zoo/RECIPES.md` of both. The test set is not read.
 """
 
 import csv
@@ -17,8 +17,11 @@ import click
 from dia_keras import zoo
 from dia_keras.cli import data_options, without_traceback
 from dia_keras.files import write_json
+from dia_keras.host import describe_run
 from dia_keras.training import Phase, evaluate, load_recipe, train
-from dia_keras.training.runs.run import load_data
+from dia_keras.training.phases import scaled_down
+from dia_keras.training.runs.epochs_that_fit import measure_speed
+from dia_keras.training.runs.run import load_data, prepare
 
 HERE = pathlib.Path(__file__).resolve().parent
 ZOO = HERE.parents[1]
@@ -37,6 +40,7 @@ def variants(entry: str) -> dict[str, dict]:
     both = (Phase(13, image_size=16, depth=shallow), Phase(6, image_size=24), Phase(6))
     return {
         "plain": {"epochs": 12},
+        "plain, longer": {"epochs": 14},
         "resized": {"phases": resized},
         "grown": {"phases": grown},
         "grown, halved steps": {"phases": grown, "growth": "halve"},
@@ -45,14 +49,43 @@ def variants(entry: str) -> dict[str, dict]:
     }
 
 
+def time_phases(entry: str, source: str | None, data_dir: str | None) -> None:
+    """Measures how long an epoch of every phase takes, one after the other, and writes the seconds."""
+    recipe = load_recipe(BASE, **COMMON, entry=entry)
+    build, training, held_out, classes = prepare(recipe, source, data_dir)
+    phases = {phase for changes in variants(entry).values() for phase in changes.get("phases", (Phase(1),))}
+    seconds = {}
+    for size, depth in sorted({(phase.image_size or 32, phase.depth or 0) for phase in phases}):
+        model = build(Phase(1, image_size=size, depth=depth or None))
+        images, none = scaled_down(training, size), type(held_out)(held_out.images[:0], held_out.labels[:0])
+        seconds[name_of(size, depth)] = measure_speed(recipe, model, [], images, none, classes).per_epoch
+    write_json(RESULTS / f"{entry}-seconds.json", {"seconds_per_epoch": seconds, "run": describe_run()})
+
+
+def name_of(size: int | None, depth: int | None) -> str:
+    """Returns the name of what decides how long an epoch of a phase takes, such as `16 px, depth 14`."""
+    return f"{size or 32} px" + (f", depth {depth}" if depth else "")
+
+
 @click.command(help=__doc__)
 @click.argument("entry", type=click.Choice(list(SHALLOW)))
 @click.option("--runs", type=click.Path(path_type=pathlib.Path), default=pathlib.Path("runs", "progressive"))
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(0), default=(0,), show_default=True)
+@click.option("--time", "is_timing", is_flag=True, help="Measure the phases' seconds an epoch, and train nothing.")
 @data_options
 @without_traceback
-def main(entry: str, runs: pathlib.Path, seeds: tuple[int, ...], source: str | None, data_dir: str | None):
+def main(
+    entry: str,
+    runs: pathlib.Path,
+    seeds: tuple[int, ...],
+    is_timing: bool,
+    source: str | None,
+    data_dir: str | None,
+):
     RESULTS.mkdir(exist_ok=True)
+    if is_timing:
+        time_phases(entry, source, data_dir)
+        return
     card = zoo.card(entry)
     held_out = load_data(card, source, data_dir, COMMON["held_out"]).held_out
     for seed in seeds:
