@@ -26,6 +26,7 @@ from .terminal.stopping import complete, exit_where_interrupted
         "dia-keras train zoo/recipes/one_cycle_cpu.py --entry dia_resnet20_cifar10",
         "dia-keras train zoo/recipes/one_cycle_gpu.py --minutes 28 --fit",
         "dia-keras train zoo/recipes/paper_resnet.py --set epochs=10 --set milestones='(5, 8)' --smoke",
+        "dia-keras train zoo/recipes/progressive_cpu.py --from dia_resnet164_cifar100",
         "dia-keras train --data chest_xray --from dia_resnet20_cifar100 --freeze 1 --out runs/xray",
     ),
 )
@@ -34,9 +35,12 @@ from .terminal.stopping import complete, exit_where_interrupted
     "--from",
     "start",
     shell_complete=complete_entry,
-    help="Fine-tune this entry on --data, instead of a RECIPE: `dia-keras fine-tune` with its defaults.",
+    help="Start from the weights of this entry, or from a weights file of the entry itself. Without a RECIPE, "
+    "fine-tune the entry on --data: `dia-keras fine-tune` with its defaults.",
 )
-@click.option("--freeze", type=click.IntRange(0), help="With --from: stages that keep their weights; default: none.")
+@click.option(
+    "--freeze", type=click.IntRange(0), help="Without a RECIPE: stages that keep their weights; default: none."
+)
 @click.option("--entry", shell_complete=complete_entry, help="Zoo entry to train, in place of the recipe's own.")
 @click.option(
     "--out",
@@ -69,24 +73,28 @@ def train(
     The exit code is 0 when the training is complete, 3 when the budget is spent before, and 130 or 143 when Ctrl-C or
     SIGTERM stopped it; in all these cases there is a checkpoint. It is 1 after an error.
 
-    With --from and --data instead of RECIPE, fine-tune an entry on images of any classes. `dia-keras fine-tune` does
+    With --from and --data, but no RECIPE, fine-tune an entry on images of any classes. `dia-keras fine-tune` does
     the same, and has an option for all that can be chosen.
     """
-    if start:
-        if recipe or entry or changes or minutes is not None or fit_to_minutes or smoke or not source:
-            raise click.UsageError("`--from` takes `--data`, `--freeze`, `--out`, `--data-dir` and `--resize` only.")
+    if start and recipe is None:
+        if entry or changes or minutes is not None or fit_to_minutes or smoke or not source:
+            raise click.UsageError(
+                "Without a RECIPE, `--from` takes `--data`, `--freeze`, `--out`, `--data-dir` and `--resize` only."
+            )
         fine_tune(source, out, data_dir=data_dir, resize=resize, entry=start, freeze=freeze or 0)
         return
     if recipe is None:
         raise click.UsageError("Give a RECIPE, or --data and --from with the entry to fine-tune.")
     if freeze is not None:
-        raise click.UsageError("`--freeze` is for `--from`.")
+        raise click.UsageError("`--freeze` is for `--from` without a RECIPE.")
     from ..training import load_recipe
     from ..training import train as train_entry
 
     values = dict(parse_change(change) for change in changes)
     if entry:
         values["entry"] = entry
+    if start:
+        values["initial_weights"] = start
     loaded = load_recipe(recipe, **values)
     is_temporary = smoke and not out
     with tempfile.TemporaryDirectory() if is_temporary else contextlib.nullcontext() as folder:

@@ -139,11 +139,14 @@ class Recipe:
     initial_weights: str | None = None
 
     def __post_init__(self):
-        if isinstance(self.phases, tuple):  # as a run records them
-            phases = tuple(_phase(phase) if isinstance(phase, Mapping) else phase for phase in self.phases)
-            object.__setattr__(self, "phases", phases)
+        if not isinstance(self.phases, tuple):
+            raise ValueError(
+                "`phases` must be a tuple of phases, or of dictionaries such as {'epochs': 5, 'image_size': 16}. "
+                f"Received: phases={self.phases!r}"
+            )
+        phases = tuple(_phase(phase) if isinstance(phase, Mapping) else phase for phase in self.phases)
+        object.__setattr__(self, "phases", phases)  # a run records them as dictionaries
         check_types(self)
-        phases = self.phases
         for name, (is_right, right) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not is_right(value):

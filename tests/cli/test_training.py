@@ -49,3 +49,20 @@ def test_a_recipe_that_fails_is_one_line(recipe, error, tmp_path):
     found = CliRunner().invoke(main, ["train", str(path)])
     assert found.exit_code == 1 and "Traceback" not in found.output
     assert error in found.output and str(path) in found.output and len(found.output.splitlines()) == 1
+
+
+def test_a_recipe_with_from_starts_from_weights(tmp_path, monkeypatch):
+    given = []
+
+    def train(recipe, directory, **options):
+        given.append((recipe.entry, recipe.initial_weights))
+        return pathlib.Path("final.weights.h5")
+
+    monkeypatch.setattr(training, "train", train)
+    command = ["train", RECIPE, "--entry", "dia_resnet20_cifar10", "--out", str(tmp_path)]
+    for options in (["--from", "dia_resnet20_cifar100"], []):
+        found = CliRunner().invoke(main, [*command, *options])
+        assert found.exit_code == 0, found.output
+    assert given == [("dia_resnet20_cifar10", "dia_resnet20_cifar100"), ("dia_resnet20_cifar10", None)]
+    found = CliRunner().invoke(main, [*command, "--freeze", "1"])
+    assert found.exit_code == 2 and "`--freeze` is for `--from` without a RECIPE" in found.output

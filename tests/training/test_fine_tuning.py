@@ -312,8 +312,8 @@ def test_train_from_an_entry_is_fine_tune(npz, tiny_zoo, tmp_path, monkeypatch):
     common = ("train", "--data", npz, "--from", "tiny_cifar10")
     assert "`--data` is enough" in call(*common, "--freeze", 2, "--out", tmp_path / "run", fails=True)
     assert given == [(FineTuning("tiny_cifar10", freeze=2), (str(npz), tmp_path / "run"))]
-    for options in (("--minutes", 3), ("--smoke",), ("recipe.py",), ("--entry", "tiny_cifar10")):
-        assert "`--from` takes" in call(*common, *options, fails=True)
+    for options in (("--minutes", 3), ("--smoke",), ("--entry", "tiny_cifar10")):
+        assert "Without a RECIPE, `--from` takes" in call(*common, *options, fails=True)
     assert "Give a RECIPE, or" in call("train", fails=True) and len(given) == 1
 
 

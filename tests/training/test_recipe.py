@@ -70,6 +70,7 @@ def test_one_cycle_without_warmup_starts_at_the_peak():
         ("phases", 5),
         ("phases", [{"epochs": 1}]),
         ("phases", (1,)),
+        ("phases", "(Phase(1),)"),
     ],
 )
 def test_wrong_value_is_an_error_that_names_the_field(field, value):
