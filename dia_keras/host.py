@@ -4,8 +4,10 @@ import importlib
 import os
 import pathlib
 import platform
+import re
 import shlex
 import sys
+from collections.abc import Sequence
 
 import keras
 
@@ -14,7 +16,7 @@ def describe_run() -> dict[str, str]:
     """Returns command, device and versions of this process, as logs and results cite them."""
     backend = keras.backend.backend()
     return {
-        "command": shlex.join(["python", *map(_portable, sys.argv)]),
+        "command": portable_command(sys.argv),
         "backend": backend,
         "device": device_name(),
         "keras": keras.version(),
@@ -23,9 +25,28 @@ def describe_run() -> dict[str, str]:
     }
 
 
+def portable_command(argv: Sequence[str]) -> str:
+    """Returns a command as one would type it on another machine: of absolute paths, the last part.
+
+    Args:
+        argv: Arguments of the process, `sys.argv`.
+    """
+    program, arguments = pathlib.PurePath(argv[0]), map(_portable, argv[1:])
+    if program.suffix == ".py" and program.stem == "__main__":
+        return shlex.join(["python", "-m", program.parent.name, *arguments])
+    if program.suffix == ".py":
+        return shlex.join(["python", _portable(argv[0]), *arguments])
+    return shlex.join([program.stem, *arguments])  # a script that pip installed
+
+
 def _portable(argument: str) -> str:
-    """Returns an argument of a command as another machine would give it: of an absolute path, the last part."""
-    return pathlib.PurePath(argument).name if pathlib.PurePath(argument).is_absolute() else argument
+    """Returns an argument without folders of this machine: `PATH`, `NAME=PATH`, and paths in quotes, as in a tuple."""
+    if pathlib.PurePath(argument).is_absolute():
+        return pathlib.PurePath(argument).name
+    name, separator, value = argument.partition("=")
+    if separator:
+        return f"{name}={_portable(value)}"
+    return re.sub(r"""(?<=['"])/[^'"]*/(?=[^'"/]+['"])""", "", argument)
 
 
 def device_name() -> str:
