@@ -1,14 +1,17 @@
 """`zoo/tools/evaluate.py` measures a run and puts it in place, or leaves everything as it was."""
 
 import dataclasses
+import functools
 import json
 import shutil
 
+import keras
 import pytest
 from click.testing import CliRunner
 
 from dia_keras import zoo
 from dia_keras.training import Recipe
+from dia_keras.zoo.cards import describe
 
 NAME = "se_resnet20_cifar10"
 
@@ -68,6 +71,47 @@ def test_a_run_of_something_else_is_refused_and_nothing_changes(house, run_folde
     result = call(house, NAME, "--run", run_folder, "--data", npz)
     assert result.exit_code == 1 and message in result.output
     assert zoo.card(NAME).weights is None and not (tmp_path / "weights").exists()
+
+
+def started_again(run_folder, sha256, seed):
+    """Makes a run of the weights of another seed, which started from those that the entry had."""
+    keras.utils.set_random_seed(seed)
+    zoo.save_weights(zoo.load(NAME, weights=None), run_folder / "final.weights.h5")
+    (run_folder / "recipe.json").write_text(json.dumps(dataclasses.asdict(Recipe(NAME, 3, initial_weights=NAME))))
+    (run_folder / "initial_weights.json").write_text(json.dumps({NAME: sha256}))
+    (run_folder / "log.csv").write_text(f"epoch,loss\n0,{seed}\n")
+
+
+def test_the_card_and_the_logs_tell_what_a_run_started_from(house, run_folder, npz, tmp_path):
+    ship = functools.partial(call, house, NAME, "--run", run_folder, "--data", npz)
+    logs = tmp_path / "zoo" / "logs" / NAME
+    (run_folder / "teachers.json").write_text("{}")
+    assert ship().exit_code == 0
+    assert (logs / "teachers.json").exists() and "epochs_before" not in zoo.card(NAME).metrics.details
+    (run_folder / "teachers.json").unlink()
+    for seed, before in ((4, 1), (5, 4)):
+        started_again(run_folder, zoo.card(NAME).weights.sha256, seed)
+        for _ in range(2):  # the second call finds the run in place
+            result = ship()
+            assert result.exit_code == 0, result.output
+            metrics = zoo.card(NAME).metrics
+            assert (metrics.epochs, metrics.details["started_from"]) == (3, NAME)
+            assert metrics.details["epochs_before"] == before
+    assert (logs / "log.csv").read_text() == "epoch,loss\n0,5\n"
+    assert (logs / "start" / "log.csv").read_text() == "epoch,loss\n0,4\n"
+    assert (logs / "start" / "start" / "log.csv").read_text() == "epoch,loss\n0,1\n"
+    found = sorted(str(path.relative_to(logs)) for path in logs.rglob("teachers.json"))
+    assert found == ["start/start/teachers.json"]
+
+
+def test_a_run_that_started_from_other_weights_than_the_entry_has_is_refused(house, run_folder, npz, tmp_path):
+    assert call(house, NAME, "--run", run_folder, "--data", npz).exit_code == 0
+    card = zoo.card(NAME)
+    started_again(run_folder, "0" * 64, 4)
+    result = call(house, NAME, "--run", run_folder, "--data", npz)
+    assert result.exit_code == 1 and "must have started from the weights that" in result.output
+    assert zoo.card(NAME) == card and not (tmp_path / "zoo" / "logs" / NAME / "start").exists()
+    assert describe(tmp_path / "weights" / card.weights.file).sha256 == card.weights.sha256
 
 
 def test_missing_data_leave_the_card_as_it_was(house, run_folder, tmp_path):

@@ -13,26 +13,30 @@ import json
 import pathlib
 import re
 import shutil
+from typing import Any
 
 import click
 
+from dia_keras import zoo
 from dia_keras.cli import data_options, show_evaluation, without_traceback
 from dia_keras.files import staged, write_json
 from dia_keras.host import describe_run
 from dia_keras.training import Evaluation
 from dia_keras.training.entry_evaluation import evaluate_entry
-from dia_keras.zoo.cards import update_card
+from dia_keras.zoo.cards import describe, update_card
+from dia_keras.zoo.files.reading import SUFFIXES
 
 ZOO = pathlib.Path(__file__).resolve().parents[1]
 RECORDS = ZOO / "records"
 PACKAGED = ZOO.parent / "dia_keras" / "zoo" / "weights"
 #: Weights up to this size travel in the wheel, since they have no address on the web yet; larger ones lie beside it.
 PACKAGED_BYTES = 32 << 20
+FINAL = "final.weights.h5"
 
 
 def check_run(name: str, run: pathlib.Path) -> pathlib.Path:
     """Returns the final weights of a run that may be shipped: a complete one of this entry, on all images."""
-    final = run / "final.weights.h5"
+    final = run / FINAL
     if not final.is_file():
         raise ValueError(f"`--run` must be the folder of a complete run. Received: {run}, without {final.name}")
     recipe = json.loads((run / "recipe.json").read_text())
@@ -43,19 +47,60 @@ def check_run(name: str, run: pathlib.Path) -> pathlib.Path:
     return final
 
 
+def start_of(run: pathlib.Path) -> dict[str, Any]:
+    """Returns what a card tells of the weights that a run started from; nothing where it started from none.
+
+    Raises:
+        ValueError: Where they are no longer those that the entry has, or those of a file whose training is unknown.
+    """
+    start = json.loads((run / "recipe.json").read_text()).get("initial_weights")
+    if start is None:
+        return {}
+    if start.endswith(SUFFIXES):
+        recipe = pathlib.Path(start).parent / "recipe.json"
+        if not recipe.is_file():
+            raise ValueError(
+                f"`--run` must have started from weights with a recipe.json beside them. Received: {start}"
+            )
+        return {"started_from": pathlib.Path(start).name, "epochs_before": json.loads(recipe.read_text())["epochs"]}
+    card, started = zoo.card(start), json.loads((run / "initial_weights.json").read_text())
+    assert card.weights is not None and card.metrics is not None
+    if card.weights.sha256 == describe(run / FINAL).sha256:  # it was shipped before
+        return {key: card.metrics.details[key] for key in ("started_from", "epochs_before")}
+    if card.weights.sha256 != started[start]:
+        raise ValueError(f"`--run` must have started from the weights that {start} has now. Received: from others")
+    return {"started_from": start, "epochs_before": card.metrics.epochs + card.metrics.details.get("epochs_before", 0)}
+
+
+def keep_log_of_start(name: str, run: pathlib.Path, logs: pathlib.Path) -> None:
+    """Moves the log of the weights that an entry has into the folder `start`, where a run started from them."""
+    recipe, card = json.loads((run / "recipe.json").read_text()), zoo.card(name)
+    if recipe.get("initial_weights") != name or (card.weights and card.weights.sha256 == describe(run / FINAL).sha256):
+        return
+    with staged(logs / "start") as new:
+        shutil.copytree(logs, new, ignore=lambda folder, names: [each for each in names if each.startswith(".")])
+    for path in logs.iterdir():
+        if path.is_file():
+            path.unlink()
+
+
 def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
     """Puts weights, log, results and card of a measured run in place."""
-    final = run / "final.weights.h5"
+    final = run / FINAL
     recipe, training = (json.loads((run / file).read_text()) for file in ("recipe.json", "run.json"))
+    start = start_of(run)
     folder = PACKAGED if final.stat().st_size <= PACKAGED_BYTES else ZOO / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{name}.weights.h5"
     _copy(final, weights)
     logs = RECORDS / "logs" / name
     logs.mkdir(parents=True, exist_ok=True)
+    keep_log_of_start(name, run, logs)
     for file in ("recipe.json", "run.json", "log.csv", "curves.png", "teachers.json", "initial_weights.json"):
         if (run / file).exists():
             _copy(run / file, logs / file)
+        else:
+            (logs / file).unlink(missing_ok=True)  # of an earlier training
     metrics = {
         "top1": round(100 * result.top1, 2),
         "top5": round(100 * result.top5, 2),
@@ -66,6 +111,7 @@ def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
         "log": f"zoo/records/logs/{name}/log.csv",
         "minutes": training["minutes"],
         "evaluated": "the whole test set, last epoch, no test-time augmentation",
+        **start,
     }
     found = re.search(r"zoo/recipes/(\w+)\.py", training["command"])
     card = update_card(name, weights=weights, metrics=metrics, recipe=found and found[1])

@@ -101,6 +101,7 @@ def result_rows() -> list[dict[str, Any]]:
                 "best_published_top1": other.get("best"),
                 "best_published_by": other.get("source"),
                 "epochs": card.metrics.epochs,
+                "epochs_before": card.metrics.details.get("epochs_before"),
                 "seed": card.metrics.seed,
                 "minutes": card.metrics.details["minutes"],
                 "hardware": card.metrics.hardware,
@@ -126,7 +127,7 @@ def readme_table() -> str:
             f"{each['top5']:.2f}",
             *("" if paper is None else f"{paper:.2f}" for _ in in_paper),
             "" if best is None else f"{best:.2f} ({each['best_published_by']})",
-            str(each["epochs"]),
+            f"{each['epochs_before']} + {each['epochs']}" if each["epochs_before"] else str(each["epochs"]),
         )
     return text
 
