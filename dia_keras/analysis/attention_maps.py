@@ -6,12 +6,12 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from ..arguments import positive_integer
 from ..figure_text import as_is
 from ..units import AttentionModule, RecurrentAttention
-from ..units.attention_module import image_axes
 from .blocks import Block, attention_calls
 from .gradients import untracked
-from .inner import Call, checked, logits
+from .inner import Call, axes_of, checked, logits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,15 +33,19 @@ def attention_by_stage(model: keras.Model, images, batch_size: int = 50) -> dict
         An array `(n, blocks, channels)`, float32, for every stage that has attention, by its number.
 
     Raises:
-        ValueError: If the model is not functional or has no attention, or the images do not fit it.
+        ValueError: If the model is not functional or has no attention, the images do not fit it, or `batch_size` is
+            not positive.
     """
     model, images = checked(model, images)
+    batch_size = positive_integer("batch_size", batch_size)
     blocks = attention_calls(model)
     found: dict[Block, list[np.ndarray]] = {block: [] for block in blocks.values()}
 
+    _, places = axes_of(model)
+
     def see(call: Call, outputs):
         if block := blocks.get(id(call.node)):
-            found[block].append(ops.convert_to_numpy(ops.cast(_attention(call, outputs), "float32")))
+            found[block].append(ops.convert_to_numpy(ops.cast(_attention(call, outputs, places), "float32")))
         return outputs
 
     with untracked():
@@ -52,7 +56,7 @@ def attention_by_stage(model: keras.Model, images, batch_size: int = 50) -> dict
     return {stage: np.stack([whole[b] for b in whole if b.stage == stage], axis=1) for stage in sorted(stages)}
 
 
-def _attention(call: Call, outputs):
+def _attention(call: Call, outputs, places: tuple[int, int]):
     """Returns the attention of one call, `(n, channels)`."""
     layer, features = call.layer, tree.flatten((call.args, call.kwargs))[0]
     if isinstance(layer, RecurrentAttention):
@@ -63,7 +67,6 @@ def _attention(call: Call, outputs):
     if isinstance(layer, AttentionModule) and type(layer).attention is not AttentionModule.attention:
         return ops.mean(layer.attention(features), layer.spatial_axes)
     # Relative to the largest value: the squares of tiny features would be zero.
-    places = image_axes()[2]
     size = ops.max(ops.abs(features), places, keepdims=True)
     size = ops.where(size > 0, size, 1)
     x, recalibrated = features / size, tree.flatten(outputs)[0] / size

@@ -9,8 +9,7 @@ from keras import ops
 
 from ..backbones import stage_outputs
 from ..figure_text import as_is
-from ..units.attention_module import image_axes
-from .inner import check_layer, checked, features_and_gradients, logits
+from .inner import axes_of, check_layer, checked, features_and_gradients, final_activation, logits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,10 +68,12 @@ def class_activation(
     found, gradients = features_and_gradients(
         model, images, [layer], lambda logits: ops.sum(ops.multiply(ops.cast(logits, "float32"), hot))
     )
-    _, channel_axis, places = image_axes()
+    channel_axis, places = axes_of(model)
     weights = gradients[layer].mean(axis=places, keepdims=True)
     maps = np.maximum((weights * found[layer]).sum(axis=channel_axis), 0)
-    return ClassActivation(maps, chosen, _probabilities(scores)[np.arange(len(chosen)), chosen])
+    return ClassActivation(
+        maps, chosen, _probabilities(scores, final_activation(model))[np.arange(len(chosen)), chosen]
+    )
 
 
 def plot_grad_cam(
@@ -102,7 +103,8 @@ def plot_grad_cam(
     from matplotlib.figure import Figure
 
     found = {name: class_activation(model, images, layer, classes) for name, model in models.items()}
-    pictures = _pictures(images)
+    first_axis, _ = axes_of(next(iter(models.values())))
+    pictures = _pictures(images, first_axis)
     rows = 1 + len(found)
     figure = Figure(figsize=(1.5 + 1.6 * len(pictures), 0.6 + 1.85 * rows), layout="constrained")
     grid = figure.subplots(rows, len(pictures), squeeze=False)
@@ -150,16 +152,16 @@ def _classes(classes, scores: np.ndarray) -> np.ndarray:
     return np.broadcast_to(chosen, len(scores)).astype(np.int64)
 
 
-def _probabilities(scores: np.ndarray) -> np.ndarray:
-    """Returns what softmax makes of logits, or sigmoid where there is one."""
-    if scores.shape[1] == 1:
+def _probabilities(scores: np.ndarray, activation: str | None) -> np.ndarray:
+    """Returns what the network's sigmoid or softmax makes of logits; of a network without, that of the usual kind."""
+    if activation == "sigmoid" or (activation is None and scores.shape[1] == 1):
         return ops.convert_to_numpy(ops.sigmoid(scores))
     return ops.convert_to_numpy(ops.softmax(scores))
 
 
-def _pictures(images) -> np.ndarray:
+def _pictures(images, channel_axis: int) -> np.ndarray:
     """Returns images as matplotlib draws them."""
     pictures = np.asarray(images)
-    if image_axes()[1] == 1:
+    if channel_axis == 1:
         pictures = pictures.transpose(0, 2, 3, 1)
     return np.clip(pictures, 0, 255).astype(np.uint8)

@@ -14,6 +14,8 @@ import numpy as np
 from keras import ops, tree
 
 from ..inference.copies import as_functional, is_functional
+from ..inference.ending import activation_of, is_activation, last_node
+from ..units.attention_module import image_axes
 from .gradients import gradient, untracked
 
 
@@ -42,8 +44,6 @@ class Call(NamedTuple):
 
 #: Takes a call and its outputs, and returns what the rest of the network gets as its outputs.
 Change = Callable[[Call, Any], Any]
-
-_LAST = (keras.activations.softmax, keras.activations.sigmoid)
 
 
 def checked(model: keras.Model, images) -> tuple[keras.Model, np.ndarray]:
@@ -100,6 +100,7 @@ def logits(model: keras.Model, images, change: Change | None = None, training: b
         A tensor of the shape of the model's output: `(n, classes)`.
     """
     nodes, output = nodes_of(model), model.outputs[0]
+    last, _ = last_node(output)
     # Features that nobody reads any more are let go.
     readers = Counter([id(tensor) for node in nodes for tensor in node.input_tensors] + [id(output)])
     values = {id(model.inputs[0]): ops.convert_to_tensor(images, model.inputs[0].dtype)}
@@ -110,9 +111,7 @@ def logits(model: keras.Model, images, change: Change | None = None, training: b
         if getattr(node.operation, "_call_has_training_arg", False):
             kwargs = {**kwargs, "training": training}
         call = Call(node, args, kwargs)
-        outputs = node.operation(*args, **kwargs)
-        if any(tensor is output for tensor in node.outputs):
-            outputs = _before_activation(call, outputs)
+        outputs = _before_activation(call, training) if node is last else node.operation(*args, **kwargs)
         if change is not None:
             outputs = change(call, outputs)
         values.update(zip(map(id, node.outputs), tree.flatten(outputs), strict=True))
@@ -123,19 +122,37 @@ def logits(model: keras.Model, images, change: Change | None = None, training: b
     return values[id(output)]
 
 
-def _before_activation(call: Call, outputs):
-    """Returns the outputs of the last layer, without its softmax or sigmoid."""
-    layer, inputs = call.layer, call.argument(0, "inputs")
-    if isinstance(layer, keras.layers.Softmax):
-        return inputs
-    if getattr(layer, "activation", None) not in _LAST:
-        return outputs
-    if isinstance(layer, keras.layers.Activation):
-        return inputs
-    if isinstance(layer, keras.layers.Dense):
-        result = ops.matmul(ops.cast(inputs, layer.compute_dtype), layer.kernel)
-        return result if layer.bias is None else result + layer.bias
-    return outputs
+def _before_activation(call: Call, training: bool):
+    """Returns the outputs of the last layer, or of the last model within the model, without softmax or sigmoid."""
+    layer = call.layer
+    if is_functional(layer) and len(layer.inputs) == len(layer.outputs) == 1:
+        return logits(as_functional(layer), tree.flatten((call.args, call.kwargs))[0], training=training)
+    if activation_of(layer) not in ("softmax", "sigmoid"):
+        return layer(*call.args, **call.kwargs)
+    if is_activation(layer) or isinstance(layer, keras.layers.Activation):
+        return tree.flatten((call.args, call.kwargs))[0]
+    activation = layer.activation
+    layer.activation = keras.activations.linear
+    try:
+        return layer(*call.args, **call.kwargs)
+    finally:
+        layer.activation = activation
+
+
+def final_activation(model: keras.Model) -> str | None:
+    """Returns the activation that `logits` leaves out, `"softmax"` or `"sigmoid"`, or `None` where there is none."""
+    operation = last_node(model.outputs[0])[0].operation
+    if is_functional(operation):
+        return final_activation(as_functional(operation))
+    found = activation_of(operation)
+    return None if found == "linear" else found
+
+
+def axes_of(model: keras.Model) -> tuple[int, tuple[int, int]]:
+    """Returns the axis of the channels and the two spatial axes of a model's features, whatever Keras' setting is."""
+    formats = (getattr(layer, "data_format", None) for layer in model._flatten_layers())
+    _, channels, places = image_axes(next(filter(None, formats), None))
+    return channels, places
 
 
 def features_and_gradients(

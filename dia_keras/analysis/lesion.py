@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import keras
 from keras import ops
 
+from ..arguments import positive_integer
 from ..figure_text import as_is
 from ..progress import track
 from .blocks import Block, attention_calls, sums
@@ -70,9 +71,11 @@ def accuracy_without_blocks(
         `(accuracy, without)`: from 0 to 1; `without` by `Block(stage, number)`.
 
     Raises:
-        ValueError: If the model has no skip connections, or images or labels do not fit it.
+        ValueError: If the model has no skip connections, images or labels do not fit it, or `batch_size` is not
+            positive.
     """
     model, images = checked(model, images)
+    batch_size = positive_integer("batch_size", batch_size)
     labels = checked_labels(model, labels, len(images))
     blocks = list(sums(model).values())
     if not blocks:

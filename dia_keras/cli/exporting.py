@@ -96,7 +96,7 @@ def export(
         if on_test_set:
             options["test"] = (dataset.test.images, dataset.test.labels)
     model = network.load()
-    if not (of_detector or needs_data or input_dtype):
+    if not (of_detector or needs_data):
         options["images"] = pixel_samples(model)  # networks take pixel values, whatever they begin with
     report = export_model(format, model, path, labels=network.labels, **options)
     report.save(f"{path}.report.json")

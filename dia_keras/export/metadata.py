@@ -7,11 +7,7 @@ import keras
 import numpy as np
 
 from ..inference.copies import as_functional, is_functional
-
-#: What the file takes, by whether it takes pixel values.
-TAKES = {True: "values from 0 to 255", False: "images as the model does"}
-#: The activations that tell how to read predictions.
-ACTIVATIONS = ("sigmoid", "softmax", "linear")
+from ..inference.ending import activation_of, last_node
 
 
 def describe(
@@ -43,36 +39,28 @@ def describe(
         "labels": list(labels) if labels is not None else None,
     }
     if found := normalization(model):
+        takes = values_of(input_dtype) if of_pixels else "images as the model does"
         mean, std = (value.tolist() for value in found)
-        metadata["normalization"] = {"where": f"in the file: it takes {TAKES[of_pixels]}", "mean": mean, "std": std}
+        metadata["normalization"] = {"where": f"in the file: it takes {takes}", "mean": mean, "std": std}
     return metadata
+
+
+def values_of(input_dtype: str) -> str:
+    """Returns the values that a file of pixel values takes."""
+    return "values from 0 to 255, less 128" if input_dtype == "int8" else "values from 0 to 255"
 
 
 def last_activation(model: keras.Model) -> str | None:
     """Returns what a model ends in: `"sigmoid"`, `"softmax"`, `"linear"` where nothing follows a layer that could have
     an activation, or `None` for anything else. Of a model that is no graph of layers, its last layer tells."""
     if not getattr(model, "outputs", None):
-        return _activation_of(model.layers[-1]) if model.layers else None
+        return activation_of(model.layers[-1]) if model.layers else None
     answer = model.outputs[0]
     while True:
-        operation, node, number = answer._keras_history
-        if is_functional(operation):
-            answer = operation.outputs[number]
-            continue
-        if type(operation).__module__.startswith("keras.") and type(operation).__name__ in ("Sigmoid", "Softmax"):
-            return type(operation).__name__.lower()
-        name = _activation_of(operation)
-        passes_on = isinstance(operation, (keras.layers.Identity, keras.layers.Dropout)) or (
-            isinstance(operation, keras.layers.Activation) and name == "linear"  # as where it only casts
-        )
-        if not passes_on:
-            return name
-        answer = operation._inbound_nodes[node].input_tensors[0]
-
-
-def _activation_of(layer) -> str | None:
-    activation = getattr(layer, "activation", None)
-    return next((name for name in ACTIVATIONS if activation is getattr(keras.activations, name)), None)
+        node, number = last_node(answer)
+        if not is_functional(node.operation):
+            return activation_of(node.operation)
+        answer = node.operation.outputs[number]
 
 
 def normalization(model: keras.Model) -> tuple[np.ndarray, np.ndarray] | None:

@@ -79,11 +79,11 @@ def test_a_model_without_stages_or_layers_is_an_error(images):
         class_activation(lambda images: images, images)
 
 
-def test_the_figure_has_an_overlay_for_each_image_and_network(monkeypatch, images):
+def test_the_figure_has_an_overlay_for_each_image_and_network(monkeypatch, images, dia, plain):
     maps = np.arange(12, dtype="float32").reshape(3, 2, 2)
     found = ClassActivation(maps, np.array([2, 0, 1]), np.array([0.5, 0.25, 1]))
     monkeypatch.setattr("dia_keras.analysis.grad_cam.class_activation", lambda model, *arguments: found)
-    axes = plot_grad_cam({"first": None, "second": None}, images, labels=["ant", "bee", "cat"]).axes[3:9]
+    axes = plot_grad_cam({"first": dia, "second": plain}, images, labels=["ant", "bee", "cat"]).axes[3:9]
     assert [len(each.images) for each in axes] == [2] * 6
     assert [each.get_title() for each in axes] == 2 * ["cat 50%", "ant 25%", "bee 100%"]
     for each, heat in zip(axes, [*maps, *maps], strict=True):

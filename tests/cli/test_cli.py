@@ -494,6 +494,22 @@ def test_export_quantizes_on_training_images(weights, npz, tmp_path):
 
 
 @pytest.mark.tensorflow
+@pytest.mark.parametrize("options", [(), ("--input-dtype", "float32")])
+def test_export_compares_a_network_without_a_normalization_on_pixels(options, tmp_path, monkeypatch):
+    layers = keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")
+    keras.Sequential(layers).save(tmp_path / "mine.keras")
+    given = []
+
+    def export_model(format, model, path, *, images, **others):
+        given.append(images)
+        raise ValueError("`model` is enough. Received: enough")
+
+    monkeypatch.setattr("dia_keras.export.exporter.export_model", export_model)
+    run("export", tmp_path / "mine.keras", tmp_path / "model.tflite", *options, fails=True)
+    assert given[0].dtype == np.uint8 and given[0].max() > 100
+
+
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("file", ["model.tflite", "model.onnx", "folder"])
 def test_export_takes_a_network_without_a_normalization_as_one_of_pixels(file, tmp_path):
     layers = keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")

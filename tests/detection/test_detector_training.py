@@ -89,8 +89,16 @@ def test_a_faster_rcnn_that_was_stopped_within_an_epoch_ends_in_the_same_weights
 def test_a_run_that_was_stopped_within_an_epoch_ends_in_the_same_weights(coco, tmp_path, monkeypatch, small_detectors):
     data = coco()
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    chosen = DetectorSettings(**SMALL)
+    chosen = DetectorSettings(options={"score_threshold": 0.5}, **SMALL)
+    detect, thresholds = training.detect, []
+
+    def seen(detector, images, threshold, **others):
+        thresholds.append(threshold)
+        return detect(detector, images, threshold, **others)
+
+    monkeypatch.setattr(training, "detect", seen)
     weights = train_detector(chosen, data, whole, validation="train")
+    assert thresholds == [0.05]  # COCO's metrics are of all answers, whatever the detector's own threshold
     monkeypatch.setattr(training, "WallClockBudget", StopsAfter)
     assert train_detector(chosen, data, parts) is None
     assert [path.name for path in sorted(parts.glob("epoch*"))] == ["epoch_1.weights.h5", "epoch_1_step_1.weights.h5"]

@@ -57,6 +57,20 @@ def test_mean_and_std_are_those_of_the_images(make, mean, std):
     assert found["where"] == "in the file: it takes values from 0 to 255"
 
 
+@pytest.mark.parametrize(
+    ("input_dtype", "of_pixels", "takes"),
+    [
+        ("uint8", True, "values from 0 to 255"),
+        ("float32", True, "values from 0 to 255"),
+        ("int8", True, "values from 0 to 255, less 128"),
+        ("float32", False, "images as the model does"),
+    ],
+)
+def test_the_values_that_a_file_takes_are_told(input_dtype, of_pixels, takes):
+    found = describe(model(norm()), input_dtype, None, of_pixels)["normalization"]
+    assert found["where"] == f"in the file: it takes {takes}"
+
+
 @pytest.mark.parametrize("make", [of_features, of_branches, lambda: model(norm(invert=True)), model])
 def test_what_is_no_normalization_of_the_images_is_not_called_so(make):
     assert describe(make(), "uint8", None)["normalization"] is None

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...detection.models.detector import CANDIDATES, Detector
-from ..metadata import TAKES, normalization
+from ..metadata import normalization, values_of
 from ..request import Request
 
 
@@ -46,5 +46,9 @@ def describe(detector: Detector, request: Request, levels: list[int] | None = No
         metadata["suppression"] |= {"where": "after the file", "levels": levels}
     if found := normalization(detector.network):
         mean, std = (value.tolist() for value in found)
-        metadata["normalization"] = {"where": f"in the file: it takes {TAKES[True]}", "mean": mean, "std": std}
+        metadata["normalization"] = {
+            "where": f"in the file: it takes {values_of(request.input_dtype)}",
+            "mean": mean,
+            "std": std,
+        }
     return metadata

@@ -1,0 +1,37 @@
+"""What a network ends in: the activation that makes probabilities of its logits."""
+
+from typing import Any
+
+import keras
+
+#: The activations that tell how to read predictions.
+ACTIVATIONS = ("sigmoid", "softmax", "linear")
+
+
+def last_node(answer) -> tuple[Any, int]:
+    """Returns Keras' node that gives a tensor its values, and the number of the node's output that it is.
+
+    Layers that only pass values on, as where they cast them, are passed over.
+    """
+    while True:
+        operation, number, output = answer._keras_history
+        node = operation._inbound_nodes[number]
+        passes_on = isinstance(operation, (keras.layers.Identity, keras.layers.Dropout)) or (
+            isinstance(operation, keras.layers.Activation) and activation_of(operation) == "linear"
+        )
+        if not passes_on:
+            return node, output
+        answer = node.input_tensors[0]
+
+
+def activation_of(operation) -> str | None:
+    """Returns the activation of a layer or an operation, one of `ACTIVATIONS`, or `None` for anything else."""
+    if is_activation(operation):
+        return type(operation).__name__.lower()
+    activation = getattr(operation, "activation", None)
+    return next((name for name in ACTIVATIONS if activation is getattr(keras.activations, name)), None)
+
+
+def is_activation(operation) -> bool:
+    """Returns whether an operation is a sigmoid or a softmax and nothing else, as `keras.ops.softmax` is."""
+    return type(operation).__module__.startswith("keras.") and type(operation).__name__ in ("Sigmoid", "Softmax")

@@ -1,0 +1,92 @@
+"""Whatever form a network's end has, its analysis is that of its logits."""
+
+import keras
+import numpy as np
+import pytest
+from small_networks import run, small
+
+from dia_keras.analysis import accuracy_without_blocks, attention_by_stage, class_activation, stage_gradients
+
+
+def nested(body, head):
+    inputs = keras.Input(body.output.shape[1:], name="features")
+    inner = keras.Model(inputs, keras.layers.Dense(4, "softmax", name="classifier")(inputs), name="head")
+    inner.set_weights(head.get_weights())
+    return keras.Model(body.input, inner(body.output))
+
+
+FORMS = {
+    "flat": lambda body, head: keras.Model(body.input, head(body.output)),
+    "nested": nested,
+    "operation": lambda body, head: keras.Model(body.input, keras.ops.softmax(head(body.output))),
+    "softmax layer": lambda body, head: keras.Model(body.input, keras.layers.Softmax()(head(body.output))),
+    "cast": lambda body, head: keras.Model(
+        body.input,
+        keras.layers.Activation("linear", dtype="float32")(keras.layers.Activation("softmax")(head(body.output))),
+    ),
+}
+
+
+@pytest.fixture
+def confident(images):
+    """The features of a network, and a head of large weights, under which a second softmax would show."""
+    network = small(attention="dia_lstm", classifier_activation=None)
+    head = network.get_layer("classifier")
+    head.kernel.assign(4 * head.kernel)
+    return keras.Model(network.input, network.get_layer("pool").output), head
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_probabilities_maps_and_gradients_are_those_of_the_logits(confident, images, form):
+    body, head = confident
+    logits = keras.Model(body.input, head(body.output))
+    activation = "softmax" if form == "flat" else "linear"
+    copy = keras.layers.Dense(4, activation, name="classifier")
+    copy.build(head.input.shape)
+    copy.set_weights(head.get_weights())
+    model = FORMS[form](body, copy)
+    expected = keras.ops.convert_to_numpy(keras.ops.softmax(logits(images)))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(images)), expected, rtol=1e-4, atol=1e-6)
+    found, right = class_activation(model, images), class_activation(logits, images)
+    np.testing.assert_allclose(found.probabilities, expected.max(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(found.maps, right.maps, rtol=1e-3, atol=1e-6)
+    assert right.maps.max() > 0
+    labels = expected.argmin(axis=1)
+    for stage, gradient in stage_gradients(model, images, labels).items():
+        np.testing.assert_allclose(gradient, stage_gradients(logits, images, labels)[stage], rtol=1e-3, atol=1e-7)
+
+
+def test_the_probability_of_a_network_of_many_labels_is_its_sigmoid(images):
+    model = small(attention="se", classifier_activation="sigmoid")
+    answers = keras.ops.convert_to_numpy(model(images))
+    assert np.abs(answers.sum(axis=1) - 1).min() > 0.1
+    np.testing.assert_allclose(class_activation(model, images).probabilities, answers.max(axis=1), rtol=1e-4)
+
+
+def test_a_classifier_in_int8_answers_as_the_network_does(images):
+    model = small(attention="dia_lstm", classifier_activation="softmax")
+    model.get_layer("classifier").quantize("int8")
+    answers = keras.ops.convert_to_numpy(model(images))
+    found = class_activation(model, images)
+    np.testing.assert_array_equal(found.classes, answers.argmax(axis=1))
+    np.testing.assert_allclose(found.probabilities, answers.max(axis=1), rtol=1e-3)
+    assert accuracy_without_blocks(model, images, answers.argmax(axis=1))[0] == 1.0
+    assert model.get_layer("classifier").activation is keras.activations.softmax
+
+
+def test_the_axes_are_those_of_the_network_whatever_keras_setting_is(images):
+    model = small(attention="cbam")
+    maps, attention = class_activation(model, images).maps, attention_by_stage(model, images)
+    keras.config.set_image_data_format("channels_first")
+    np.testing.assert_array_equal(class_activation(model, images).maps, maps)
+    for stage, values in attention_by_stage(model, images).items():
+        np.testing.assert_array_equal(values, attention[stage])
+        assert values.shape[-1] == run(model, images, f"stage{stage}_output")[0].shape[-1]
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5])
+def test_batches_are_of_one_image_or_more(dia, images, size):
+    with pytest.raises(ValueError, match="`batch_size` must be"):
+        accuracy_without_blocks(dia, images, np.zeros(3, int), batch_size=size)
+    with pytest.raises(ValueError, match="`batch_size` must be"):
+        attention_by_stage(dia, images, batch_size=size)
