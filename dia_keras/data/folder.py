@@ -91,6 +91,12 @@ def files_by_class(folder: pathlib.Path, skipped: list[pathlib.Path]) -> dict[st
     Image.init()
     loose = [each for each in members if not each.is_dir() and each.suffix.lower() in Image.registered_extensions()]
     empty = [name for name, files in classes.items() if not files]
+    unreadable = [name for name in classes if not name.isascii() and name.encode(errors="replace").decode() != name]
+    if unreadable:
+        raise ValueError(
+            "`source` must have folders whose names are UTF-8, since they name the classes. Rename it. Received: "
+            f"{str(folder / unreadable[0])!r}"
+        )
     if loose:
         raise ValueError(
             f"`source` must have every image in the folder of its class. Move or remove {len(loose)} images in "

@@ -29,7 +29,7 @@ def load_npz(
             f"{'is not a file' if path.exists() else 'does not exist'}"
         )
     arrays = _arrays(path)
-    class_names = tuple(map(str, arrays["class_names"].reshape(-1)))
+    class_names = _names(arrays["class_names"].reshape(-1), path)
     twice = [name for name, number in collections.Counter(class_names).items() if number > 1]
     if twice:
         raise ValueError(f"`source` must name every class differently. Received: {twice[0]!r} twice in {str(path)!r}")
@@ -41,6 +41,20 @@ def load_npz(
         split._replace(images=resized_pixels(split.images, image_size, resize, channels)) for split in (train, test)
     )
     return train, test, class_names
+
+
+def _names(values: np.ndarray, path: pathlib.Path) -> tuple[str, ...]:
+    """Returns the names of the classes: texts, bytes in UTF-8, or integers."""
+    try:
+        if values.dtype.kind == "S":
+            return tuple(value.decode() for value in values.tolist())
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"`class_names` must be texts, or bytes in UTF-8. Received: {error.object!r} in {str(path)!r}"
+        ) from error
+    if values.dtype.kind not in "Uiu":
+        raise ValueError(f"`class_names` must be texts. Received: an array of {values.dtype} in {str(path)!r}")
+    return tuple(map(str, values))
 
 
 def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:

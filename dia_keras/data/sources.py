@@ -28,8 +28,8 @@ def load(
             "validation" is the test set where there is no "test". Or path of an `.npz` file with `x_train`, `y_train`,
             `x_test`, `y_test` and `class_names`. Or path of a folder with one folder a class under `train` and
             `test`, of images of any format that Pillow reads.
-        data_dir: Where TFDS keeps its data sets. Default: the environment variable `DIA_KERAS_DATA`, else TFDS'
-            own default.
+        data_dir: Where TFDS keeps its data sets: then a name is that of a TFDS data set, even where there is a folder
+            of this name. Default: the environment variable `DIA_KERAS_DATA`, else TFDS' own default.
         held_out: Number of training images to hold out, drawn at random, the same number of every class where
             it divides evenly.
         image_size: `(height, width)` that images of other sizes are resized to; required for folders, and for data
@@ -64,7 +64,7 @@ def load(
         from .npz import load_npz
 
         train, test, class_names = load_npz(path, image_size, resize, channels)
-    elif path.is_dir():
+    elif path.is_dir() and (data_dir is None or not _is_name(source)):
         if image_size is None:
             raise ValueError("`image_size` must be (height, width) for a folder of images. Received: image_size=None")
         from .folder import load_folder
@@ -79,6 +79,11 @@ def load(
             str(source), data_dir or os.environ.get("DIA_KERAS_DATA"), download, image_size, resize, channels
         )
     return with_held_out(train, test, class_names, held_out, seed)
+
+
+def _is_name(source: str | os.PathLike) -> bool:
+    """Returns whether it can be the name of a TFDS data set, without a folder before it."""
+    return isinstance(source, str) and pathlib.PurePath(source).name == source
 
 
 def _is_meant_as_path(source: str | os.PathLike) -> bool:

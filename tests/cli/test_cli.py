@@ -26,6 +26,7 @@ from dia_keras.cli.terminal.stopping import BUDGET_SPENT
 from dia_keras.data.picture import Resize, read_picture
 from dia_keras.samples import sample_paths
 from dia_keras.training import Recipe
+from dia_keras.training.runs.run import load_data
 
 RECIPES = pathlib.Path(__file__).parents[2] / "zoo" / "recipes"
 
@@ -420,11 +421,22 @@ def test_train_fits_its_epochs_into_a_budget_and_goes_on_alike(npz, tmp_path):
     assert json.loads((tmp_path / "recipe.json").read_text()) == recipe
 
 
-def test_data_in_another_class_order_is_an_error(npz, weights, tmp_path):
+def test_data_in_another_class_order_are_numbered_as_the_network_has_them(npz, tmp_path):
     with np.load(npz) as arrays:
-        np.savez(tmp_path / "other.npz", **{**arrays, "class_names": arrays["class_names"][::-1]})
-    output = run("evaluate", "dia_resnet20_cifar10", "--weights", weights, "--data", tmp_path / "other.npz", fails=True)
-    assert "in their order" in output
+        turned = {name: 9 - arrays[name] for name in ("y_train", "y_test")}
+        np.savez(tmp_path / "other.npz", **{**arrays, **turned, "class_names": arrays["class_names"][::-1]})
+    card = zoo.card("dia_resnet20_cifar10")
+    right, found = (load_data(card, source, held_out=4) for source in (npz, tmp_path / "other.npz"))
+    assert found.class_names == card.labels
+    np.testing.assert_array_equal(found.test.labels, right.test.labels)
+    assert found.train.labels.dtype == right.train.labels.dtype
+    labels = {
+        image.tobytes(): label
+        for split in (right.train, right.held_out)
+        for image, label in zip(split.images, split.labels, strict=True)
+    }
+    for split in (found.train, found.held_out):
+        assert [labels[image.tobytes()] for image in split.images] == split.labels.tolist()
 
 
 def test_train_into_the_folder_of_another_recipe_is_an_error(npz, tmp_path):

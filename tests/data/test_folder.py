@@ -78,6 +78,15 @@ def test_pipes_broken_links_and_texts_are_an_error_with_their_names(folder):
         load(folder, image_size=(8, 8))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not have such names")
+def test_a_class_whose_name_is_not_utf_8_is_an_error(folder):
+    other = folder / "train" / os.fsdecode(b"caf\xe9")
+    other.mkdir()
+    shutil.copy(next((folder / "train").rglob("*.png")), other / "a.png")
+    with pytest.raises(ValueError, match=r"names are UTF-8.*caf.udce9"):
+        load(folder, image_size=(8, 8))
+
+
 def test_a_class_without_images_is_an_error(folder):
     (folder / "train" / "cat").mkdir()
     (folder / "train" / "cat" / ".hidden.png").touch()

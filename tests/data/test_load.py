@@ -8,6 +8,8 @@ from PIL import Image
 
 from dia_keras.data import load, tfds_source
 from dia_keras.data.picture import read_picture
+from dia_keras.training.runs.run import load_data
+from dia_keras.zoo import card
 
 
 @pytest.fixture
@@ -32,6 +34,50 @@ def test_npz_gives_its_arrays(npz):
         np.testing.assert_array_equal(data.test.labels, arrays["y_test"])
     assert data.class_names == ("ant", "bee", "cat")
     assert len(data.held_out.labels) == 0
+
+
+def saved(npz, path, class_names):
+    with np.load(npz) as arrays:
+        np.savez(path, **{**arrays, "class_names": class_names})
+    return path
+
+
+def test_class_names_may_be_bytes_or_integers(npz, tmp_path):
+    names = np.array(["ant", "caf\u00e9".encode(), "cat"], "S")
+    assert load(saved(npz, tmp_path / "bytes.npz", names)).class_names == ("ant", "caf\u00e9", "cat")
+    assert load(saved(npz, tmp_path / "integers.npz", np.array([7, 8, 9]))).class_names == ("7", "8", "9")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (np.array([b"ant", b"caf\xe9", b"cat"]), "or bytes in UTF-8"),
+        (np.array([0.0, 1.0, 2.0]), "must be texts. Received: an array of float64"),
+    ],
+)
+def test_class_names_of_other_kinds_are_an_error(npz, tmp_path, names, message):
+    with pytest.raises(ValueError, match=f"`class_names` .*{message}"):
+        load(saved(npz, tmp_path / "other.npz", names))
+
+
+def test_a_name_with_data_dir_is_that_of_a_tfds_set_whatever_folder_is_here(tmp_path, monkeypatch):
+    (tmp_path / "cifar10" / "train" / "ant").mkdir(parents=True)
+    asked = []
+
+    def load_tfds(name, data_dir, *arguments):
+        asked.append((name, data_dir))
+        raise ValueError("enough")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tfds_source, "load_tfds", load_tfds)
+    with pytest.raises(ValueError, match="enough"):
+        load("cifar10", data_dir=".", image_size=(8, 8))
+    assert asked == [("cifar10", ".")]
+    with pytest.raises(ValueError, match="no images in"):
+        load("cifar10", image_size=(8, 8))
+    with pytest.raises(ValueError, match="enough"):
+        load_data(card("dia_resnet20_cifar10"))  # its own data are not what happens to lie here
+    assert asked[-1][0] == "cifar10" and asked[-1][1] is not None
 
 
 def test_held_out_images_come_from_train_and_leave_it(npz):

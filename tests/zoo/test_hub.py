@@ -20,10 +20,12 @@ from web_server import Folder, serving
 
 from dia_keras import zoo
 from dia_keras.cli import main
+from dia_keras.zoo.cards import describe
 from dia_keras.zoo.files import hdf5_process
 from dia_keras.zoo.finding import find_network
 from dia_keras.zoo.hub.config import card_from
 from dia_keras.zoo.hub.publishing import write_repository
+from dia_keras.zoo.hub.readme import readme_of
 
 FILES = {"README.md", "config.json", "model.safetensors"}
 
@@ -122,6 +124,26 @@ def test_the_five_lines_on_the_page_run(written, hub, tmp_path, monkeypatch, cap
     (shown,) = ast.literal_eval(capsys.readouterr().out.splitlines()[-1])
     (found,) = json.loads(call("predict", "--model", "hf://user/tiny", "picture.png", "--json"))
     assert [label for label, _ in shown] == [each["label"] for each in found["answers"]]
+
+
+@pytest.mark.parametrize("resize", ["crop", "pad", "stretch", "center"])
+def test_the_page_prepares_pictures_by_the_rule_of_the_card(written, resize, tmp_path):
+    config = json.loads(changed(shutil.copytree(written, tmp_path / "copy"), resize=resize))
+    page = readme_of(card_from(json.dumps(config).encode(), "here"), "user/tiny")
+    assert f'read_picture("picture.png", {", ".join(map(str, config["dataset"]["image_size"]))}, "{resize}")' in page
+
+
+def test_a_repository_of_float32_is_published_again_as_it_is(small_zoo, tmp_path):
+    weights, card = small_zoo.model.get_weights(), zoo.card("tiny_cifar10")
+    write_repository("tiny_cifar10", tmp_path / "first")
+    model = zoo.load(tmp_path / "first")
+    model.set_weights([weight + np.float32(1e-6) for weight in weights])
+    zoo.save_weights(model, tmp_path / "first" / "model.safetensors", dtype="float32")
+    described = describe(tmp_path / "first" / "model.safetensors")
+    changed(tmp_path / "first", weights__size=described.size, weights__sha256=described.sha256)
+    write_repository(tmp_path / "first", tmp_path / "second")
+    assert same(zoo.load(tmp_path / "second"), model)
+    assert card.weights is not None
 
 
 def test_the_hub_is_asked_for_card_and_weights_alone(hub, small_zoo):
@@ -259,6 +281,11 @@ def test_a_repository_loads_as_an_entry_does(repository, small_zoo, images, monk
     ("change", "message"),
     [
         ({"architecture__arguments__attention": "os.system"}, "`architecture.arguments.attention` .* one of null, "),
+        (
+            {"architecture__arguments__depth": None},
+            "`architecture.arguments` of config.json must have depth for resnet",
+        ),
+        ({"metrics__top1": 10**401}, "`metrics.top1` .* a number, "),
         ({"architecture__arguments__depth": 10**9}, "`architecture.arguments.depth` .* an integer from 1 to 1300"),
         ({"architecture__arguments__depth": "14"}, "`architecture.arguments.depth` .* Received: '14' in here"),
         ({"architecture__arguments__depth": True}, "`architecture.arguments.depth` .* Received: True"),

@@ -34,6 +34,9 @@ from .log import RunRecord
 from .run_folder import check_same_data, check_same_recipe, locked_folder, recorded_recipe
 from .weights_record import check_same_weights
 
+#: Where TFDS keeps its data sets unless told otherwise.
+TFDS_DEFAULT = pathlib.Path.home() / "tensorflow_datasets"
+
 
 def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
     """Returns the `RECIPE` that a Python file defines, with other values where given.
@@ -244,12 +247,16 @@ def load_data(card: zoo.Card, source=None, data_dir=None, held_out: int = 0, res
 def load_data_of(network: Network, source=None, data_dir=None, held_out: int = 0, resize=None) -> data_module.DataSet:
     """Loads the data of a network, from TFDS or from `source`, whose classes must be the network's.
 
-    Images of other sizes than the network's are resized as its card says, or by `resize`.
+    Images of other sizes than the network's are resized as its card says, or by `resize`. Classes in another order are
+    numbered as the network has them.
 
     Raises:
-        ValueError: Where the classes are others, or in another order; or without `source` where the network has no data
+        ValueError: Where the classes are others; or without `source` where the network has no data
             set of its own.
     """
+    if source is None and network.data is not None and pathlib.Path(network.data).is_dir():
+        # Here is a folder of the same name, which is not meant.
+        data_dir = data_dir or os.environ.get("DIA_KERAS_DATA") or os.environ.get("TFDS_DATA_DIR") or TFDS_DEFAULT
     source = source or network.data
     if source is None:
         raise ValueError(f"`source` must name the images: {network.name} has no data set of its own. Received: none")
@@ -262,10 +269,18 @@ def load_data_of(network: Network, source=None, data_dir=None, held_out: int = 0
         resize=resize or network.resize,
         channels=wanted,
     )
-    if network.labels is not None and data.class_names != network.labels:
+    if network.labels is None or data.class_names == network.labels:
+        return data
+    if set(data.class_names) != set(network.labels):
         raise ValueError(
-            f"`source` must have the {len(network.labels)} classes of {network.name}, in their order: "
+            f"`source` must have the {len(network.labels)} classes of {network.name}: "
             f"{', '.join(network.labels[:3])}, ... Received: {len(data.class_names)} classes, "
             f"{', '.join(data.class_names[:3])}, ..."
         )
-    return data
+    # Folders are in the order of their names.
+    numbers = np.array([network.labels.index(name) for name in data.class_names])
+    splits = {
+        name: data_module.Split(split.images, numbers[split.labels].astype(split.labels.dtype))
+        for name, split in {"train": data.train, "held_out": data.held_out, "test": data.test}.items()
+    }
+    return data_module.DataSet(**splits, class_names=network.labels)

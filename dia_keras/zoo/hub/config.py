@@ -7,9 +7,9 @@ else are texts and numbers with bounds.
 import dataclasses
 import inspect
 import json
-import math
 import re
 import reprlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
@@ -31,7 +31,7 @@ Rule = tuple[Callable[[Any], bool], str]
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_integer(value: Any) -> bool:
@@ -193,6 +193,13 @@ def _architecture(fields: _Object) -> Architecture:
         raise ValueError(
             f"`architecture.arguments` of {CONFIG} must be those of {backbone}: {', '.join(sorted(own | _OF_ALL))}. "
             f"Received: {', '.join(unknown)[:80]} in {given.origin}"
+        )
+    parameters = inspect.signature(BACKBONES[backbone]).parameters
+    needed = {key for key in own if parameters[key].default is inspect.Parameter.empty}
+    if missing := sorted(needed - given.values.keys()):
+        raise ValueError(
+            f"`architecture.arguments` of {CONFIG} must have {', '.join(missing)} for {backbone}. "
+            f"Received: {', '.join(sorted(given.values)) or 'none'} in {given.origin}"
         )
     arguments = {key: given.take(key, ARGUMENTS[key]) for key in given.values}
     if about_parameters(backbone, arguments) > MOST_PARAMETERS:

@@ -7,6 +7,9 @@ import os
 import pathlib
 import tempfile
 
+import keras
+import numpy as np
+
 from ...files import staged
 from ..cards import describe
 from ..finding import find_network
@@ -73,10 +76,17 @@ def write_repository(name: str | os.PathLike, folder: pathlib.Path, reference: s
     parameters = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     with staged(folder) as new:
         new.mkdir()
-        # Entries are in float16; runs are not rounded, so that the figures hold.
-        save_weights(model, new / WEIGHTS, "float16" if network.card.weights else "float32")
+        # Nothing is rounded, so that the figures hold; entries have weights of float16.
+        save_weights(model, new / WEIGHTS, "float16" if _is_float16(model) else "float32")
         card = dataclasses.replace(network.card, parameters=parameters, weights=describe(new / WEIGHTS))
         config = json.dumps(config_of(card), indent=2, ensure_ascii=False) + "\n"
         card_from(config.encode(), str(folder / CONFIG))  # what `load` would refuse is not written
         (new / CONFIG).write_text(config, encoding="utf-8")
         (new / PAGE).write_text(readme_of(card, reference or f"path/to/{folder.name}"), encoding="utf-8")
+
+
+def _is_float16(model: keras.Model) -> bool:
+    """Returns whether all weights are numbers of float16."""
+    arrays = (keras.ops.convert_to_numpy(weight) for weight in model.weights)
+    with np.errstate(over="ignore"):
+        return all(np.array_equal(array, array.astype("float16")) for array in arrays)

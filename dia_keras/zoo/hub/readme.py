@@ -78,18 +78,23 @@ def _figures(card: Card) -> Iterator[str]:
 
 
 def _use(card: Card, reference: str) -> Iterator[str]:
-    mode = ', color_mode="grayscale"' if len(card.dataset.mean) == 1 else ""
-    size, reference = tuple(card.dataset.image_size), json.dumps(reference)
+    height, width = card.dataset.image_size
+    channels, reference = len(card.dataset.mean), json.dumps(reference)
+    how = f'{height}, {width}, "{card.resize}"' + (f", channels={channels}" if channels == 1 else "")
     yield "\n## How to use it\n"
     yield "```python"
-    yield "import dia_keras, keras"
+    yield "import dia_keras"
     yield f"model = dia_keras.zoo.load({reference})"
-    yield f'picture = keras.utils.load_img("picture.png"{mode}, target_size={size}, keep_aspect_ratio=True)'
-    yield "scores = model.predict(keras.utils.img_to_array(picture)[None])"
+    if channels in (1, 3):
+        yield f'picture = dia_keras.data.picture.read_picture("picture.png", {how})'
+    else:
+        yield f"# picture: an array ({height}, {width}, {channels})"
+    yield "scores = model.predict(picture[None])"
     yield f"print(dia_keras.zoo.decode_predictions(scores, {reference}, top=3))"
     yield "```"
-    yield "\nOr from the command line:"
-    yield f"\n    dia-keras predict --model {reference} picture.png"
+    if channels in (1, 3):
+        yield "\nOr from the command line:"
+        yield f"\n    dia-keras predict --model {reference} picture.png"
 
 
 def _terms(card: Card) -> Iterator[str]:
