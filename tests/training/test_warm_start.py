@@ -9,7 +9,7 @@ import pytest
 from dia_keras import zoo
 from dia_keras.training import Phase, Recipe, train
 from dia_keras.training.runs.run import prepare
-from dia_keras.training.runs.weights_record import check_same_weights
+from dia_keras.training.runs.run_folder import check_same_weights
 from dia_keras.training.warm_start import start_warm
 from dia_keras.zoo.loading import build
 

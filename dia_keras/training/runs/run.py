@@ -31,8 +31,7 @@ from .epochs_that_fit import Speed, fitted, measure_speed
 from .final_weights import save_final_weights
 from .interruption import Interrupted, stopped_by_signals
 from .log import RunRecord
-from .run_folder import check_same_data, check_same_recipe, locked_folder, recorded_recipe
-from .weights_record import check_same_weights
+from .run_folder import check_same_data, check_same_recipe, check_same_weights, locked_folder, recorded_recipe
 
 #: Where TFDS keeps its data sets unless told otherwise.
 TFDS_DEFAULT = pathlib.Path.home() / "tensorflow_datasets"
