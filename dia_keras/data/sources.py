@@ -81,6 +81,12 @@ def load(
     return with_held_out(train, test, class_names, held_out, seed)
 
 
+def tfds_folder(data_dir: str | os.PathLike | None = None) -> str | os.PathLike:
+    """Returns where TFDS' data sets are: a name given to `load` with it is that of no folder."""
+    default = pathlib.Path.home() / "tensorflow_datasets"
+    return data_dir or os.environ.get("DIA_KERAS_DATA") or os.environ.get("TFDS_DATA_DIR") or default
+
+
 def _is_name(source: str | os.PathLike) -> bool:
     """Returns whether it can be the name of a TFDS data set, without a folder before it."""
     return isinstance(source, str) and pathlib.PurePath(source).name == source

@@ -1,7 +1,6 @@
 """The data sets of the tables: how the networks see them, and where they come from."""
 
 import dataclasses
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,6 +8,7 @@ from typing import NamedTuple
 import keras
 
 from .. import data
+from ..data.sources import tfds_folder
 from ..zoo.cards import Dataset, dataset
 from ..zoo.loading import preprocessing
 from .mini_imagenet import load_mini_imagenet
@@ -89,8 +89,7 @@ def missing(name: str, sources: Sources) -> str | None:
     if known.tfds is None:
         own = f"--data {name}=PATH names an .npz file, or {known.form}"
         return f"The data set {name} comes from you: {own}. {known.origin}"
-    default = pathlib.Path("~", "tensorflow_datasets").expanduser()
-    folder = pathlib.Path(sources.data_dir or os.environ.get("DIA_KERAS_DATA") or default)
+    folder = pathlib.Path(tfds_folder(sources.data_dir)).expanduser()
     if (folder / known.tfds).is_dir():
         return None
     return (
@@ -124,8 +123,15 @@ def load(
     size = image_size or known.image_size
     if name == "mini_imagenet" and path is not None and pathlib.Path(path).is_dir():
         return load_mini_imagenet(pathlib.Path(path), size, held_out, any_data)
+    own = known.tfds or name
+    # A folder that is named is meant, and one that happens to have a data set's name is not.
+    is_shadowed = path is None and pathlib.Path(own).is_dir()
     found = data.load(
-        path or known.tfds or name, data_dir=sources.data_dir, image_size=(size, size), held_out=held_out, channels=3
+        own if path is None else pathlib.Path(path),
+        data_dir=tfds_folder(sources.data_dir) if is_shadowed else sources.data_dir,
+        image_size=(size, size),
+        held_out=held_out,
+        channels=3,
     )
     found = dataclasses.replace(found, class_names=_spelled(known, found.class_names))
     if any_data or is_itself(name, found.class_names):

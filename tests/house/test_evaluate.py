@@ -104,6 +104,56 @@ def test_the_card_and_the_logs_tell_what_a_run_started_from(house, run_folder, n
     assert found == ["start/start/teachers.json"]
 
 
+def test_a_run_from_a_file_counts_all_epochs_before_it(house, run_folder, npz, tmp_path):
+    assert call(house, NAME, "--run", run_folder, "--data", npz).exit_code == 0
+    first = run_folder.rename(tmp_path / "first")
+    started_again(first, zoo.card(NAME).weights.sha256, 4)
+    start = first / "final.weights.h5"
+    second = shutil.copytree(first, tmp_path / "second")
+    started_again(second, "", 5)
+    recipe = Recipe(NAME, 2, initial_weights=str(start))
+    (second / "recipe.json").write_text(json.dumps(dataclasses.asdict(recipe)))
+    (second / "initial_weights.json").write_text(json.dumps({str(start): "0" * 64}))
+    result = call(house, NAME, "--run", second, "--data", npz)
+    assert result.exit_code == 1 and "must have started from the weights that" in result.output
+    (second / "initial_weights.json").write_text(json.dumps({str(start): describe(start).sha256}))
+    result = call(house, NAME, "--run", second, "--data", npz)
+    assert result.exit_code == 0, result.output
+    assert zoo.card(NAME).metrics.details["epochs_before"] == 3 + 1
+
+
+def test_an_entry_that_is_trained_anew_has_no_log_of_a_start(house, run_folder, npz, tmp_path):
+    assert call(house, NAME, "--run", run_folder, "--data", npz).exit_code == 0
+    started_again(run_folder, zoo.card(NAME).weights.sha256, 4)
+    assert call(house, NAME, "--run", run_folder, "--data", npz).exit_code == 0
+    logs = tmp_path / "zoo" / "logs" / NAME
+    assert (logs / "start").is_dir()
+    started_again(run_folder, "", 5)
+    (run_folder / "initial_weights.json").unlink()
+    (run_folder / "recipe.json").write_text(json.dumps(dataclasses.asdict(Recipe(NAME, 2))))
+    assert call(house, NAME, "--run", run_folder, "--data", npz).exit_code == 0
+    assert sorted(path.name for path in logs.iterdir()) == ["curves.png", "log.csv", "recipe.json", "run.json"]
+
+
+@pytest.mark.parametrize(
+    ("command", "recipe"),
+    [
+        ("dia-keras train progressive_cpu.py --out x", "progressive_cpu"),
+        ("python train.py recipes/paper_wrn.py", "paper_wrn"),
+    ],
+)
+def test_the_recipe_is_found_in_the_command(house, command, recipe):
+    assert house.recipe_of(command) == recipe
+
+
+def test_a_run_of_a_recipe_that_is_not_here_is_refused(house, run_folder, npz, tmp_path):
+    command = json.dumps({"device": "here", "command": "dia-keras train mine.py", "minutes": 1})
+    (run_folder / "run.json").write_text(command)
+    result = call(house, NAME, "--run", run_folder, "--data", npz)
+    assert result.exit_code == 1 and "must have trained by a recipe in zoo/recipes" in result.output
+    assert zoo.card(NAME).weights is None and not (tmp_path / "weights").exists()
+
+
 def test_a_run_that_started_from_other_weights_than_the_entry_has_is_refused(house, run_folder, npz, tmp_path):
     assert call(house, NAME, "--run", run_folder, "--data", npz).exit_code == 0
     card = zoo.card(NAME)

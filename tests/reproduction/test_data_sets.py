@@ -103,3 +103,26 @@ def test_mini_imagenet_of_another_size_is_refused_but_in_smoke_runs(tmp_path):
     write_folder(tmp_path / "val", "a")
     with pytest.raises(ValueError, match="'a' in two"):
         load("mini_imagenet", sources, 4)
+
+
+def test_a_folder_that_is_named_is_meant_and_one_that_has_the_name_of_a_set_is_not(tmp_path, monkeypatch):
+    for split in ("train", "test"):
+        write_folder(tmp_path / "stl10" / split, *CIFAR10)
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "tfds"
+    (own / "stl10").mkdir(parents=True)
+    for data_dir in (None, str(own)):
+        found = load("stl10", Sources({"stl10": "stl10"}, data_dir), 4, any_data=True)
+        assert len(found.train.labels) == 10
+    asked = []
+
+    def load_tfds(name, data_dir, *arguments):
+        asked.append((name, str(data_dir)))
+        raise ValueError("enough")
+
+    monkeypatch.setattr("dia_keras.data.tfds_source.load_tfds", load_tfds)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(own))
+    monkeypatch.delenv("DIA_KERAS_DATA", raising=False)
+    with pytest.raises(ValueError, match="enough"):
+        load("stl10", Sources({}), 4)
+    assert asked == [("stl10", str(own))]

@@ -89,6 +89,14 @@ def test_a_run_records_what_it_started_from_and_goes_on(source, tmp_path):
     assert not (tmp_path / "cold" / "initial_weights.json").exists()
 
 
+@pytest.mark.parametrize("name", ["se_resnet20_cifar100", "missing.weights.h5"])
+def test_a_training_from_weights_that_are_not_there_is_one_error_and_leaves_nothing(source, tmp_path, name):
+    recipe = Recipe("dia_resnet20_cifar10", 2, warmup=0.0, initial_weights=name)
+    with pytest.raises(ValueError, match=f"`initial_weights` must name .* Received: '{name}'"):
+        train(recipe, tmp_path / "run", source=source, is_smoke=True)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("argument", ["teachers", "initial_weights"])
 def test_a_run_goes_on_only_with_the_weights_that_it_began_with(tmp_path, argument):
     path, record = tmp_path / "other.weights.h5", tmp_path / "record.json"

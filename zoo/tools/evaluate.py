@@ -56,14 +56,18 @@ def start_of(run: pathlib.Path) -> dict[str, Any]:
     start = json.loads((run / "recipe.json").read_text()).get("initial_weights")
     if start is None:
         return {}
+    started = json.loads((run / "initial_weights.json").read_text())
     if start.endswith(SUFFIXES):
         recipe = pathlib.Path(start).parent / "recipe.json"
         if not recipe.is_file():
             raise ValueError(
                 f"`--run` must have started from weights with a recipe.json beside them. Received: {start}"
             )
-        return {"started_from": pathlib.Path(start).name, "epochs_before": json.loads(recipe.read_text())["epochs"]}
-    card, started = zoo.card(start), json.loads((run / "initial_weights.json").read_text())
+        if describe(pathlib.Path(start)).sha256 != started[start]:
+            raise ValueError(f"`--run` must have started from the weights that {start} has now. Received: from others")
+        before = start_of(recipe.parent).get("epochs_before", 0) + json.loads(recipe.read_text())["epochs"]
+        return {"started_from": pathlib.Path(start).name, "epochs_before": before}
+    card = zoo.card(start)
     assert card.weights is not None and card.metrics is not None
     if card.weights.sha256 == describe(run / FINAL).sha256:  # it was shipped before
         return {key: card.metrics.details[key] for key in ("started_from", "epochs_before")}
@@ -72,10 +76,29 @@ def start_of(run: pathlib.Path) -> dict[str, Any]:
     return {"started_from": start, "epochs_before": card.metrics.epochs + card.metrics.details.get("epochs_before", 0)}
 
 
+def recipe_of(command: str) -> str:
+    """Returns the name of the recipe in `zoo/recipes` that a command trained by.
+
+    Raises:
+        ValueError: Where it names none.
+    """
+    names = re.findall(r"(\w+)\.py", command)
+    known = [name for name in names if (ZOO / "recipes" / f"{name}.py").is_file()]
+    if not known:
+        raise ValueError(f"`--run` must have trained by a recipe in zoo/recipes. Received: {command}")
+    return known[0]
+
+
 def keep_log_of_start(name: str, run: pathlib.Path, logs: pathlib.Path) -> None:
-    """Moves the log of the weights that an entry has into the folder `start`, where a run started from them."""
+    """Moves the log of the weights that an entry has into the folder `start`, where a run started from them.
+
+    The folder goes where a run did not.
+    """
     recipe, card = json.loads((run / "recipe.json").read_text()), zoo.card(name)
-    if recipe.get("initial_weights") != name or (card.weights and card.weights.sha256 == describe(run / FINAL).sha256):
+    if card.weights and card.weights.sha256 == describe(run / FINAL).sha256:
+        return
+    if recipe.get("initial_weights") != name:
+        shutil.rmtree(logs / "start", ignore_errors=True)
         return
     with staged(logs / "start") as new:
         shutil.copytree(logs, new, ignore=lambda folder, names: [each for each in names if each.startswith(".")])
@@ -88,7 +111,7 @@ def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
     """Puts weights, log, results and card of a measured run in place."""
     final = run / FINAL
     recipe, training = (json.loads((run / file).read_text()) for file in ("recipe.json", "run.json"))
-    start = start_of(run)
+    start, trained_by = start_of(run), recipe_of(training["command"])
     folder = PACKAGED if final.stat().st_size <= PACKAGED_BYTES else ZOO / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{name}.weights.h5"
@@ -113,8 +136,7 @@ def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
         "evaluated": "the whole test set, last epoch, no test-time augmentation",
         **start,
     }
-    found = re.search(r"zoo/recipes/(\w+)\.py", training["command"])
-    card = update_card(name, weights=weights, metrics=metrics, recipe=found and found[1])
+    card = update_card(name, weights=weights, metrics=metrics, recipe=trained_by)
     assert card.weights is not None
     (RECORDS / "results").mkdir(exist_ok=True)
     results = {"entry": name, "weights_sha256": card.weights.sha256, **dataclasses.asdict(result)}

@@ -162,7 +162,10 @@ def results() -> str:
         "test set, 10,000 images, measured on the weights that `zoo.load` gives, without test-time augmentation.\n"
         "[RESULTS.csv](RESULTS.csv) has the same figures for programs.\n\n"
     )
-    text += readme_table() + "\n## How they were trained\n\n"
+    text += (
+        readme_table()
+        + "\n## How they were trained\n\nOf an entry that started from weights of its own, the last training.\n\n"
+    )
     text += row("entry", "hardware", "minutes", "seed", "command") + "|---|---|--:|--:|---|\n"
     for each in result_rows():
         minutes, seed = f"{each['minutes']:.0f}", str(each["seed"])
@@ -332,7 +335,7 @@ def progressive_table() -> str:
         timed = json.loads(times.read_text())
         devices.add(timed["run"]["device"])
         entry = times.name.removesuffix("-seconds.json")
-        runs = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{entry}-*-[0-9].json"))]
+        runs = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{entry}-*.json")) if path != times]
         variants: dict[str, list[dict[str, Any]]] = {}
         for run in runs:
             variants.setdefault(run["variant"], []).append(run)

@@ -14,6 +14,7 @@ import numpy as np
 from ... import data as data_module
 from ... import zoo
 from ...data.picture import Resize
+from ...data.sources import tfds_folder
 from ...zoo.cards import check_name
 from ...zoo.finding import Network, entry_network
 from ...zoo.loading import build as build_network
@@ -32,9 +33,6 @@ from .final_weights import save_final_weights
 from .interruption import Interrupted, stopped_by_signals
 from .log import RunRecord
 from .run_folder import check_same_data, check_same_recipe, check_same_weights, locked_folder, recorded_recipe
-
-#: Where TFDS keeps its data sets unless told otherwise.
-TFDS_DEFAULT = pathlib.Path.home() / "tensorflow_datasets"
 
 
 def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
@@ -254,8 +252,7 @@ def load_data_of(network: Network, source=None, data_dir=None, held_out: int = 0
             set of its own.
     """
     if source is None and network.data is not None and pathlib.Path(network.data).is_dir():
-        # Here is a folder of the same name, which is not meant.
-        data_dir = data_dir or os.environ.get("DIA_KERAS_DATA") or os.environ.get("TFDS_DATA_DIR") or TFDS_DEFAULT
+        data_dir = tfds_folder(data_dir)  # the folder of this name here is not meant
     source = source or network.data
     if source is None:
         raise ValueError(f"`source` must name the images: {network.name} has no data set of its own. Received: none")

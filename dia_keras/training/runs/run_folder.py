@@ -150,7 +150,7 @@ def check_same_weights(argument: str, names: Sequence[str], record: pathlib.Path
     """
     if not names:
         return
-    found = {name: _sha256(name) for name in names}
+    found = {name: _sha256(argument, name) for name in names}
     if not record.exists():
         write_json(record, found)
         return
@@ -162,11 +162,16 @@ def check_same_weights(argument: str, names: Sequence[str], record: pathlib.Path
         )
 
 
-def _sha256(name: str) -> str:
+def _sha256(argument: str, name: str) -> str:
+    """Returns the SHA-256 of the weights of an entry, or of a file."""
     if name.endswith(SUFFIXES):
+        if not pathlib.Path(name).is_file():
+            raise ValueError(f"`{argument}` must name existing weights files, or entries. Received: {name!r}")
         return zoo.cards.describe(pathlib.Path(name)).sha256
     weights = zoo.card(name).weights
-    assert weights is not None  # else it would not have loaded
+    if weights is None:
+        trained = ", ".join(zoo.list_models(pretrained=True))
+        raise ValueError(f"`{argument}` must name entries that have weights: {trained}. Received: {name!r}")
     return weights.sha256
 
 

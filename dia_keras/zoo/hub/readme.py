@@ -73,7 +73,9 @@ def _figures(card: Card) -> Iterator[str]:
         yield f"\nMeasured on {images} images."
     if metrics.epochs:
         started = metrics.details.get("started_from")
-        yield f"\nTrained in {metrics.epochs} epochs{f' from {started}' if started else ''}, on {metrics.hardware}:"
+        before = metrics.details.get("epochs_before")
+        after = f" from {started}" + (f", which had trained for {before}" if before else "") if started else ""
+        yield f"\nTrained in {metrics.epochs} epochs{after}, on {metrics.hardware}:"
         yield f"\n    {metrics.command}"
 
 
