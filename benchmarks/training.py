@@ -114,32 +114,37 @@ class Elsewhere:
 
     Args:
         backend: The backend.
+        contexts: What ends the process.
         *arguments: The arguments of `Contender`, but for its contexts.
     """
 
-    def __init__(self, backend: str, *arguments):
-        own, theirs = multiprocessing.get_context("spawn").Pipe()
-        process = multiprocessing.get_context("spawn").Process(
-            target=_train_elsewhere, args=(theirs, *arguments), daemon=True
-        )
-        before = os.environ.get("KERAS_BACKEND")
+    def __init__(self, backend: str, contexts: contextlib.ExitStack, *arguments):
+        self.backend, self.speeds = backend, []
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        process = context.Process(target=_train_elsewhere, args=(theirs, *arguments), daemon=True)
+        before = dict(os.environ)
         os.environ["KERAS_BACKEND"] = backend  # the process takes over the environment that it finds
         try:
             process.start()
         finally:
-            if before is None:
-                del os.environ["KERAS_BACKEND"]
-            else:
-                os.environ["KERAS_BACKEND"] = before
+            os.environ.clear()
+            os.environ.update(before)
+        contexts.callback(process.join)
+        contexts.callback(self._pipe.close)  # first, which ends the process
         theirs.close()  # so that the end of the process is the end of the pipe
-        self._pipe = own
-        self.speeds: list[float] = []
-        name, self.first = self._pipe.recv()
+        name, self.first = self._received()
         self.name = f"{name}, {backend}"
 
     def take_turn(self) -> None:
         self._pipe.send(None)
-        self.speeds.append(self._pipe.recv())
+        self.speeds.append(self._received())
+
+    def _received(self):
+        try:
+            return self._pipe.recv()
+        except EOFError:
+            raise RuntimeError(f"The process that trains on {self.backend} ended with the error above.") from None
 
 
 def _train_elsewhere(pipe, *arguments) -> None:
@@ -238,7 +243,7 @@ def main(
         for kind in kinds
     ]
     builders += [
-        functools.partial(Elsewhere, backend, name, recipe.replace(entry=name), steps)
+        functools.partial(Elsewhere, backend, contexts, name, recipe.replace(entry=name), steps)
         for backend in backends
         for name in entries
     ]

@@ -92,7 +92,7 @@ def recipe_of(command: str) -> str:
 def keep_log_of_start(name: str, run: pathlib.Path, logs: pathlib.Path) -> None:
     """Moves the log of the weights that an entry has into the folder `start`, where a run started from them.
 
-    The folder goes where a run did not.
+    Where the run started from others, or from none, an older folder `start` is removed.
     """
     recipe, card = json.loads((run / "recipe.json").read_text()), zoo.card(name)
     if card.weights and card.weights.sha256 == describe(run / FINAL).sha256:

@@ -162,10 +162,8 @@ def results() -> str:
         "test set, 10,000 images, measured on the weights that `zoo.load` gives, without test-time augmentation.\n"
         "[RESULTS.csv](RESULTS.csv) has the same figures for programs.\n\n"
     )
-    text += (
-        readme_table()
-        + "\n## How they were trained\n\nOf an entry that started from weights of its own, the last training.\n\n"
-    )
+    text += readme_table() + "\n## How they were trained\n\n"
+    text += "Where an entry started from earlier weights of its own, this is its last training.\n\n"
     text += row("entry", "hardware", "minutes", "seed", "command") + "|---|---|--:|--:|---|\n"
     for each in result_rows():
         minutes, seed = f"{each['minutes']:.0f}", str(each["seed"])
@@ -334,31 +332,31 @@ def progressive_table() -> str:
     for times in sorted(folder.glob("*-seconds.json")):
         timed = json.loads(times.read_text())
         devices.add(timed["run"]["device"])
+        seconds = {(each["image_size"], each["depth"]): each["seconds_per_epoch"] for each in timed["phases"]}
         entry = times.name.removesuffix("-seconds.json")
         runs = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{entry}-*.json")) if path != times]
         variants: dict[str, list[dict[str, Any]]] = {}
         for run in runs:
             variants.setdefault(run["variant"], []).append(run)
         for name, found in sorted(variants.items(), key=lambda item: -mean([run["top1"] for run in item[1]])):
-            phases = [
-                (phase["epochs"], phase_name(phase["image_size"], phase["depth"]))
-                for phase in found[0]["recipe"]["phases"]
-            ] or [(found[0]["recipe"]["epochs"], phase_name(None, None))]
-            minutes = sum(epochs * timed["seconds_per_epoch"][phase] for epochs, phase in phases) / 60
+            recipe = found[0]["recipe"]
+            phases = recipe["phases"] or [{"epochs": recipe["epochs"], "image_size": None, "depth": None}]
+            minutes = sum(each["epochs"] * seconds[each["image_size"], each["depth"]] for each in phases) / 60
             text += row(
                 f"`{entry}`",
                 name,
-                "; ".join(f"{epochs} of {phase}" for epochs, phase in phases),
+                "; ".join(f"{each['epochs']} of {phase_name(each)}" for each in phases),
                 f"{minutes:.1f}",
                 ", ".join(str(run["seed"]) for run in found),
                 spread([run["top1"] for run in found]),
             )
-    return text + f"\nMeasured by `python zoo/records/experiments/progressive.py`, {', '.join(sorted(devices))}.\n"
+    command = "python zoo/records/experiments/progressive.py ENTRY"
+    return text + f"\nMeasured by `{command}`, the minutes with `--time`, {', '.join(sorted(devices))}.\n"
 
 
-def phase_name(size: int | None, depth: int | None) -> str:
-    """Returns the name of what decides how long an epoch of a phase takes, as `progressive.py` writes it."""
-    return f"{size or 32} px" + (f", depth {depth}" if depth else "")
+def phase_name(phase: dict[str, Any]) -> str:
+    """Returns what a phase trains, such as `16 px, depth 14`; CIFAR's images have 32 pixels."""
+    return f"{phase['image_size'] or 32} px" + (f", depth {phase['depth']}" if phase["depth"] else "")
 
 
 def resumed_table() -> str:

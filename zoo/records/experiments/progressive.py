@@ -16,6 +16,7 @@ import click
 
 from dia_keras import zoo
 from dia_keras.cli import data_options, without_traceback
+from dia_keras.data import Split
 from dia_keras.files import write_json
 from dia_keras.host import describe_run
 from dia_keras.training import Phase, evaluate, load_recipe, train
@@ -52,19 +53,15 @@ def variants(entry: str) -> dict[str, dict]:
 def time_phases(entry: str, source: str | None, data_dir: str | None) -> None:
     """Measures how long an epoch of every phase takes, one after the other, and writes the seconds."""
     recipe = load_recipe(BASE, **COMMON, entry=entry)
-    build, training, held_out, classes = prepare(recipe, source, data_dir)
+    build, training, _, classes = prepare(recipe, source, data_dir)
+    nothing = Split(training.images[:0], training.labels[:0])
     phases = {phase for changes in variants(entry).values() for phase in changes.get("phases", (Phase(1),))}
-    seconds = {}
-    for size, depth in sorted({(phase.image_size or 32, phase.depth or 0) for phase in phases}):
-        model = build(Phase(1, image_size=size, depth=depth or None))
-        images, none = scaled_down(training, size), type(held_out)(held_out.images[:0], held_out.labels[:0])
-        seconds[name_of(size, depth)] = measure_speed(recipe, model, [], images, none, classes).per_epoch
-    write_json(RESULTS / f"{entry}-seconds.json", {"seconds_per_epoch": seconds, "run": describe_run()})
-
-
-def name_of(size: int | None, depth: int | None) -> str:
-    """Returns the name of what decides how long an epoch of a phase takes, such as `16 px, depth 14`."""
-    return f"{size or 32} px" + (f", depth {depth}" if depth else "")
+    timed = []
+    for size, depth in {(phase.image_size, phase.depth) for phase in phases}:
+        model = build(Phase(1, image_size=size, depth=depth))
+        speed = measure_speed(recipe, model, [], scaled_down(training, size), nothing, classes)
+        timed.append({"image_size": size, "depth": depth, "seconds_per_epoch": speed.per_epoch})
+    write_json(RESULTS / f"{entry}-seconds.json", {"phases": timed, "run": describe_run()})
 
 
 @click.command(help=__doc__)
