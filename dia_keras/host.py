@@ -34,7 +34,7 @@ def portable_command(argv: Sequence[str]) -> str:
     program, arguments = pathlib.PurePath(argv[0]), map(_portable, argv[1:])
     if program.suffix == ".py" and program.stem == "__main__":
         return shlex.join(["python", "-m", program.parent.name, *arguments])
-    if program.suffix == ".py":
+    if program.suffix == ".py" or argv[0] in ("", "-c"):
         return shlex.join(["python", _portable(argv[0]), *arguments])
     return shlex.join([program.stem, *arguments])  # a script that pip installed
 

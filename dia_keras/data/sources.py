@@ -82,9 +82,14 @@ def load(
 
 
 def tfds_folder(data_dir: str | os.PathLike | None = None) -> str | os.PathLike:
-    """Returns where TFDS' data sets are: a name given to `load` with it is that of no folder."""
+    """Returns where TFDS' data sets are."""
     default = pathlib.Path.home() / "tensorflow_datasets"
     return data_dir or os.environ.get("DIA_KERAS_DATA") or os.environ.get("TFDS_DATA_DIR") or default
+
+
+def data_dir_of(name: str, data_dir: str | os.PathLike | None = None) -> str | os.PathLike | None:
+    """Returns the `data_dir` with which `load` takes a name for that of a TFDS data set, whatever folder is here."""
+    return tfds_folder(data_dir) if pathlib.Path(name).is_dir() else data_dir
 
 
 def _is_name(source: str | os.PathLike) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 
 from .. import data
-from ..data.sources import tfds_folder
+from ..data.sources import data_dir_of, tfds_folder
 from ..zoo.cards import Dataset, dataset
 from ..zoo.loading import preprocessing
 from .mini_imagenet import load_mini_imagenet
@@ -125,14 +125,8 @@ def load(
         return load_mini_imagenet(pathlib.Path(path), size, held_out, any_data)
     own = known.tfds or name
     # A folder that is named is meant, and one that happens to have a data set's name is not.
-    is_shadowed = path is None and pathlib.Path(own).is_dir()
-    found = data.load(
-        own if path is None else pathlib.Path(path),
-        data_dir=tfds_folder(sources.data_dir) if is_shadowed else sources.data_dir,
-        image_size=(size, size),
-        held_out=held_out,
-        channels=3,
-    )
+    source, data_dir = (own, data_dir_of(own, sources.data_dir)) if path is None else (pathlib.Path(path), None)
+    found = data.load(source, data_dir=data_dir, image_size=(size, size), held_out=held_out, channels=3)
     found = dataclasses.replace(found, class_names=_spelled(known, found.class_names))
     if any_data or is_itself(name, found.class_names):
         return found

@@ -11,6 +11,7 @@ from dia_keras.host import portable_command
         (["zoo/train.py", "zoo/recipes/paper_wrn.py"], "python zoo/train.py zoo/recipes/paper_wrn.py"),
         (["/a/zoo/train.py", "--data", "/b/cifar10.npz"], "python train.py --data cifar10.npz"),
         (["/a/bin/dia-keras", "export", "model.tflite"], "dia-keras export model.tflite"),
+        (["-c", "x"], "python -c x"),
         (["C:/Scripts/dia-keras.exe", "list"], "dia-keras list"),
         (["/a/dia_keras/__main__.py", "reproduce", "table15"], "python -m dia_keras reproduce table15"),
         (["train.py", "--data", "cifar10=/b/cifar10.npz"], "python train.py --data cifar10=cifar10.npz"),

@@ -14,7 +14,7 @@ import numpy as np
 from ... import data as data_module
 from ... import zoo
 from ...data.picture import Resize
-from ...data.sources import tfds_folder
+from ...data.sources import data_dir_of
 from ...zoo.cards import check_name
 from ...zoo.finding import Network, entry_network
 from ...zoo.loading import build as build_network
@@ -251,11 +251,12 @@ def load_data_of(network: Network, source=None, data_dir=None, held_out: int = 0
         ValueError: Where the classes are others; or without `source` where the network has no data
             set of its own.
     """
-    if source is None and network.data is not None and pathlib.Path(network.data).is_dir():
-        data_dir = tfds_folder(data_dir)  # the folder of this name here is not meant
-    source = source or network.data
-    if source is None:
-        raise ValueError(f"`source` must name the images: {network.name} has no data set of its own. Received: none")
+    if not source:
+        if network.data is None:
+            raise ValueError(
+                f"`source` must name the images: {network.name} has no data set of its own. Received: none"
+            )
+        source, data_dir = network.data, data_dir_of(network.data, data_dir)
     wanted: Any = network.channels if network.channels in (1, 3) else None
     data = data_module.load(
         source,
