@@ -98,6 +98,13 @@ from .terminal.stopping import complete, exit_where_interrupted
 @click.option(
     "--label-smoothing", type=float, default=0.0, show_default=True, help="Share of a target spread over all classes."
 )
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "mixed_bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="mixed_bfloat16 takes less time and memory on GPUs and recent CPUs.",
+)
 @click.option("--size", help="Height and width of the images, e.g. 64 or 64x96; default: the network's.")
 @click.option("--channels", type=click.IntRange(1), help="3 for RGB, 1 for gray; default: the network's.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)

@@ -16,10 +16,14 @@ def is_quantized(layer) -> bool:
 
 
 def as_functional(model: keras.Model) -> keras.Model:
-    """Returns a `Sequential` as the functional model of its layers, and any other model as it is."""
-    if not isinstance(model, keras.Sequential):
-        return model
-    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    """Returns a functional model of the layers of a model, one that is not compiled: `model` itself, if it is one.
+
+    Keras copies a compiled model with its optimizer, loss and metrics. An export needs none of them, and Keras cannot
+    copy those of one's own.
+    """
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return keras.Model(model.input, model.output, name=model.name) if model.compiled else model
 
 
 def give_weights(layer: keras.layers.Layer, values: list[np.ndarray]) -> None:

@@ -1,7 +1,7 @@
-"""Copies of models of any precision that compute in float32."""
+"""Copies of models that compute in another precision, with the same weights."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -21,6 +21,39 @@ def in_float32(model: keras.Model) -> keras.Model:
     """
     if not any(layer.dtype_policy.name in OTHERS for layer in model._flatten_layers()):
         return model
+    return _twin(model, "float32", lambda layer: True)
+
+
+def in_mixed_precision(model: keras.Model, policy: str) -> keras.Model:
+    """Returns a model that computes in mixed precision with the weights of `model`, which it keeps in float32.
+
+    Two kinds of layers stay as they are, since half precision would cost digits: those that answer, and those that
+    normalize pixel values.
+
+    Args:
+        model: A functional model or a `Sequential`.
+        policy: Keras' dtype policy, such as `"mixed_bfloat16"`.
+
+    Raises:
+        ValueError: Where a layer cannot be copied.
+    """
+    answering = {id(layer) for layer in _answering_layers(model)}
+    scaling = (keras.layers.Rescaling, keras.layers.Normalization)
+    return _twin(model, policy, lambda layer: id(layer) not in answering and not isinstance(layer, scaling))
+
+
+def _answering_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yields the layers that compute the outputs of a model, also where they lie in models within the model."""
+    for output in as_functional(model).outputs:
+        layer = output._keras_history.operation
+        if is_functional(layer):
+            yield from _answering_layers(layer)
+        else:
+            yield layer
+
+
+def _twin(model: keras.Model, policy: str, is_changed: Callable[[keras.layers.Layer], bool]) -> keras.Model:
+    """Returns a copy of a model, with its weights, in which some layers have another dtype policy."""
     made: dict[int, tuple[keras.layers.Layer, keras.layers.Layer]] = {}
 
     def twin_of(layer):
@@ -29,12 +62,12 @@ def in_float32(model: keras.Model) -> keras.Model:
         if is_functional(layer):
             return clone(layer)
         if id(layer) not in made:  # models within the model may share a layer
-            made[id(layer)] = layer, _copied(layer, model.name)
+            made[id(layer)] = layer, _copied(layer, policy if is_changed(layer) else None, model.name)
         return made[id(layer)][1]
 
     def clone(network):
         twin = keras.models.clone_model(as_functional(network), clone_function=twin_of)
-        twin.dtype_policy = "float32"
+        twin.dtype_policy = policy
         return twin
 
     twin = twin_of(model)
@@ -43,24 +76,24 @@ def in_float32(model: keras.Model) -> keras.Model:
     return twin
 
 
-def _copied(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
-    """Returns a layer of the same configuration in float32, without weights."""
+def _copied(layer: keras.layers.Layer, policy: str | None, name: str) -> keras.layers.Layer:
+    """Returns a layer of the same configuration with another dtype policy, or with its own, without weights."""
     if isinstance(layer, keras.layers.Lambda):  # whose configuration has its function in another form
         options: dict[str, Any] = {"mask": layer.mask, "arguments": layer.arguments, "name": layer.name}
-        return keras.layers.Lambda(layer.function, layer._output_shape, dtype="float32", **options)
+        return keras.layers.Lambda(layer.function, layer._output_shape, dtype=policy or layer.dtype_policy, **options)
     # Its own layers need not be registered with Keras. Keras' are left out: its layer `Add` is not its operation `Add`.
     kinds = {type(each) for each in layer._flatten_layers(include_self=False)}
     own = {kind.__name__: kind for kind in kinds if not kind.__module__.startswith("keras.")}
     try:
         config = copy.deepcopy(layer.get_config())
         for entry in _entries(config, "class_name"):
-            if entry["class_name"] == "DTypePolicy" and entry["config"]["name"] in OTHERS:
-                entry["config"]["name"] = "float32"
+            if policy and entry["class_name"] == "DTypePolicy" and entry["config"]["name"] in ("float32", *OTHERS):
+                entry["config"]["name"] = policy
         with keras.saving.custom_object_scope(own):
             return type(layer).from_config(config)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
-            "`model` must have layers with `get_config`, of which to make one that computes in float32. "
+            "`model` must have layers with `get_config`, of which to make one that computes in another precision. "
             f"Received: model={name!r} with the layer {layer.name!r} of {layer.dtype_policy.name}. "
             f"Keras says: {first_sentence(error)}"
         ) from error

@@ -136,6 +136,17 @@ def test_a_norm_whose_convolution_others_read_stays():
         np.testing.assert_allclose(numpy(got), numpy(want), rtol=1e-4, atol=1e-5)
 
 
+def test_a_network_compiled_with_an_optimizer_of_ones_own_is_rewritten():
+    class Own(keras.optimizers.SGD):
+        """An optimizer that Keras cannot make from its configuration."""
+
+    images, model = np.ones((2, 32, 32, 3), "float32"), backbones.resnet(8, "basic", attention="dia_lstm")
+    model.compile(Own(), "categorical_crossentropy")
+    twin = optimize(model)
+    assert model.compiled and not twin.compiled
+    np.testing.assert_allclose(twin.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-5)
+
+
 def test_a_rewritten_network_is_saved_and_loaded(tmp_path):
     twin = optimize(randomize(NETS["resnet, Light"]()))
     twin.save(tmp_path / "model.keras")

@@ -7,7 +7,7 @@ import pytest
 from dia_keras import backbones
 from dia_keras.export.comparison import check_twin
 from dia_keras.export.errors import ExportMismatchError
-from dia_keras.inference.precision import in_float32
+from dia_keras.inference.precision import in_float32, in_mixed_precision
 
 pytestmark = pytest.mark.tensorflow
 
@@ -79,6 +79,19 @@ def test_twin_has_the_weights_and_the_answers(net, policy):
     check_twin(model, IMAGES, answers)
 
 
+class OwnOptimizer(keras.optimizers.SGD):
+    """An optimizer that Keras cannot make from its configuration."""
+
+
+def test_a_compiled_model_has_a_twin_which_is_not_compiled():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = small(preprocessing=keras.layers.Rescaling(1 / 255))
+    keras.config.set_dtype_policy("float32")
+    model.compile(OwnOptimizer(), "categorical_crossentropy")
+    twin = in_float32(model)
+    assert model.compiled and not twin.compiled and twin.name == model.name
+
+
 def test_model_in_float32_is_its_own_twin():
     model = small()
     assert in_float32(model) is model
@@ -92,6 +105,32 @@ def test_twin_that_answers_otherwise_is_an_error():
         check_twin(model, IMAGES, 1.2 - answers)
     with pytest.raises(ExportMismatchError, match="it differs by nan"):
         check_twin(model, IMAGES, np.nan * answers)
+
+
+def test_a_twin_of_mixed_precision_is_the_network_as_built_in_it():
+    rescaling = [keras.layers.Rescaling(1 / 255, dtype="float32") for _ in range(2)]
+    model = small(preprocessing=rescaling[0], num_classes=5)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    built = small(preprocessing=rescaling[1], num_classes=5)
+    keras.config.set_dtype_policy("float32")
+    built.set_weights(model.get_weights())
+    twin = in_mixed_precision(model, "mixed_bfloat16")
+    policies = [
+        [each.dtype_policy.name for each in one._flatten_layers(False) if not isinstance(each, keras.layers.InputLayer)]
+        for one in (twin, built)
+    ]
+    assert policies[0] == policies[1] and set(policies[0]) == {"float32", "mixed_bfloat16"}
+    np.testing.assert_array_equal(twin.predict(IMAGES, verbose=0), built.predict(IMAGES, verbose=0))
+    assert {weight.dtype for weight in twin.weights} == {"float32"}
+
+
+def test_what_answers_within_a_model_within_the_model_stays_in_float32():
+    inner = small(num_classes=5)
+    outer = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Rescaling(1 / 255), inner])
+    twin = in_mixed_precision(outer, "mixed_bfloat16")
+    types = {layer.name: layer.compute_dtype for layer in twin._flatten_layers()}
+    assert types["classifier"] == types["rescaling"] == "float32" and types["stem_conv"] == "bfloat16"
+    assert twin.predict(IMAGES, verbose=0).dtype == "float32"
 
 
 class WithoutConfig(keras.layers.Layer):

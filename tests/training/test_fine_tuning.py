@@ -18,7 +18,7 @@ from PIL import Image
 from dia_keras import data, training, zoo
 from dia_keras.cli import main
 from dia_keras.training import SGDL2, FineTuning, fine_tune
-from dia_keras.training.tuning import best_epoch, fine_tuning, rate_finder
+from dia_keras.training.tuning import best_epoch, fine_tuning, rate_finder, two_phases
 from dia_keras.training.tuning.confusion import figures
 from dia_keras.training.tuning.images import hold_out, prepare, starting_model
 from dia_keras.training.tuning.layerwise import LayerwiseSGD, depth_of, factors_of
@@ -433,6 +433,26 @@ def test_a_run_that_is_cut_twice_ends_as_one_that_is_not(run, tmp_path, monkeypa
         np.testing.assert_array_equal(new, old)
     with pytest.raises(ValueError, match="must be a new or an empty folder, or that of a run which is not complete"):
         fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, **arguments)
+
+
+def test_a_run_in_bfloat16_writes_a_network_in_float32(run, tmp_path, monkeypatch):
+    seen = []
+
+    def kept(model, *_):
+        seen.append({layer.name: layer.compute_dtype for layer in model.layers})
+        return two_phases.train_in_two_phases(model, *_)
+
+    monkeypatch.setattr(fine_tuning, "train_in_two_phases", kept)
+    start, labels = FineTuning(str(run.folder), **SETTINGS, precision="mixed_bfloat16"), find_network(run.folder).labels
+    found = fine_tune(start, run.npz, tmp_path / "run", image_size=(8, 8), channels=1)
+    assert {seen[0][name] for name in ("preprocessing", "classifier")} == {"float32"}
+    assert {seen[0][name] for name in ("stem_conv", "stage2_block1_conv1", "stage3_output")} == {"bfloat16"}
+    written = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    assert {layer.compute_dtype for layer in written._flatten_layers()} == {"float32"}
+    assert all(layer.trainable for layer in written.layers)
+    scores = written.predict(data.load(run.npz, channels=1).test.images, verbose=0)
+    assert np.bincount(scores.argmax(1), minlength=len(labels)).tolist() == np.sum(found.test["confusion"], 0).tolist()
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["settings"]["precision"] == "mixed_bfloat16"
 
 
 class CutWithLosses(CutAt):

@@ -13,6 +13,7 @@ import numpy as np
 from ...data.picture import Resize
 from ...files import staged, write_json
 from ...host import describe_run
+from ...inference.precision import in_float32
 from ...zoo.cards import describe
 from ...zoo.finding import RUN_CARD, RUN_MODEL, RUN_REPORT
 from ..runs.budget import WallClockBudget
@@ -26,7 +27,7 @@ from .best_epoch import best_files
 from .confusion import confusion_matrix, figures, plot_confusion
 from .images import Images, prepare, starting_model
 from .settings import FineTuning
-from .two_phases import train_in_two_phases
+from .two_phases import set_all_trainable, train_in_two_phases
 
 #: The settings with which a run began, in its folder until it is complete.
 SETTINGS = "fine_tuning.json"
@@ -123,7 +124,8 @@ def _write_results(
 ) -> FineTuned:
     """Measures a network, writes what a complete run has, and removes what a run goes on from."""
     names = images.class_names
-    model.trainable = True  # for whoever trains on
+    model = in_float32(model)
+    set_all_trainable(model, True)  # for whoever trains on
     result = FineTuned(
         directory,
         *(figures(confusion_matrix(model, split, len(names)), names) for split in (images.held_out, images.test)),

@@ -10,6 +10,7 @@ from ... import data as data_module
 from ...backbones.layers import channel_axis
 from ...data import Split
 from ...data.picture import Resize
+from ...inference.precision import in_float32, in_mixed_precision
 from ...zoo.finding import Network, find_network
 from ...zoo.loading import with_new_head
 from .groups import choose_groups, groups_of
@@ -107,14 +108,14 @@ def divided(split: Split, chosen: np.ndarray) -> tuple[Split, Split]:
 
 
 def starting_model(settings: FineTuning, images: Images) -> keras.Model:
-    """Returns the network for these images, with a new head unless the classes are those that it knows."""
+    """Returns the network for these images in its precision, with a new head unless it knows these classes."""
     keras.utils.set_random_seed(settings.seed)
     classes, shape = len(images.class_names), (*images.size, images.channels)
     if channel_axis() != -1:
         shape = (images.channels, *images.size)
     start = images.start
     model = start.load(num_classes=classes, input_shape=shape)
-    if start.labels == images.class_names:
-        return model
     is_new = start.labels is not None and len(start.labels) != classes
-    return model if is_new else with_new_head(model, classes, activation="softmax")
+    if start.labels != images.class_names and not is_new:
+        model = with_new_head(model, classes, activation="softmax")
+    return in_float32(model) if settings.precision == "float32" else in_mixed_precision(model, settings.precision)

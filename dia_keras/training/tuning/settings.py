@@ -49,6 +49,8 @@ class FineTuning:
         zoom: Largest change of the size of what is in the image, as a share; 0 is off. For these four see
             `dia_keras.training.Recipe`.
         label_smoothing: Label smoothing.
+        precision: `"float32"` or `"mixed_bfloat16"`, in which training takes less time and memory on GPUs, and on CPUs
+            with instructions for bfloat16. The network that is written computes in float32 either way.
         seed: Seed of the held-out images, the new head, order and augmentation.
     """
 
@@ -72,6 +74,7 @@ class FineTuning:
     rotation: float = 0.0
     zoom: float = 0.0
     label_smoothing: float = 0.0
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
 
     def __post_init__(self):

@@ -100,11 +100,21 @@ def set_trainable(model: keras.Model, stages: int, freeze: int, norms: str, is_h
     """Sets which layers are trained: those beyond the frozen stages, and norms only where they are to be."""
     for layer in model.layers:
         depth = depth_of(layer, stages)
-        layer.trainable = layer.name == "classifier" if is_head_only else not freeze or depth > freeze
+        set_all_trainable(layer, layer.name == "classifier" if is_head_only else not freeze or depth > freeze)
     if norms == "frozen":
         for layer in model._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
+
+
+def set_all_trainable(layer: keras.Layer, value: bool) -> None:
+    """Sets whether a layer or a model is trained, with everything within it.
+
+    `layer.trainable = value` alone does not do so on TensorFlow, where the layer has this value already and what is
+    within it has another, as in networks that were saved with frozen layers.
+    """
+    for each in layer._flatten_layers():
+        each.trainable = value
 
 
 def batch_size_of(settings: FineTuning, training: Split) -> int:
