@@ -98,6 +98,7 @@ from .terminal.stopping import complete, exit_where_interrupted
 @click.option(
     "--label-smoothing", type=float, default=0.0, show_default=True, help="Share of a target spread over all classes."
 )
+@click.option("--ema", type=float, help="Average the weights: momentum a step, e.g. 0.99; default: no average.")
 @click.option(
     "--precision",
     type=click.Choice(["float32", "mixed_bfloat16"]),

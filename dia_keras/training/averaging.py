@@ -4,6 +4,7 @@ The optimizer keeps the average. The moving statistics of batch norms belong to 
 need others, or they lose points. They are measured anew: the mean of the statistics of some training batches.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -58,7 +59,7 @@ class AveragedWeights(keras.callbacks.Callback):
     """Evaluates the averaged weights, with statistics of their own, in place of those that train.
 
     Args:
-        batches: Function that returns an iterator of training batches `(images, targets)`.
+        batches: Function that returns an iterator of training batches `(images, targets)`, or with weights besides.
     """
 
     def __init__(self, batches):
@@ -67,6 +68,15 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._forward = training_forward(self.model)
+
+    @contextlib.contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Within it, the model has the averaged weights."""
+        self.on_test_begin()
+        try:
+            yield
+        finally:
+            self.on_test_end()
 
     def on_test_begin(self, logs=None):
         variables = [*self.model.trainable_variables, *self.model.non_trainable_variables]
@@ -84,7 +94,7 @@ class AveragedWeights(keras.callbacks.Callback):
 
 def first_images(batches: Iterable) -> Iterator:
     """Yields the images of as many batches as statistics are measured on."""
-    for _, (images, _) in zip(range(BATCHES), batches, strict=False):
+    for _, (images, *_) in zip(range(BATCHES), batches, strict=False):
         yield images
 
 

@@ -1,6 +1,7 @@
 """Tests of fine-tuning, and of the commands that take its run: a network of 8 layers, on images of 8x8 pixels."""
 
 import csv
+import dataclasses
 import json
 import os
 import shutil
@@ -453,6 +454,48 @@ def test_a_run_in_bfloat16_writes_a_network_in_float32(run, tmp_path, monkeypatc
     scores = written.predict(data.load(run.npz, channels=1).test.images, verbose=0)
     assert np.bincount(scores.argmax(1), minlength=len(labels)).tolist() == np.sum(found.test["confusion"], 0).tolist()
     assert json.loads((tmp_path / "run" / "report.json").read_text())["settings"]["precision"] == "mixed_bfloat16"
+
+
+def test_averaged_weights_are_evaluated_and_kept_and_a_cut_changes_nothing(run, tmp_path, monkeypatch):
+    arguments = {"weights": run.weights, "image_size": (8, 8), "channels": 1}
+    settings = FineTuning("tiny_cifar10", **SETTINGS, held_out=0.3, ema=0.8)
+    fine_tune(settings, run.npz, tmp_path / "whole", **arguments)
+    monkeypatch.setattr(fine_tuning, "WallClockBudget", lambda *_: CutAt(2, 1))
+    assert fine_tune(settings, run.npz, tmp_path / "cut", **arguments) is None
+    monkeypatch.undo()
+    fine_tune(settings, run.npz, tmp_path / "cut", **arguments)
+    for new, old in zip(weights_of(tmp_path / "cut"), weights_of(tmp_path / "whole"), strict=True):
+        np.testing.assert_array_equal(new, old)
+    fine_tune(dataclasses.replace(settings, ema=None), run.npz, tmp_path / "plain", **arguments)
+    logs = {name: (tmp_path / name / "log.csv").read_text() for name in ("cut", "whole", "plain")}
+    assert logs["cut"] == logs["whole"]
+    rows = {name: list(csv.DictReader(text.splitlines())) for name, text in logs.items()}
+    assert [row["loss"] for row in rows["whole"]] != []
+    best = json.loads((tmp_path / "whole" / "report.json").read_text())["best_epoch"]
+    training_images, held_out = hold_out(data.load(run.npz, channels=1).train, 0.3, 0)
+    scores = find_network(tmp_path / "whole").load().predict(held_out.images, verbose=0)
+    weights = class_weights(training_images.labels, 2)[held_out.labels]
+    loss = (-weights * np.log(scores[np.arange(len(scores)), held_out.labels])).mean()
+    # The log's loss is that of the weights that are kept, which are not those that train.
+    assert loss == pytest.approx(float(rows["whole"][best - 1]["val_loss"]), rel=1e-3)
+    assert float(rows["plain"][best - 1]["val_loss"]) != pytest.approx(loss, rel=1e-3)
+
+
+@pytest.mark.parametrize("ema", [None, 0.5])
+@pytest.mark.parametrize("cut", [1, 3], ids=["after the head", "before the results"])
+def test_a_run_without_held_out_images_that_is_cut_between_epochs_keeps_what_it_has_learned(
+    cut, ema, run, tmp_path, monkeypatch
+):
+    arguments = {"weights": run.weights, "image_size": (8, 8), "channels": 1}
+    settings = FineTuning("tiny_cifar10", **SETTINGS, held_out=0.0, ema=ema)
+    fine_tune(settings, run.npz, tmp_path / "whole", **arguments)
+    monkeypatch.setattr(fine_tuning, "WallClockBudget", lambda *_: CutAt(cut))
+    monkeypatch.setattr(fine_tuning, "_write_results", lambda *_: None)
+    assert fine_tune(settings, run.npz, tmp_path / "cut", **arguments) is None
+    monkeypatch.undo()
+    fine_tune(settings, run.npz, tmp_path / "cut", **arguments)
+    for new, old in zip(weights_of(tmp_path / "cut"), weights_of(tmp_path / "whole"), strict=True):
+        np.testing.assert_array_equal(new, old)
 
 
 class CutWithLosses(CutAt):

@@ -1,5 +1,6 @@
 """Early stopping that a run can go on from: the losses are in the log, the best weights in a file."""
 
+import contextlib
 import csv
 import math
 import pathlib
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 
 from ...files import staged
+from ..averaging import AveragedWeights
 
 #: Files of best weights that are kept: where the newest checkpoint is damaged, a run goes on from the one before.
 KEPT = 2
@@ -50,23 +52,28 @@ def epochs_of(losses: Sequence[float | None], most: int, patience: int) -> int:
 class BestEpoch(keras.callbacks.Callback):
     """Keeps the weights of the best epoch, and ends the training after some epochs without a lower loss.
 
+    Where no images are held out, the best epoch is the last one.
+
     Args:
         directory: Folder of the run, whose log has the epochs before.
         patience: Number of these epochs.
         begin: Epochs done before this phase, whose losses do not count for the patience.
+        averaged: What evaluates averaged weights, where they are the ones to keep.
     """
 
-    def __init__(self, directory: pathlib.Path, patience: int, begin: int):
+    def __init__(self, directory: pathlib.Path, patience: int, begin: int, averaged: AveragedWeights | None = None):
         super().__init__()
-        self.directory, self.patience, self.begin = directory, patience, begin
+        self.directory, self.patience, self.begin, self.averaged = directory, patience, begin, averaged
 
     def on_train_begin(self, logs=None):
         self.losses = held_out_losses(self.directory / "log.csv")
 
     def on_epoch_end(self, epoch, logs=None):
-        self.losses = [*self.losses[:epoch], float((logs or {})["val_loss"])]
+        loss = (logs or {}).get("val_loss")
+        self.losses = [*self.losses[:epoch], None if loss is None else float(loss)]
         if best_of(self.losses) == epoch + 1:
-            save_best(self.model, self.directory, epoch + 1)
+            with self.averaged.in_place() if self.averaged else contextlib.nullcontext():
+                save_best(self.model, self.directory, epoch + 1)
         if epochs_without_progress(self.losses[self.begin :]) >= self.patience:
             self.model.stop_training = True
 

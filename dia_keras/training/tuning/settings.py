@@ -9,7 +9,7 @@ from ..recipe import AUGMENTATIONS, BELOW_ONE, NOT_NEGATIVE, POSITIVE, SHARE, ch
 RANGES = {
     **dict.fromkeys(("batch_size", "head_learning_rate", "learning_rate", "patience"), POSITIVE),
     **dict.fromkeys(("freeze", "head_epochs", "epochs", "weight_decay", "seed"), NOT_NEGATIVE),
-    **dict.fromkeys(("held_out", "label_smoothing"), BELOW_ONE),
+    **dict.fromkeys(("held_out", "label_smoothing", "ema"), BELOW_ONE),
     "layer_decay": SHARE,
     **AUGMENTATIONS,
 }
@@ -49,6 +49,8 @@ class FineTuning:
         zoom: Largest change of the size of what is in the image, as a share; 0 is off. For these four see
             `dia_keras.training.Recipe`.
         label_smoothing: Label smoothing.
+        ema: Momentum a step of the exponential moving average of the weights, or `None`. The averaged weights are then
+            those that are evaluated and kept. They differ less from seed to seed than those of the last step.
         precision: `"float32"` or `"mixed_bfloat16"`, in which training takes less time and memory on GPUs, and on CPUs
             with instructions for bfloat16. The network that is written computes in float32 either way.
         seed: Seed of the held-out images, the new head, order and augmentation.
@@ -74,6 +76,7 @@ class FineTuning:
     rotation: float = 0.0
     zoom: float = 0.0
     label_smoothing: float = 0.0
+    ema: float | None = None
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 0
 
@@ -81,7 +84,7 @@ class FineTuning:
         check_types(self)
         for name, (is_right, right) in RANGES.items():
             value = getattr(self, name)
-            if not is_right(value):
+            if value is not None and not is_right(value):
                 raise ValueError(f"`{name}` must be {right}. Received: {name}={value!r}")
         if not self.head_epochs + self.epochs:
             raise ValueError("`epochs` must be positive without `head_epochs`. Received: epochs=0, head_epochs=0")

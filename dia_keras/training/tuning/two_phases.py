@@ -11,6 +11,7 @@ import numpy as np
 from ...backbones import stage_outputs
 from ...data import Split
 from ..augment import batches
+from ..averaging import AveragedWeights
 from ..fitting import is_xla_worth_it
 from ..recipe import AUGMENTATIONS, Recipe
 from ..runs.budget import WallClockBudget
@@ -63,16 +64,14 @@ def train_in_two_phases(
             set_trainable(model, stages, part.freeze, settings.norms, is_head_only=part.number == 0)
             compile_for(model, settings, stages, len(training.labels), part)
             if begin and _is_before(part, begin, directory):
-                if len(held_out.labels):
-                    load_best(model, directory, best_of(held_out_losses(log)))
+                load_best(model, directory, best_of(held_out_losses(log)))
                 model.optimizer.build(model.trainable_variables)
                 save(model, directory / name_of(begin, part.number))
             if not _train(model, settings, training, held_out, directory, budget, part, begin):
                 return None
         begin += len(_losses_of(part, begin, log, settings))
     best = best_of(held_out_losses(log))
-    if len(held_out.labels):
-        load_best(model, directory, best)
+    load_best(model, directory, best)
     return best
 
 
@@ -139,6 +138,8 @@ def compile_with(model: keras.Model, settings: FineTuning, stages: int, rate) ->
             momentum=0.9,
             nesterov=True,
             global_clipnorm=1.0,
+            use_ema=settings.ema is not None,
+            ema_momentum=settings.ema if settings.ema is not None else 0.99,
         ),
         keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
@@ -182,17 +183,20 @@ def _train(
         weights = class_weights(training.labels, classes)[held_out.labels]
         of_images = (weights,) if settings.balance else ()
         validation = {"validation_data": (held_out.images, targets, *of_images), "validation_batch_size": 250}
+    data = functools.partial(batches_of, settings, training, classes)
+    averaged = None if settings.ema is None else AveragedWeights(data)
     with fast_cpu_steps(model):
         return go_on(
             model,
-            functools.partial(batches_of, settings, training, classes),
+            data,
             directory,
             steps=len(training.labels) // batch_size_of(settings, training),
             end=begin + part.epochs,
             budget=budget,
             seed=settings.seed,
             phase=part.number,
-            before_checkpoint=[BestEpoch(directory, settings.patience, begin)] if validation else [],
+            before_checkpoint=[BestEpoch(directory, settings.patience, begin, averaged)],
+            callbacks=[averaged] if averaged else [],
             **validation,
         )
 
