@@ -40,6 +40,7 @@ TRIALS = {
     "cutmix_1": {"cutmix": 1.0},
     "erase_0.25": {"erase": 0.25},
     "ema_0.999": {"ema": 0.999},
+    "ema_0.99": {"ema": 0.99},
     "decay_1e-4": {"weight_decay": 1e-4},
     "base_seed_1": {"seed": 1},
 }
