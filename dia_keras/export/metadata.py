@@ -19,6 +19,9 @@ def describe(
 ) -> dict[str, Any]:
     """Returns what a user of the file must know, as values for JSON.
 
+    Of its images, `values` are the lowest and the highest pixel value; `None` where the file takes others, which only
+    the author of the model knows.
+
     Args:
         model: The model that is exported.
         input_dtype: The dtype of the images that the file takes.
@@ -29,7 +32,13 @@ def describe(
     shape = list(model.inputs[0].shape[1:])
     metadata: dict[str, Any] = {
         "name": model.name,
-        "input": {"name": "images", "dtype": input_dtype, "shape": shape, "resize": resize},
+        "input": {
+            "name": "images",
+            "dtype": input_dtype,
+            "shape": shape,
+            "values": range_of(input_dtype) if of_pixels or normalizes_pixels(model) else None,
+            "resize": resize,
+        },
         "output": {
             "name": "predictions",
             "shape": list(model.outputs[0].shape[1:]),
@@ -43,6 +52,11 @@ def describe(
         mean, std = (value.tolist() for value in found)
         metadata["normalization"] = {"where": f"in the file: it takes {takes}", "mean": mean, "std": std}
     return metadata
+
+
+def range_of(input_dtype: str) -> list[int]:
+    """Returns the lowest and the highest pixel value of a file of pixel values."""
+    return [-128, 127] if input_dtype == "int8" else [0, 255]
 
 
 def values_of(input_dtype: str) -> str:

@@ -45,13 +45,20 @@ def read_labels(path: str, classes: int) -> list[str]:
 
 
 def read_rules(path: str) -> tuple[str, str | None]:
-    """Returns how images get the model's size, and what the model ends in; `"crop"` and `None` where no one tells."""
+    """Returns how images get the model's size, and what the model ends in; `"crop"` and `None` where no one tells.
+
+    Raises:
+        ValueError: Where the file takes images of other values than pixels, or wants another rule.
+    """
     text = read_packed(path, "metadata.json") or "{}"
     try:
         metadata = json.loads(text)
-        resize, activation = metadata["input"].get("resize", "crop"), metadata["output"].get("activation")
+        given, activation = metadata["input"], metadata["output"].get("activation")
+        resize, values = given.get("resize", "crop"), given.get("values", "pixels")
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):  # another program's
         return "crop", None
+    if values is None:
+        raise ValueError(f"{path} must take pixel values, 0 to 255. Received: a file that takes others")
     if resize not in RULES:
         raise ValueError(f"{path} must have images resized by one of {', '.join(RULES)}. Received: {resize!r}")
     return resize, activation

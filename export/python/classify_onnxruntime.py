@@ -33,13 +33,20 @@ def read_labels(session: onnxruntime.InferenceSession, classes: int) -> list[str
 
 
 def read_rules(session: onnxruntime.InferenceSession) -> tuple[str, str | None]:
-    """Returns how images get the model's size, and what the model ends in; `"crop"` and `None` where no one tells."""
+    """Returns how images get the model's size, and what the model ends in; `"crop"` and `None` where no one tells.
+
+    Raises:
+        ValueError: Where the file takes images of other values than pixels, or wants another rule.
+    """
     texts = session.get_modelmeta().custom_metadata_map
     try:
         given, answer = (json.loads(texts.get(name, "null")) for name in ("input", "output"))
         resize, activation = given.get("resize", "crop"), answer.get("activation")
+        values = given.get("values", "pixels")
     except (ValueError, RecursionError, AttributeError):  # another program's
         return "crop", None
+    if values is None:
+        raise ValueError("The file must take pixel values, 0 to 255. Received: a file that takes others")
     if resize not in RULES:
         raise ValueError(f"The file must have images resized by one of {', '.join(RULES)}. Received: {resize!r}")
     return resize, activation

@@ -190,6 +190,19 @@ def test_what_the_file_says_is_done(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
+def test_a_file_of_other_values_than_pixels_is_refused(name, tmp_path):
+    script, to_format, file = RUNTIMES[name]
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.Dense(2, "softmax")(keras.layers.GlobalAveragePooling2D()(inputs)))
+    images = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype("float32")
+    path = to_format(model, tmp_path / file, images=images).path
+    Image.new("RGB", (8, 8)).save(tmp_path / "black.png")
+    done = run(script, path, tmp_path / "black.png")
+    assert done.returncode != 0 and done.stdout == ""
+    assert done.stderr.splitlines()[-1].endswith("must take pixel values, 0 to 255. Received: a file that takes others")
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
 def test_one_class_has_the_probability_that_the_file_gives(name):
     to_probabilities = runpy.run_path(str(RUNTIMES[name][0]))["to_probabilities"]
     for activation in ("sigmoid", None):

@@ -130,3 +130,18 @@ def test_the_activation_of_a_model_that_is_no_graph_is_that_of_its_last_layer():
 def test_the_rule_of_resizing_is_told():
     assert describe(model(), "uint8", None)["input"]["resize"] == "crop"
     assert describe(model(), "uint8", None, resize="center")["input"]["resize"] == "center"
+
+
+@pytest.mark.parametrize(
+    ("layers", "input_dtype", "of_pixels", "values"),
+    [
+        ([], "uint8", True, [0, 255]),
+        ([], "int8", True, [-128, 127]),
+        ([], "float32", False, None),
+        ([keras.layers.Rescaling(2.0, -1.0)], "float32", False, None),
+        ([keras.layers.Rescaling(1 / 255)], "float32", False, [0, 255]),
+    ],
+    ids=["pixels", "int8", "others", "0 to 1", "rescaled"],
+)
+def test_the_values_of_the_images_are_told(layers, input_dtype, of_pixels, values):
+    assert describe(model(*layers), input_dtype, None, of_pixels)["input"]["values"] == values

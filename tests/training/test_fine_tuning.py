@@ -289,7 +289,8 @@ def test_a_run_on_gray_images_is_exported(run, tmp_path):
     call("export", folder, tmp_path / "run.tflite")
     with zipfile.ZipFile(tmp_path / "run.tflite") as archive:
         metadata = json.loads(archive.read("metadata.json"))
-    assert metadata["input"] == {"name": "images", "dtype": "uint8", "shape": [8, 8, 1], "resize": "stretch"}
+    expected = {"name": "images", "dtype": "uint8", "shape": [8, 8, 1], "values": [0, 255], "resize": "stretch"}
+    assert metadata["input"] == expected
     assert metadata["labels"] == ["dark", "bright"]
 
 

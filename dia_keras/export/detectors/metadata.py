@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...detection.models.detector import CANDIDATES, Detector
-from ..metadata import normalization, values_of
+from ..metadata import normalization, range_of, values_of
 from ..request import Request
 
 
@@ -26,6 +26,7 @@ def describe(detector: Detector, request: Request, levels: list[int] | None = No
             "name": "images",
             "dtype": request.input_dtype,
             "shape": [*detector.image_size, 3],
+            "values": range_of(request.input_dtype),
             "resize": request.resize,
         },
         "outputs": {"boxes": [number, 4], "classes": [number], "scores": [number], "num_detections": []},

@@ -1,7 +1,7 @@
 // The page of a classifier: the likeliest classes and their probabilities.
 
 import { download } from "./download.js";
-import { resizingOf } from "./metadata.js";
+import { resizingOf, takesPixels } from "./metadata.js";
 import { readResized } from "./picture.js";
 import { RULES } from "./pixels.js";
 import { percentage, ranking, readable } from "./ranking.js";
@@ -13,6 +13,7 @@ const element = (id) => document.getElementById(id);
 export async function classifying(model) {
   const labelsUrl = "labels.json";
   const labels = await (await download(labelsUrl)).json();
+  if (!takesPixels(model.metadata)) throw new Error(`${model.url} must take pixel values, 0 to 255. It takes others.`);
   const rule = resizingOf(model.metadata);
   if (!RULES.includes(rule)) {
     throw new Error(`${model.url} must take images resized by one of ${RULES.join(", ")}. It says ${rule}.`);

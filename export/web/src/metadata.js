@@ -25,6 +25,15 @@ export function resizingOf(properties) {
   }
 }
 
+/** Returns whether a file takes pixel values, 0 to 255; a file of another program, which does not tell, is taken to. */
+export function takesPixels(properties) {
+  try {
+    return JSON.parse(properties.input).values !== null;
+  } catch {
+    return true;
+  }
+}
+
 const decoded = (bytes) => new TextDecoder().decode(bytes ?? new Uint8Array());
 
 /** Yields number and bytes of those fields of a message that are bytes: texts and messages. The others are skipped. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { metadataOf, resizingOf } from "../src/metadata.js";
+import { metadataOf, resizingOf, takesPixels } from "../src/metadata.js";
 
 const bytes = (text) => Array.from(new TextEncoder().encode(text));
 
@@ -37,6 +37,12 @@ test("a file without properties, cut off or of another kind has none", () => {
   assert.deepEqual(metadataOf(Uint8Array.of()), {});
   assert.deepEqual(metadataOf(Uint8Array.from(bytes("<!doctype html>"))), {});
   assert.deepEqual(metadataOf(Uint8Array.from(field(7, [1, 2, 3]).slice(0, 3))), {});
+});
+
+test("a file takes pixels unless it says that it takes other values", () => {
+  assert.equal(takesPixels({ input: JSON.stringify({ name: "images", values: null }) }), false);
+  assert.equal(takesPixels({ input: JSON.stringify({ name: "images", values: [0, 255] }) }), true);
+  for (const input of [undefined, "{}", "null", "7", "images"]) assert.equal(takesPixels({ input }), true);
 });
 
 test("the rule of resizing is that of the input", () => {

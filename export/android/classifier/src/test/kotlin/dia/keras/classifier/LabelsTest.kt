@@ -70,6 +70,15 @@ class LabelsTest {
     }
 
     @Test
+    fun `a model of other values than pixels is refused`() {
+        fun read(values: String) =
+            readResizing(ByteBuffer.wrap(model + archive("metadata.json" to "{\"input\": {\"values\": $values}}")))
+        assertEquals(Resizing.CROP, read("[\n0, 255]"))
+        val error = assertThrows(IllegalArgumentException::class.java) { read("null") }
+        assertEquals("The model must take pixel values, 0 to 255. Received: a model that takes others", error.message)
+    }
+
+    @Test
     fun `a wrong number of labels is refused`() {
         val file = model + archive("labels.txt" to "a\nb\n")
         val error = assertThrows(IllegalArgumentException::class.java) { labels(file, 3) }
