@@ -87,7 +87,8 @@ def plot_grad_cam(
 
     Args:
         models: The networks by their names: a row for each.
-        images: Images of values 0 to 255, `(n, height, width, 3)`: a column for each.
+        images: Images of values 0 to 255, `(n, height, width, channels)`: a column for each. All but RGB images are
+            drawn in gray.
         layer: Name of a layer, see `class_activation`.
         classes: Class of all images, or of each, see `class_activation`.
         labels: Names of the classes.
@@ -160,8 +161,10 @@ def _probabilities(scores: np.ndarray, activation: str | None) -> np.ndarray:
 
 
 def _pictures(images, channel_axis: int) -> np.ndarray:
-    """Returns images as matplotlib draws them."""
+    """Returns images as matplotlib draws them in their own colors: the mean of the channels, in gray, unless RGB."""
     pictures = np.asarray(images)
     if channel_axis == 1:
         pictures = pictures.transpose(0, 2, 3, 1)
+    if pictures.shape[-1] != 3:
+        pictures = np.repeat(pictures.astype("float32").mean(axis=-1, keepdims=True), 3, axis=-1)
     return np.clip(pictures, 0, 255).astype(np.uint8)

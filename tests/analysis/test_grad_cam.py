@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from small_networks import run
+from small_networks import run, small
 
 from dia_keras.analysis import ClassActivation, class_activation, plot_grad_cam
 
@@ -88,3 +88,12 @@ def test_the_figure_has_an_overlay_for_each_image_and_network(monkeypatch, image
     assert [each.get_title() for each in axes] == 2 * ["cat 50%", "ant 25%", "bee 100%"]
     for each, heat in zip(axes, [*maps, *maps], strict=True):
         np.testing.assert_allclose(each.images[1].get_array(), heat / heat.max())
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_images_that_are_not_rgb_are_drawn_in_gray(channels):
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, channels)).astype("float32")
+    figure = plot_grad_cam({"net": small(8, input_shape=(8, 8, channels))}, images)
+    for axes, image in zip(figure.axes[:2], images, strict=True):
+        drawn = axes.images[0].get_array()
+        np.testing.assert_array_equal(drawn, np.repeat(image.mean(-1, keepdims=True).astype("uint8"), 3, axis=-1))

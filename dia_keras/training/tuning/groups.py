@@ -15,8 +15,8 @@ def groups_of(source: str | os.PathLike, pattern: str) -> np.ndarray:
 
     Args:
         source: Folder of images, as `dia_keras.data.load` takes it.
-        pattern: Regular expression. Its first group in parentheses that matches in the name of an image, or else all
-            that it matches, is the name of the group.
+        pattern: Regular expression. What its first parentheses match in the name of an image, or else all that it
+            matches, is the name of the group.
 
     Raises:
         ValueError: Where the source is no folder, or the pattern does not match in a name.
