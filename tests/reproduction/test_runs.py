@@ -11,6 +11,7 @@ import socket
 import keras
 import pytest
 from click.testing import CliRunner
+from matplotlib.figure import Figure
 from scipy.stats import ttest_ind
 
 from dia_keras.cli import console, main
@@ -27,7 +28,7 @@ from dia_keras.reproduction import (
     write_report,
 )
 from dia_keras.reproduction.data_sets import Sources
-from dia_keras.reproduction.report.picture import _curves
+from dia_keras.reproduction.report.picture import _curves, entitle
 from dia_keras.reproduction.report.summary import Summary
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.divergence import Diverged
@@ -366,3 +367,13 @@ def test_wrong_arguments_are_one_line(arguments, error, tmp_path):
     found = run(*arguments, "--out", tmp_path / "run")
     assert found.exit_code == 1 and found.output.startswith(f"Error: {error}"), found.output
     assert "Traceback" not in found.output and not (tmp_path / "run").exists()
+
+
+def test_a_picture_tells_what_is_not_as_in_the_paper():
+    figure = Figure(figsize=(6, 4))
+    entitle(figure, "Table 13: a title", Scale(networks={"ResNet164": "ResNet20-basic"}, epochs=30, image_size=16))
+    assert figure.get_suptitle().replace("\n", " ") == (
+        "Table 13: a title here: ResNet164 is ResNet20-basic; 30 epochs; images of 16 pixels"
+    )
+    entitle(figure, "Table 13: a title", Scale(seeds=3))
+    assert figure.get_suptitle() == "Table 13: a title"

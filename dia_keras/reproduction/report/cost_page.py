@@ -14,6 +14,7 @@ from ...host import describe_run, device_name
 from ..cost import RowCost
 from ..scale import Scale
 from ..table import Table
+from .picture import entitle
 
 #: The columns of the CSV file beside those of the row.
 MEASURED = ("parameters", "multiply_adds", "batch_size", "inference", "training", "inference_slower", "training_slower")
@@ -53,7 +54,7 @@ def write_cost_report(
     page = folder / f"{table.name}.md"
     write_text(page, _markdown(table, costs, scale or Scale()))
     with staged(folder / f"{table.name}.png") as new:
-        _draw(table, costs).savefig(new, dpi=120, format="png")
+        _draw(table, costs, scale or Scale()).savefig(new, dpi=120, format="png")
     return page
 
 
@@ -87,7 +88,7 @@ def _markdown(table: Table, costs: Sequence[RowCost], scale: Scale) -> str:
     return "\n".join([*lines, "", f"![{table.label}]({table.name}.png)", ""])
 
 
-def _draw(table: Table, costs: Sequence[RowCost]) -> Figure:
+def _draw(table: Table, costs: Sequence[RowCost], scale: Scale) -> Figure:
     """Draws how much slower the networks are than their references, beside the paper's figures."""
     shown = [each for each in costs if each.row.reference] or list(costs)
     figure = Figure(figsize=(7, 1.6 + 0.6 * len(shown)), layout="constrained")
@@ -104,5 +105,5 @@ def _draw(table: Table, costs: Sequence[RowCost]) -> Figure:
     axes.invert_yaxis()
     axes.set(xlabel=f"longer than {costs[0].row.reference or costs[0].row.name} (%)")
     figure.legend(loc="outside lower center", ncols=3)
-    figure.suptitle(f"{table.label}: {table.title}")
+    entitle(figure, f"{table.label}: {table.title}", scale)
     return figure

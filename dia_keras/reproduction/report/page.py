@@ -46,9 +46,9 @@ def write_report(
     page = folder / f"{table.name}.md"
     write_text(folder / f"{table.name}.csv", csv_text(table, summaries))
     write_text(page, markdown(table, summaries, scale))
-    draw(table, summaries, folder / f"{table.name}.png")
+    draw(table, summaries, folder / f"{table.name}.png", scale)
     if has_roc(summaries):
-        draw_roc(table, summaries, folder / f"{table.name}_roc.png")
+        draw_roc(table, summaries, folder / f"{table.name}_roc.png", scale)
     return page
 
 

@@ -3,11 +3,13 @@
 import itertools
 import math
 import pathlib
+import textwrap
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
 from ...files import staged
+from ..scale import Scale
 from ..table import Table
 from .statistics import deviation, mean
 from .summary import Summary
@@ -16,18 +18,26 @@ from .summary import Summary
 ROW = 0.26
 
 
-def draw(table: Table, summaries: Sequence[Summary], path: pathlib.Path) -> None:
+def draw(table: Table, summaries: Sequence[Summary], path: pathlib.Path, scale: Scale) -> None:
     """Draws a table into a PNG: curves where the paper has curves, and else a point a row with its deviation.
 
     Args:
         table: The table.
         summaries: Its rows' summaries.
         path: The file.
+        scale: The scale, which the title tells unless it is the paper's.
     """
     figure = _curves(summaries) if table.curves else _points(table.columns[0], summaries)
-    figure.suptitle(f"{table.label}: {table.title}")
+    entitle(figure, f"{table.label}: {table.title}", scale)
     with staged(path) as new:
         figure.savefig(new, dpi=120, format="png")
+
+
+def entitle(figure: Figure, title: str, scale: Scale) -> None:
+    """Gives a figure its title, and below it what is not as in the paper: a network in another's place, for one."""
+    if scale.record() != Scale().record():
+        title = "\n".join([title, *textwrap.wrap(f"here: {scale}", round(12 * figure.get_figwidth()))])
+    figure.suptitle(title, fontsize=10)
 
 
 def has_roc(summaries: Sequence[Summary]) -> bool:
@@ -35,13 +45,14 @@ def has_roc(summaries: Sequence[Summary]) -> bool:
     return any(result.get("roc") for each in summaries for result in each.results.values())
 
 
-def draw_roc(table: Table, summaries: Sequence[Summary], path: pathlib.Path) -> None:
+def draw_roc(table: Table, summaries: Sequence[Summary], path: pathlib.Path, scale: Scale) -> None:
     """Draws the ROC curves into a PNG: thin lines for the seeds, a thick one for their mean at each share of negatives.
 
     Args:
         table: The table.
         summaries: Its rows' summaries, some with curves.
         path: The file.
+        scale: The scale.
     """
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
@@ -60,7 +71,7 @@ def draw_roc(table: Table, summaries: Sequence[Summary], path: pathlib.Path) -> 
     axes.set(xlabel=f"other images taken for {positive} (%)", ylabel=f"images of {positive} found (%)", aspect="equal")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
-    figure.suptitle(f"{table.label}: ROC on the test images")
+    entitle(figure, f"{table.label}: ROC on the test images", scale)
     with staged(path) as new:
         figure.savefig(new, dpi=120, format="png")
 
