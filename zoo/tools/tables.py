@@ -475,6 +475,18 @@ def detection_cost_table() -> str:
     return text + f"\nMeasured on {measured[0]['run']['device']}, by:\n\n{code(commands)}"
 
 
+def gray_table() -> str:
+    """Returns the table of what `experiments/gray.py` measured."""
+    text = (
+        row("entry", "in color (%)", "gray, three equal channels (%)", "gray, one channel (%)") + "|---|--:|--:|--:|\n"
+    )
+    found = [json.loads(path.read_text()) for path in sorted((EXPERIMENTS / "gray").glob("*.json"))]
+    for each in found:
+        names = "color", "three_channels", "one_channel"
+        text += row(f"`{each['entry']}`", *(f"{100 * each['top1'][name]:.2f}" for name in names))
+    return text + f"\nMeasured by `python zoo/records/experiments/gray.py`, {found[0]['device']}.\n"
+
+
 def filled(path: pathlib.Path, tables: dict[str, str]) -> str:
     """Returns a page with its tables, which stand between marks, replaced."""
     page = path.read_text()
@@ -507,6 +519,7 @@ def pages() -> dict[pathlib.Path, str]:
                 "scanned": scanned_table(),
             },
         ),
+        DOCS / "fine_tuning.md": filled(DOCS / "fine_tuning.md", {"gray": gray_table()}),
         XRAYS / "README.md": filled(XRAYS / "README.md", {"x-rays": xrays_table(), "choice": xrays_choice_table()}),
         DOCS / "detection.md": filled(
             DOCS / "detection.md", {"coco128": detectors_table(), "cost": detection_cost_table()}
