@@ -530,7 +530,8 @@ def test_export_takes_a_network_without_a_normalization_as_one_of_pixels(file, t
     assert (tmp_path / file).exists()
     if file == "model.tflite":
         metadata = json.loads(zipfile.ZipFile(tmp_path / file).read("metadata.json"))
-        assert metadata["input"] == {"name": "images", "dtype": "uint8", "shape": [8, 8, 1], "resize": "pad"}
+        expected = {"name": "images", "dtype": "uint8", "shape": [8, 8, 1], "values": [0, 255], "resize": "pad"}
+        assert metadata["input"] == expected
 
 
 def test_export_says_which_options_are_of_no_use(npz, tmp_path):

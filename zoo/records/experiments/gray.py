@@ -2,9 +2,9 @@
 
     KERAS_BACKEND=tensorflow python zoo/records/experiments/gray.py dia_resnet20_cifar10 --data cifar10.npz
 
-Measures three accuracies: of the entry on the images in color; of the entry on gray images, as three equal channels; and
-of `zoo.load(entry, input_shape=(32, 32, 1))` on gray images. Nothing is trained. The result goes to the folder `gray`
-beside this file, of which `make tables` makes the table in `docs/fine_tuning.md`.
+Measures three accuracies: of the entry on the images in color; of the entry on gray images, as three equal channels;
+and of `zoo.load(entry, input_shape=(32, 32, 1))` on gray images. Nothing is trained. The result goes to the folder
+`gray` beside this file, of which `make tables` makes the table in `docs/fine_tuning.md`.
 """
 
 import pathlib
