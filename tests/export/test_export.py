@@ -418,6 +418,7 @@ def test_ranges_of_activations_are_those_that_the_model_gives():
     from tensorflow.lite.tools import flatbuffer_utils
 
     from dia_keras.export.tflite.calibration import calibrated
+    from dia_keras.export.tflite.op_names import op_name
 
     function = tf.function(lambda images: tf.reduce_mean(tf.cast(images, "float32") - 100.0, (1, 2)))
     signature = function.get_concrete_function(tf.TensorSpec((1, 8, 8, 3), "uint8"))
@@ -426,7 +427,7 @@ def test_ranges_of_activations_are_those_that_the_model_gives():
     images[3, 0, 0, 0] = 10, 100, 200
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(calibrated(content, images)))
     (graph,) = model.subgraphs
-    outputs = {flatbuffer_utils.opcode_to_name(model, op.opcodeIndex): op.outputs[0] for op in graph.operators}
+    outputs = {op_name(model, op): op.outputs[0] for op in graph.operators}
     found = {name: graph.tensors[index].quantization for name, index in outputs.items()}
     assert (found["CAST"].min, found["CAST"].max) == ([10], [200])
     assert (found["SUB"].min, found["SUB"].max) == ([-90], [100])
@@ -441,6 +442,7 @@ def test_maps_keep_their_range_where_their_largest_values_are_taken_too():
     from tensorflow.lite.tools import flatbuffer_utils
 
     from dia_keras.export.tflite.calibration import calibrated
+    from dia_keras.export.tflite.op_names import op_name
 
     def largest_and_means(images):
         maps = images * 0.5 - 40.0
@@ -451,10 +453,7 @@ def test_maps_keep_their_range_where_their_largest_values_are_taken_too():
     images = np.random.default_rng(0).uniform(0, 100, (5, 1, 4, 4, 3)).astype("float32")
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(calibrated(content, images)))
     (graph,) = model.subgraphs
-    ranges = {
-        flatbuffer_utils.opcode_to_name(model, op.opcodeIndex): graph.tensors[op.outputs[0]].quantization
-        for op in graph.operators
-    }
+    ranges = {op_name(model, op): graph.tensors[op.outputs[0]].quantization for op in graph.operators}
     maps = images * 0.5 - 40.0
     for op in ("SUB", "REDUCE_MAX", "MEAN", "CONCATENATION"):
         np.testing.assert_allclose([*ranges[op].min, *ranges[op].max], [maps.min(), maps.max()], rtol=1e-5)

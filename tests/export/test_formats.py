@@ -107,3 +107,18 @@ def test_importing_the_exporters_loads_no_converter():
     code = "import sys, dia_keras.export; print(*{'onnx', 'tf2onnx', 'onnxruntime', 'ai_edge_litert'} & {*sys.modules})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""
+
+
+@pytest.mark.tensorflow
+def test_ops_have_the_names_of_the_schema():
+    """TensorFlow's own function names SUM otherwise from Python 3.13 on."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    from dia_keras.export.tflite.op_names import op_name
+
+    model, op = schema.ModelT(), schema.OperatorT()
+    for name in ("ADD", "SUM", "CONV_2D", "CAST", "SQUARED_DIFFERENCE"):
+        code = schema.OperatorCodeT()
+        code.builtinCode, code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, name), 0
+        model.operatorCodes, op.opcodeIndex = [code], 0
+        assert op_name(model, op) == name

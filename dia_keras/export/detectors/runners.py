@@ -45,7 +45,7 @@ def of_tflite(request: Request) -> Runners:
     """Returns the file, followed by the suppression that its metadata describes."""
     from ai_edge_litert.interpreter import Interpreter
 
-    from ..tflite.batches import batches_of
+    from ..tflite.runner import batches_of
 
     with zipfile.ZipFile(request.path) as archive:
         settings = json.loads(archive.read("metadata.json"))["suppression"]

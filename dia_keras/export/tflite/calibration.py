@@ -9,6 +9,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 from ..errors import ExportError
+from .op_names import op_name
 
 #: Ops that only move or select values. In integers, their inputs and outputs have the same scale.
 SAME_SCALE = {
@@ -101,7 +102,7 @@ def _join(model, graph, activations: list[int], low: np.ndarray, high: np.ndarra
     groups = [
         [place[index] for index in (*op.inputs, *op.outputs) if index in place]
         for op in graph.operators
-        if flatbuffer_utils.opcode_to_name(model, op.opcodeIndex) in SAME_SCALE
+        if op_name(model, op) in SAME_SCALE
     ]
     before = None
     while before != (low.tolist(), high.tolist()):

@@ -3,6 +3,8 @@
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.tools import flatbuffer_utils
 
+from .op_names import op_name
+
 PART = "DELEGATE"
 
 
@@ -16,7 +18,7 @@ def with_casts_of_images_first(content: bytes) -> bytes:
     graph = model.subgraphs[0]
 
     def is_cast_of_images(op) -> bool:
-        return flatbuffer_utils.opcode_to_name(model, op.opcodeIndex) == "CAST" and op.inputs[0] in graph.inputs
+        return op_name(model, op) == "CAST" and op.inputs[0] in graph.inputs
 
     graph.operators.sort(key=is_cast_of_images, reverse=True)
     return flatbuffer_utils.convert_object_to_bytearray(model)

@@ -8,6 +8,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 from .calibration import values_of
+from .op_names import op_name
 
 WITH_BIAS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
 #: Ops of the gates whose result is a constant if their inputs are.
@@ -24,7 +25,7 @@ def without_constant_ops(content: bytes, batches: np.ndarray) -> bytes:
     constants = {index for index, tensor in enumerate(graph.tensors) if model.buffers[tensor.buffer].data is not None}
     results, kept = [], []
     for op in graph.operators:
-        if flatbuffer_utils.opcode_to_name(model, op.opcodeIndex) in FOLDED and constants.issuperset(op.inputs):
+        if op_name(model, op) in FOLDED and constants.issuperset(op.inputs):
             constants.update(op.outputs)
             results.extend(op.outputs)
         else:
@@ -50,7 +51,7 @@ def with_biases_of_their_own(content: bytes) -> bytes:
     for graph in model.subgraphs:
         readers = defaultdict(list)
         for op in graph.operators:
-            if flatbuffer_utils.opcode_to_name(model, op.opcodeIndex) in WITH_BIAS:
+            if op_name(model, op) in WITH_BIAS:
                 readers[op.inputs[2] if len(op.inputs) > 2 else -1].append(op)
         readers.pop(-1, None)  # those without a bias
         for index, ops in readers.items():
@@ -72,7 +73,7 @@ def with_ops_of_int16(content: bytes) -> bytes:
     graph = model.subgraphs[0]
     operators = []
     for op in graph.operators:
-        name, output = flatbuffer_utils.opcode_to_name(model, op.opcodeIndex), graph.tensors[op.outputs[0]]
+        name, output = op_name(model, op), graph.tensors[op.outputs[0]]
         if output.type != schema.TensorType.FLOAT32:
             operators.append(op)
         elif name == "SUM":

@@ -7,7 +7,6 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ..comparison import Runner
 from ..errors import ExportMismatchError
-from .batches import batches_of
 
 
 def runners(path: Path) -> dict[str, Runner]:
@@ -33,3 +32,9 @@ def runners(path: Path) -> dict[str, Runner]:
         return np.concatenate([run(part) for part in batches_of(batch_size, images)])[: len(images)]
 
     return {"the file": run if batch_size < 0 else run_in_batches}
+
+
+def batches_of(batch_size: int, images: np.ndarray) -> np.ndarray:
+    """Returns the images in whole batches, `(m, batch_size, ...)`; the first images fill up the last batch."""
+    indices = np.arange(-(-len(images) // batch_size) * batch_size) % len(images)
+    return images[indices].reshape(-1, batch_size, *images.shape[1:])

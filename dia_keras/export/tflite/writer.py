@@ -13,11 +13,11 @@ from ..errors import ExportError
 from ..frozen_graph import freeze, named, output_names
 from ..metadata import normalizes_pixels
 from ..request import Request
-from .batches import batches_of
 from .delegate import with_casts_of_images_first
 from .int8 import to_int8
 from .int16 import to_int16x8
 from .model_metadata import LABELS, flatbuffer_of, with_model_metadata
+from .runner import batches_of
 
 
 def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:
