@@ -250,11 +250,12 @@ def test_report_says_how_often_a_quantized_file_has_the_same_best_class(exporter
     shown = Console(width=200)
     with shown.capture() as output:
         shown.print(table([report]))
+    records = [record for record in caplog.records if record.name == "dia_keras"]  # TensorFlow tells of its own, too
     if exporter == "onnx":
-        assert same == 1 and not caplog.records and "same top-1" not in output.get()
+        assert same == 1 and not records and "same top-1" not in output.get()
     else:
         assert same < 0.8 and f"{100 * same:.2f}" in output.get()
-        (record,) = caplog.records
+        (record,) = records
         assert f"the same best class on {100 * same:.1f}% of 40 images only" in record.getMessage()
 
 
