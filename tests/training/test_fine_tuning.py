@@ -471,7 +471,6 @@ def test_averaged_weights_are_evaluated_and_kept_and_a_cut_changes_nothing(run, 
     logs = {name: (tmp_path / name / "log.csv").read_text() for name in ("cut", "whole", "plain")}
     assert logs["cut"] == logs["whole"]
     rows = {name: list(csv.DictReader(text.splitlines())) for name, text in logs.items()}
-    assert [row["loss"] for row in rows["whole"]] != []
     best = json.loads((tmp_path / "whole" / "report.json").read_text())["best_epoch"]
     training_images, held_out = hold_out(data.load(run.npz, channels=1).train, 0.3, 0)
     scores = find_network(tmp_path / "whole").load().predict(held_out.images, verbose=0)

@@ -40,7 +40,7 @@ class Offset(int):
     """Where a part lies in a flatbuffer."""
 
 
-def flatbuffer_of(metadata: Mapping[str, Any], takes_pixels: bool) -> bytes:
+def flatbuffer_of(metadata: Mapping[str, Any]) -> bytes:
     """Returns the metadata of a file with one input and one output.
 
     A float32 file of pixel values is to be fed with (x - 0) / 1 for pixels x, since it normalizes them itself. Where
@@ -48,7 +48,6 @@ def flatbuffer_of(metadata: Mapping[str, Any], takes_pixels: bool) -> bytes:
 
     Args:
         metadata: What `describe` returns.
-        takes_pixels: Whether the file takes pixel values, 0 to 255.
     """
     builder = flatbuffers.Builder()
 
@@ -80,7 +79,7 @@ def flatbuffer_of(metadata: Mapping[str, Any], takes_pixels: bool) -> bytes:
     if color_space := COLOR_SPACES.get(metadata["input"]["shape"][-1]):
         properties = table(IMAGE, color_space=color_space)
         images["content"] = table(CONTENT, properties_type=IMAGE_PROPERTIES, properties=properties)
-    if takes_pixels and metadata["input"]["dtype"] == "float32":
+    if metadata["input"]["values"] == [0, 255] and metadata["input"]["dtype"] == "float32":
         options = table(NORMALIZATION, mean=[0.0], std=[1.0])
         images["process_units"] = [table(PROCESS_UNIT, options_type=NORMALIZATION_OPTIONS, options=options)]
     predictions: dict[str, Any] = {

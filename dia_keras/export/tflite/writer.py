@@ -11,7 +11,6 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from ..errors import ExportError
 from ..frozen_graph import freeze, named, output_names
-from ..metadata import normalizes_pixels
 from ..request import Request
 from .delegate import with_casts_of_images_first
 from .int8 import to_int8
@@ -22,8 +21,7 @@ from .runner import batches_of
 
 def write(model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:
     """Writes the file, with one signature, "images" to "predictions", and its metadata after it."""
-    takes_pixels = request.of_pixels or normalizes_pixels(model)
-    content = with_model_metadata(converted(model, request), flatbuffer_of(metadata, takes_pixels))
+    content = with_model_metadata(converted(model, request), flatbuffer_of(metadata))
     write_archive(content, request, metadata)
 
 
