@@ -8,22 +8,23 @@ RUN := KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=3
 demo: environment  ## Classify the sample images with embedded weights, export to three formats, compare.
 	$(RUN) $(BIN)/python demo.py
 
-# Two processes, since building networks keeps one core busy; a file's tests stay together and share what they set up.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Two processes of one thread, since building networks keeps one core busy, and threads wait for one another. Each takes half of the
+# tests, in order, so that a file's tests share what they set up. Who is done first takes some of the other's.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # What depends on the backend: the other folders and files are about files, pictures, commands and pages.
 ON_JAX_AND_TORCH := $(addprefix tests/, analysis backbones benchmark export interop/test_converted.py training units \
 	zoo/test_channels.py zoo/test_loading.py zoo/test_weights_file.py \
 	detection/test_models_parts.py detection/test_models_step.py)
 
-# Small networks run once or twice: JAX spends its time in compiling them, PyTorch's threads wait for one another.
-QUICK_JAX := KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1
-QUICK_TORCH := KERAS_BACKEND=torch OMP_NUM_THREADS=1
+# Small networks run once or twice, so what JAX compiles need not be fast. Its older code for fused operations compiles in less time.
+QUICK_TENSORFLOW := $(RUN) TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+QUICK_JAX := KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS=--xla_cpu_use_fusion_emitters=false
 
 test: environment check  ## Linters, types, and the tests on three backends.
-	$(RUN) $(PYTEST) -m "not counts"
+	$(QUICK_TENSORFLOW) $(PYTEST) -m "not counts"
 	$(QUICK_JAX) $(PYTEST) -m "not eager and not tensorflow" $(ON_JAX_AND_TORCH) tests/detection/test_models_counts.py
-	$(QUICK_TORCH) $(PYTEST) -m "not counts and not tensorflow" $(ON_JAX_AND_TORCH)
+	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" $(ON_JAX_AND_TORCH)
 
 check: environment
 	$(BIN)/ruff check .

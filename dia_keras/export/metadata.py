@@ -30,13 +30,14 @@ def describe(
         resize: How images of other sizes become the model's: `resize` of `dia_keras.data.load`.
     """
     shape = list(model.inputs[0].shape[1:])
+    of_pixels = of_pixels or normalizes_pixels(model)
     metadata: dict[str, Any] = {
         "name": model.name,
         "input": {
             "name": "images",
             "dtype": input_dtype,
             "shape": shape,
-            "values": range_of(input_dtype) if of_pixels or normalizes_pixels(model) else None,
+            "values": range_of(input_dtype) if of_pixels else None,
             "resize": resize,
         },
         "output": {

@@ -81,6 +81,13 @@ def test_images_that_are_not_pixel_values_are_not_called_so():
     assert found["where"] == "in the file: it takes images as the model does"
 
 
+def test_a_normalization_of_pixel_values_tells_of_pixel_values():
+    layer = keras.layers.Normalization(mean=[125.0, 123.0, 114.0], variance=[3969.0, 3844.0, 4489.0])
+    found = describe(model(layer), "float32", None, of_pixels=False)
+    assert found["input"]["values"] == [0, 255]
+    assert found["normalization"]["where"] == "in the file: it takes values from 0 to 255"
+
+
 def ending_in(*layers):
     inputs = keras.Input((16, 16, 3))
     x = keras.layers.GlobalAveragePooling2D()(inputs)

@@ -104,6 +104,20 @@ def test_the_card_and_the_logs_tell_what_a_run_started_from(house, run_folder, n
     assert found == ["start/start/teachers.json"]
 
 
+def test_a_call_that_was_cut_is_made_again(house, run_folder, npz, tmp_path, monkeypatch):
+    ship = functools.partial(call, house, NAME, "--run", run_folder, "--data", npz)
+    assert ship().exit_code == 0
+    started_again(run_folder, zoo.card(NAME).weights.sha256, 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(house, "update_card", lambda *_, **__: 1 / 0)
+        assert isinstance(ship().exception, ZeroDivisionError)
+    assert ship().exit_code == 0
+    logs = tmp_path / "zoo" / "logs" / NAME
+    assert (logs / "log.csv").read_text() == "epoch,loss\n0,4\n"
+    assert (logs / "start" / "log.csv").read_text() == "epoch,loss\n0,1\n"
+    assert not (logs / "start" / "start").exists() and zoo.card(NAME).metrics.epochs == 3
+
+
 def test_a_run_from_a_file_counts_all_epochs_before_it(house, run_folder, npz, tmp_path):
     assert call(house, NAME, "--run", run_folder, "--data", npz).exit_code == 0
     first = run_folder.rename(tmp_path / "first")

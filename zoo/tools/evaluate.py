@@ -32,6 +32,7 @@ PACKAGED = ZOO.parent / "dia_keras" / "zoo" / "weights"
 #: Weights up to this size travel in the wheel, since they have no address on the web yet; larger ones lie beside it.
 PACKAGED_BYTES = 32 << 20
 FINAL = "final.weights.h5"
+LOGS = ("recipe.json", "run.json", "log.csv", "curves.png", "teachers.json", "initial_weights.json")
 
 
 def check_run(name: str, run: pathlib.Path) -> pathlib.Path:
@@ -89,22 +90,26 @@ def recipe_of(command: str) -> str:
     return known[0]
 
 
-def keep_log_of_start(name: str, run: pathlib.Path, logs: pathlib.Path) -> None:
-    """Moves the log of the weights that an entry has into the folder `start`, where a run started from them.
+def keep_logs(name: str, run: pathlib.Path, logs: pathlib.Path) -> None:
+    """Puts the logs of a run in place, in one step. Those of the weights it started from become its folder `start`.
 
-    Where the run started from others, or from none, an older folder `start` is removed.
+    When a call that was cut is made again, it finds the logs in place and leaves them.
     """
-    recipe, card = json.loads((run / "recipe.json").read_text()), zoo.card(name)
-    if card.weights and card.weights.sha256 == describe(run / FINAL).sha256:
+    files = {file: (run / file).read_bytes() for file in LOGS if (run / file).exists()}
+    if all((logs / file).is_file() and (logs / file).read_bytes() == content for file, content in files.items()):
         return
-    if recipe.get("initial_weights") != name:
-        shutil.rmtree(logs / "start", ignore_errors=True)
-        return
-    with staged(logs / "start") as new:
-        shutil.copytree(logs, new, ignore=lambda folder, names: [each for each in names if each.startswith(".")])
-    for path in logs.iterdir():
-        if path.is_file():
-            path.unlink()
+    recipe, card = json.loads(files["recipe.json"]), zoo.card(name)
+    if card.weights and card.weights.sha256 == describe(run / FINAL).sha256:  # it was shipped before
+        start = logs / "start"
+    else:
+        start = logs if recipe.get("initial_weights") == name else None
+    logs.parent.mkdir(parents=True, exist_ok=True)
+    with staged(logs) as new:
+        new.mkdir()
+        if start and start.is_dir():
+            shutil.copytree(start, new / "start")
+        for file, content in files.items():
+            (new / file).write_bytes(content)
 
 
 def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
@@ -115,15 +120,9 @@ def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
     folder = PACKAGED if final.stat().st_size <= PACKAGED_BYTES else ZOO / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{name}.weights.h5"
-    _copy(final, weights)
-    logs = RECORDS / "logs" / name
-    logs.mkdir(parents=True, exist_ok=True)
-    keep_log_of_start(name, run, logs)
-    for file in ("recipe.json", "run.json", "log.csv", "curves.png", "teachers.json", "initial_weights.json"):
-        if (run / file).exists():
-            _copy(run / file, logs / file)
-        else:
-            (logs / file).unlink(missing_ok=True)  # of an earlier training
+    with staged(weights) as new:
+        shutil.copyfile(final, new)
+    keep_logs(name, run, RECORDS / "logs" / name)
     metrics = {
         "top1": round(100 * result.top1, 2),
         "top5": round(100 * result.top5, 2),
@@ -141,11 +140,6 @@ def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
     (RECORDS / "results").mkdir(exist_ok=True)
     results = {"entry": name, "weights_sha256": card.weights.sha256, **dataclasses.asdict(result)}
     write_json(RECORDS / "results" / f"{name}.json", {**results, "run": describe_run()})
-
-
-def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
-    with staged(target) as new:
-        shutil.copyfile(source, new)
 
 
 @click.command()
