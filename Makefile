@@ -8,9 +8,9 @@ RUN := KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=3
 demo: environment  ## Classify the sample images with embedded weights, export to three formats, compare.
 	$(RUN) $(BIN)/python demo.py
 
-# Two processes of one thread, since building networks keeps one core busy, and threads wait for one another. Each takes half of the
-# tests, in order, so that a file's tests share what they set up. Who is done first takes some of the other's.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+# Two processes of one thread, since building networks keeps one core busy, and threads wait for one another. A file's tests stay
+# together and share what they set up.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What depends on the backend: the other folders and files are about files, pictures, commands and pages.
 ON_JAX_AND_TORCH := $(addprefix tests/, analysis backbones benchmark export interop/test_converted.py training units \
