@@ -17,12 +17,12 @@ ON_JAX_AND_TORCH := $(addprefix tests/, analysis backbones benchmark export inte
 	zoo/test_channels.py zoo/test_loading.py zoo/test_weights_file.py \
 	detection/test_models_parts.py detection/test_models_step.py)
 
-# Small networks run once or twice, so what JAX compiles need not be fast. Its older code for fused operations compiles in less time.
-QUICK_TENSORFLOW := $(RUN) TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+ON_TENSORFLOW := $(RUN) TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+# Small networks run once or twice, so what JAX compiles need not be fast. XLA's older code for fused operations compiles in less time.
 QUICK_JAX := KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS=--xla_cpu_use_fusion_emitters=false
 
 test: environment check  ## Linters, types, and the tests on three backends.
-	$(QUICK_TENSORFLOW) $(PYTEST) -m "not counts"
+	$(ON_TENSORFLOW) $(PYTEST) -m "not counts"
 	$(QUICK_JAX) $(PYTEST) -m "not eager and not tensorflow" $(ON_JAX_AND_TORCH) tests/detection/test_models_counts.py
 	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" $(ON_JAX_AND_TORCH)
 

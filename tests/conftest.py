@@ -1,4 +1,4 @@
-"""Every test starts from the same seed and leaves Keras' settings as it found them."""
+"""Every test, and what tests share, starts from the same seed. Every test leaves Keras' settings as it found them."""
 
 import gc
 import itertools
@@ -21,6 +21,12 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.disable()
+
+
+def pytest_fixture_setup(fixturedef):
+    """What tests share is the same whichever of them asks for it first: it is made before that test sets its seed."""
+    if fixturedef.scope != "function":
+        keras.utils.set_random_seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ def describe(
         model: The model that is exported.
         input_dtype: The dtype of the images that the file takes.
         labels: Names of the classes, or `None`.
-        of_pixels: Whether the model's images are pixel values, 0 to 255.
+        of_pixels: Whether the model's images are pixel values, 0 to 255. A normalization of pixel values tells so, too.
         resize: How images of other sizes become the model's: `resize` of `dia_keras.data.load`.
     """
     shape = list(model.inputs[0].shape[1:])

@@ -136,6 +136,20 @@ def test_a_run_from_a_file_counts_all_epochs_before_it(house, run_folder, npz, t
     assert zoo.card(NAME).metrics.details["epochs_before"] == 3 + 1
 
 
+def test_a_run_from_a_snapshot_counts_the_epochs_in_its_log(house, run_folder, npz, tmp_path):
+    assert call(house, NAME, "--run", run_folder, "--data", npz).exit_code == 0
+    first = shutil.copytree(run_folder, tmp_path / "first")
+    started_again(first, zoo.card(NAME).weights.sha256, 4)  # of 3 epochs, the log has one
+    start = (first / "final.weights.h5").rename(first / "snapshot.weights.h5")
+    started_again(run_folder, "", 5)
+    recipe = Recipe(NAME, 2, initial_weights=str(start))
+    (run_folder / "recipe.json").write_text(json.dumps(dataclasses.asdict(recipe)))
+    (run_folder / "initial_weights.json").write_text(json.dumps({str(start): describe(start).sha256}))
+    result = call(house, NAME, "--run", run_folder, "--data", npz)
+    assert result.exit_code == 0, result.output
+    assert zoo.card(NAME).metrics.details["epochs_before"] == 1 + 1
+
+
 def test_an_entry_that_is_trained_anew_has_no_log_of_a_start(house, run_folder, npz, tmp_path):
     assert call(house, NAME, "--run", run_folder, "--data", npz).exit_code == 0
     started_again(run_folder, zoo.card(NAME).weights.sha256, 4)

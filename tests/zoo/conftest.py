@@ -41,7 +41,6 @@ class SmallZoo:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """The model with weights, and a folder with cards and weights, to be copied."""
-    keras.utils.set_random_seed(0)  # this comes before the seed of the first test
     folder = tmp_path_factory.mktemp("zoo")
     (folder / "cards").mkdir()
     (folder / "weights").mkdir()

@@ -66,15 +66,26 @@ def start_of(run: pathlib.Path) -> dict[str, Any]:
             )
         if describe(pathlib.Path(start)).sha256 != started[start]:
             raise ValueError(f"`--run` must have started from the weights that {start} has now. Received: from others")
-        before = start_of(recipe.parent).get("epochs_before", 0) + json.loads(recipe.read_text())["epochs"]
+        before = start_of(recipe.parent).get("epochs_before", 0) + epochs_of(pathlib.Path(start))
         return {"started_from": pathlib.Path(start).name, "epochs_before": before}
     card = zoo.card(start)
     assert card.weights is not None and card.metrics is not None
-    if card.weights.sha256 == describe(run / FINAL).sha256:  # it was shipped before
+    final = run / FINAL  # a snapshot does not have it
+    if final.is_file() and card.weights.sha256 == describe(final).sha256:  # it was shipped before
         return {key: card.metrics.details[key] for key in ("started_from", "epochs_before")}
     if card.weights.sha256 != started[start]:
         raise ValueError(f"`--run` must have started from the weights that {start} has now. Received: from others")
     return {"started_from": start, "epochs_before": card.metrics.epochs + card.metrics.details.get("epochs_before", 0)}
+
+
+def epochs_of(weights: pathlib.Path) -> int:
+    """Returns how many epochs a weights file has trained for in its run: all, or as many as the log of a snapshot has.
+
+    A run's log and recipe lie beside the file.
+    """
+    if weights.name == FINAL:
+        return json.loads((weights.parent / "recipe.json").read_text())["epochs"]
+    return len((weights.parent / "log.csv").read_text().splitlines()) - 1
 
 
 def recipe_of(command: str) -> str:
