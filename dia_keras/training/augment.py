@@ -200,6 +200,25 @@ def mix(images, targets, partner, weight, box, cut):
     return mixed, weight * targets + (1 - weight) * ops.take(targets, partner, axis=0)
 
 
+def shrunk(images, size: int):
+    """Returns square images of another size, each pixel the mean of what it covers.
+
+    Args:
+        images: float32, `(batch, height, width, channels)`.
+        size: The new height and width, at most those of the images.
+    """
+    rows, columns = (covering(size, old) for old in images.shape[1:3])
+    return ops.einsum("ih,bhwc,jw->bijc", rows, images, columns)
+
+
+def covering(new: int, old: int) -> np.ndarray:
+    """Returns which share each of `old` pixels in a row has in each of fewer, larger ones, float32 `(new, old)`."""
+    borders = np.arange(new + 1) * old / new
+    ends = np.minimum(borders[1:, None], np.arange(1, old + 1))
+    begins = np.maximum(borders[:-1, None], np.arange(old))
+    return (np.maximum(ends - begins, 0.0) * new / old).astype("float32")
+
+
 def mean_color(images: np.ndarray) -> np.ndarray:
     """Returns the mean of all pixels by channel, float32; summed in float64, since so many do not fit a float32."""
     return images.mean((0, 1, 2), dtype="float64").astype("float32")

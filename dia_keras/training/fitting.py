@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -17,6 +17,7 @@ from .runs.checkpoint_files import epochs_done, keep_whole
 from .runs.going_on import go_on
 from .runs.log import keep_epochs
 from .steps.cpu_steps import fast_cpu_steps
+from .steps.torch_answers import compiled_answers
 from .steps.torch_step import compiled_step
 from .teachers import taught
 
@@ -73,14 +74,16 @@ def fit(
     for part in parts_to_go(recipe, directory):
         trained = enter(part, build, lambda each: compile_for(each, recipe, steps, run_eagerly), recipe, directory)
         size = part.phase.image_size
-        images, labels = scaled_down(train, size)
-        scaled = scaled_padding(recipe, train.images.shape[1], size)
-        data = functools.partial(batches, images, labels, num_classes, scaled)
-        averaged = [AveragedWeights(data)] if recipe.ema is not None else []
-        with fast_cpu_steps(trained, *teachers), compiled_step(trained, recipe.epochs * steps):
+        data = functools.partial(batches_of_phase, recipe, train, num_classes, teachers, size)
+        averaged = [AveragedWeights(functools.partial(data, is_taught=False))] if recipe.ema is not None else []
+        with (
+            fast_cpu_steps(trained, *teachers),
+            compiled_step(trained, recipe.epochs * steps),
+            compiled_answers(teachers, recipe.epochs * steps),
+        ):
             is_done = go_on(
                 trained,
-                lambda *begin, data=data: taught(data(*begin), teachers, recipe.distillation),
+                data,
                 directory,
                 steps=steps,
                 end=part.end,
@@ -95,8 +98,37 @@ def fit(
     # Puts the averaged weights in place of those that the last checkpoint has for training on.
     trained.optimizer.finalize_variable_values(trained.trainable_variables)
     if recipe.ema is not None:
-        measure_statistics(trained, first_images(data()))
+        measure_statistics(trained, first_images(data(is_taught=False)))
     return trained
+
+
+def batches_of_phase(
+    recipe: Recipe,
+    train: Split,
+    num_classes: int,
+    teachers: Sequence[keras.Model],
+    image_size: int | None,
+    *begin: int,
+    is_taught: bool = True,
+) -> Iterator:
+    """Returns the batches that a phase trains on, without end.
+
+    Teachers see whole images, so with teachers, every batch is made smaller. Without, all images are, once.
+
+    Args:
+        recipe: The recipe.
+        train: Training images and labels.
+        num_classes: Number of classes.
+        teachers: Networks that take part in the targets.
+        image_size: The phase's height and width of the images, or `None` for that of the training images.
+        *begin: Number of epochs done, and of steps done of the next.
+        is_taught: Whether the teachers answer; the images are the same without.
+    """
+    if teachers:
+        whole = batches(train.images, train.labels, num_classes, recipe, *begin)
+        return taught(whole, teachers if is_taught else (), recipe.distillation, image_size)
+    images, labels = scaled_down(train, image_size)
+    return batches(images, labels, num_classes, scaled_padding(recipe, train.images.shape[1], image_size), *begin)
 
 
 def on_held_out(held_out: Split | None, num_classes: int) -> dict[str, Any]:

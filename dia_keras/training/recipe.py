@@ -85,7 +85,7 @@ class Recipe:
         mixup: Parameter of MixUp's beta distribution; 0 is off.
         cutmix: Parameter of CutMix's beta distribution; 0 is off.
         teachers: Networks that take part in the targets: names of entries with weights, or paths of weights files of
-            the entry itself.
+            the entry itself. They see whole images in all phases.
         distillation: Share of the teachers' mean probabilities in the targets.
         held_out: Number of training images held out (0 for the final run, which trains on all).
         images: Number of training images to use in trials, evenly spaced; 0 for all.
@@ -169,8 +169,6 @@ class Recipe:
                 "`initial_weights` are of the entry's own depth, so no phase may have another. "
                 f"Received: initial_weights={self.initial_weights!r}, phases={phases!r}"
             )
-        if self.teachers and any(phase.image_size for phase in phases):
-            raise ValueError(f"`teachers` need whole images in all phases. Received: phases={phases!r}")
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Recipe":

@@ -7,6 +7,7 @@ from keras import ops
 
 from .. import zoo
 from ..zoo.files.reading import SUFFIXES
+from .augment import shrunk
 from .precision import built_in
 from .recipe import Recipe
 
@@ -31,21 +32,22 @@ def load_teachers(recipe: Recipe) -> list[keras.Model]:
         return teachers
 
 
-def taught(batches: Iterable, teachers: Sequence[keras.Model], share: float) -> Iterator:
+def taught(batches: Iterable, teachers: Sequence[keras.Model], share: float, image_size: int | None = None) -> Iterator:
     """Yields batches whose targets are, by `share`, the mean probabilities that the teachers give to the same images.
 
-    The teachers see what the student sees, augmented and mixed (Beyer et al., https://arxiv.org/abs/2106.05237); the
-    temperature of Hinton et al., https://arxiv.org/abs/1503.02531, is 1. The accuracy in a run's log is then that
-    against the likeliest class of the mixed targets.
+    The teachers see what the student sees, augmented and mixed (Beyer et al., https://arxiv.org/abs/2106.05237), and
+    where the student's images are smaller, they see them before. The temperature of Hinton et al.,
+    https://arxiv.org/abs/1503.02531, is 1. The accuracy in a run's log is then that against the likeliest class of the
+    mixed targets.
 
     Args:
         batches: Images and one-hot or mixed targets, `(batch, classes)`.
-        teachers: Networks from the images to probabilities, `(batch, classes)`; without, batches stay as they are.
+        teachers: Networks from the images to probabilities, `(batch, classes)`; without, targets stay as they are.
         share: Share of the teachers in the targets, from 0 to 1.
+        image_size: Height and width of the images that are yielded; `None` for those of the batches.
     """
-    if not teachers:
-        yield from batches
-        return
     for images, targets in batches:
-        answers = sum(ops.convert_to_tensor(teacher.predict_on_batch(images), "float32") for teacher in teachers)
-        yield images, (1 - share) * targets + share / len(teachers) * answers
+        if teachers:
+            answers = sum(ops.convert_to_tensor(teacher.predict_on_batch(images), "float32") for teacher in teachers)
+            targets = (1 - share) * targets + share / len(teachers) * answers
+        yield images if image_size is None else shrunk(images, image_size), targets

@@ -14,6 +14,7 @@ from dia_keras.training.augment import (
     erased_boxes,
     mean_color,
     rotate_and_zoom,
+    shrunk,
 )
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 9, 7, 3), np.uint8)
@@ -115,6 +116,15 @@ def test_what_recipes_of_before_drew_is_what_they_draw():
     first, second, *_ = draw_epoch(Recipe("x", 1, batch_size=16), 3, 50, (9, 7))
     assert first.indices[:5].tolist() == [48, 35, 6, 21, 36] and second.top[:5].tolist() == [2, 5, 1, 3, 7]
     assert second.flip[:5].tolist() == [False, True, True, False, True]
+
+
+@pytest.mark.parametrize("size", [1, 4, 5, 7])
+def test_smaller_images_have_the_means_of_what_their_pixels_cover(size):
+    """Against pixels that are first repeated, so that every smaller one covers whole ones."""
+    fine = IMAGES.astype("float32").repeat(size, axis=1).repeat(size, axis=2)
+    expected = fine.reshape(50, size, 9, size, 7, 3).mean((2, 4))
+    got = keras.ops.convert_to_numpy(shrunk(keras.ops.convert_to_tensor(IMAGES.astype("float32")), size))
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-3)
 
 
 def test_mixup_is_the_weighted_sum_of_images_and_targets():

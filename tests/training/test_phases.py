@@ -8,6 +8,7 @@ from cuts import CutAt
 from dia_keras import zoo
 from dia_keras.data import Split
 from dia_keras.training import Phase, Recipe, averaging, fit
+from dia_keras.training.fitting import batches_of_phase
 from dia_keras.training.phases import parts, scaled_down, scaled_padding
 from dia_keras.training.runs.checkpoint_files import checkpoints
 from dia_keras.units import DIALSTMCell, RecurrentAttention
@@ -83,8 +84,11 @@ def test_a_recipe_without_phases_is_one():
 
 
 def test_images_and_padding_shrink_together():
-    small = scaled_down(TRAIN, 8)
-    np.testing.assert_allclose(small.images, TRAIN.images.reshape(40, 8, 2, 8, 2, 3).mean((2, 4)), atol=1.0, rtol=0)
+    fine = TRAIN.images.repeat(3, axis=1).repeat(3, axis=2)
+    for size in (8, 12):  # a pixel covers four, or parts of them
+        small, covered = scaled_down(TRAIN, size), 48 // size
+        means = fine.reshape(40, size, covered, size, covered, 3).mean((2, 4))
+        np.testing.assert_allclose(small.images, means, atol=0.5001, rtol=0)
     assert small.labels is TRAIN.labels
     assert scaled_padding(RECIPE, 32, 16).pad == 2 and scaled_padding(RECIPE, 32, 24).pad == 3
     with pytest.raises(ValueError, match=r"`image_size` must be at most .* Received: 17"):
@@ -105,9 +109,37 @@ def test_phases_that_do_not_fit_are_errors(phases, message):
         Recipe("x", 5, phases=phases)
 
 
-def test_teachers_see_whole_images():
-    with pytest.raises(ValueError, match="`teachers` need whole images"):
-        RECIPE.replace(teachers=("dia_resnet20_cifar100",))
+def teacher():
+    keras.utils.set_random_seed(2)
+    layers = [keras.Input((16, 16, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
+    return keras.Sequential([*layers, keras.layers.Dense(10, "softmax")])
+
+
+def test_teachers_see_whole_images_of_which_the_student_sees_smaller_ones():
+    """In a phase with images of 12x12; with half of the targets from the teacher, and without."""
+    recipe = RECIPE.replace(distillation=0.5, cutmix=1.0)
+    images, targets = next(batches_of_phase(recipe, TRAIN, 10, [], None, 1, 1))
+    assert images.shape == (16, 16, 16, 3)
+    taught = next(batches_of_phase(recipe, TRAIN, 10, [teacher()], 12, 1, 1))
+    untaught = next(batches_of_phase(recipe, TRAIN, 10, [teacher()], 12, 1, 1, is_taught=False))
+    small = scaled_down(Split(keras.ops.convert_to_numpy(images).round().astype("uint8"), np.zeros(16)), 12).images
+    answers = teacher().predict(images, verbose=0)
+    for got, share in ((taught, 0.5), (untaught, 0.0)):
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(got[0]), small, atol=1.0)
+        expected = (1 - share) * keras.ops.convert_to_numpy(targets) + share * answers
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(got[1]), expected, atol=1e-5)
+
+
+def test_every_phase_has_its_teacher(tmp_path):
+    seen, plain, shared = [], tmp_path / "plain", tmp_path / "shared"
+    plain.mkdir(), shared.mkdir()
+    one = teacher()
+    answer = one.predict_on_batch
+    one.predict_on_batch = lambda images: seen.append(tuple(images.shape)) or answer(images)
+    networks = train(plain), train(shared, teachers=[one])
+    assert set(seen) == {(16, 16, 16, 3)} and len(seen) >= 8  # two batches in each of four epochs
+    kernels = [keras.ops.convert_to_numpy(network.get_layer("classifier").kernel) for network in networks]
+    assert np.abs(kernels[0] - kernels[1]).max() > 1e-4
 
 
 def test_a_model_is_not_enough_for_phases(tmp_path):

@@ -59,6 +59,24 @@ def test_short_trainings_and_eager_ones_are_not_compiled():
         assert "train_step" not in vars(model)
 
 
+def test_the_answers_of_teachers_are_those_of_keras():
+    """Also in batches of another size; and outside, the model answers as before."""
+    from dia_keras.training.steps.torch_answers import TorchAnswers, compiled_answers
+    from dia_keras.training.steps.torch_step import LEAST_STEPS
+
+    model = network("basic, a module with a loss of its own")
+    model.train_step(data())  # moves the statistics of batch norms
+    images, _ = data()
+    expected = [model.predict_on_batch(images[:count]) for count in (16, 5)]
+    with compiled_answers([model], LEAST_STEPS - 1):
+        assert "predict_on_batch" not in vars(model)
+    with compiled_answers([model], LEAST_STEPS):
+        assert isinstance(model.predict_on_batch, TorchAnswers)
+        for want in expected:
+            np.testing.assert_allclose(model.predict_on_batch(images[: len(want)]).numpy(), want, rtol=1e-4, atol=1e-5)
+    assert "predict_on_batch" not in vars(model)
+
+
 def test_a_machine_without_a_compiler_trains_all_the_same(monkeypatch):
     from dia_keras.training.steps import torch_step
 

@@ -16,6 +16,7 @@ from ..averaging import AveragedWeights
 from ..fitting import compile_for, on_held_out
 from ..recipe import Recipe
 from ..steps.cpu_steps import fast_cpu_steps
+from ..steps.torch_answers import compiled_answers
 from ..steps.torch_step import compiled_step
 from ..teachers import taught
 from .checkpoint import Checkpoint
@@ -113,6 +114,7 @@ def measure_speed(
         tempfile.TemporaryDirectory() as folder,
         fast_cpu_steps(model, *teachers),
         compiled_step(model, recipe.epochs * steps),
+        compiled_answers(teachers, recipe.epochs * steps),
     ):
         model.fit(
             taught(data(), teachers, recipe.distillation),

@@ -13,7 +13,7 @@ The formulas are Keras': only the order of sums differs.
 import contextlib
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -34,7 +34,7 @@ def compiled_step(model: keras.Model, steps: int) -> Iterator[None]:
         model: A compiled model with an optimizer, which maps one tensor to one.
         steps: Number of steps of the whole training.
     """
-    if keras.backend.backend() != "torch" or model.run_eagerly or steps < LEAST_STEPS or not _can_compile():
+    if model.run_eagerly or not is_worth_compiling(steps):
         yield
         return
     model.train_step = TorchStep(model)
@@ -42,6 +42,11 @@ def compiled_step(model: keras.Model, steps: int) -> Iterator[None]:
         yield
     finally:
         del model.train_step
+
+
+def is_worth_compiling(steps: int) -> bool:
+    """Returns whether a training of so many steps gains by this module, and PyTorch can compile here."""
+    return keras.backend.backend() == "torch" and steps >= LEAST_STEPS and _can_compile()
 
 
 def _can_compile() -> bool:
@@ -74,27 +79,13 @@ class TorchStep:
         tensors = [variable.value.detach() for variable in [*trainable, *others]] + [images, targets]
         shapes = tuple(images.shape), tuple(targets.shape)
         if shapes not in self.compiled:
-            self.compiled[shapes] = self._compile(tensors)
+            self.compiled[shapes] = compiled(self._step, tensors)
         with torch.no_grad():
             loss, outputs, *updates = self.compiled[shapes](*tensors)
             torch._foreach_copy_([variable.value for variable in others], updates[len(trainable) :])
             model.optimizer.apply(updates[: len(trainable)], trainable)
             model._loss_tracker.update_state(loss, sample_weight=images.shape[0])
         return model.compute_metrics(images, targets, outputs)
-
-    def _compile(self, tensors):
-        import torch
-        from torch.fx.experimental.proxy_tensor import make_fx
-
-        trace = make_fx(self._step, tracing_mode="fake", _allow_non_fake_inputs=True)
-        graph = simplify(trace(*tensors))
-        try:
-            with torch.no_grad():
-                return torch._inductor.compile(graph, tensors, options={"layout_optimization": False})
-        except torch._inductor.exc.InductorError as error:
-            reason = str(error).strip().splitlines()[0]
-            warnings.warn(f"PyTorch did not compile the training step ({reason}): it is slower.", stacklevel=2)
-            return graph
 
     def _step(self, *tensors):
         """Returns loss, outputs, gradients and new values of the other variables, as a function of tensors alone."""
@@ -120,6 +111,22 @@ class TorchStep:
                 del layer.call
         new = [scope.get_current_value(variable) for variable in others]
         return [loss.detach(), outputs.detach(), *gradients, *(value.detach() for value in new)]
+
+
+def compiled(function: Callable, tensors: list[Any]):
+    """Returns a function of tensors, traced for such tensors into one graph, and compiled if that is possible."""
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    trace = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)
+    graph = simplify(trace(*tensors))
+    try:
+        with torch.no_grad():
+            return torch._inductor.compile(graph, tensors, options={"layout_optimization": False})
+    except torch._inductor.exc.InductorError as error:
+        reason = str(error).strip().splitlines()[0]
+        warnings.warn(f"PyTorch did not compile ({reason}): it is slower.", stacklevel=2)
+        return graph
 
 
 def simplify(traced):
