@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -10,7 +10,7 @@ import keras
 from ..data import Split
 from .augment import batches
 from .averaging import AveragedWeights, first_images, measure_statistics
-from .phases import Build, enter, parts_to_go, scaled_down, scaled_padding
+from .phases import Build, check_size, enter, parts_to_go, scaled_down, scaled_padding
 from .recipe import Recipe
 from .runs.budget import WallClockBudget
 from .runs.checkpoint_files import epochs_done, keep_whole
@@ -74,7 +74,7 @@ def fit(
     for part in parts_to_go(recipe, directory):
         trained = enter(part, build, lambda each: compile_for(each, recipe, steps, run_eagerly), recipe, directory)
         size = part.phase.image_size
-        data = functools.partial(batches_of_phase, recipe, train, num_classes, teachers, size)
+        data = batches_of_phase(recipe, train, num_classes, teachers, size)
         averaged = [AveragedWeights(functools.partial(data, is_taught=False))] if recipe.ema is not None else []
         with (
             fast_cpu_steps(trained, *teachers),
@@ -103,17 +103,12 @@ def fit(
 
 
 def batches_of_phase(
-    recipe: Recipe,
-    train: Split,
-    num_classes: int,
-    teachers: Sequence[keras.Model],
-    image_size: int | None,
-    *begin: int,
-    is_taught: bool = True,
-) -> Iterator:
-    """Returns the batches that a phase trains on, without end.
+    recipe: Recipe, train: Split, num_classes: int, teachers: Sequence[keras.Model], image_size: int | None
+) -> Callable[..., Iterator]:
+    """Returns the function from the epochs done, and the steps done of the next, to the batches that follow.
 
-    Teachers see whole images, so with teachers, every batch is made smaller. Without, all images are, once.
+    Teachers see whole images, so with teachers, every batch is made smaller. Without, all images are, once. With
+    `is_taught=False`, the function returns the same images without the teachers' answers.
 
     Args:
         recipe: The recipe.
@@ -121,14 +116,21 @@ def batches_of_phase(
         num_classes: Number of classes.
         teachers: Networks that take part in the targets.
         image_size: The phase's height and width of the images, or `None` for that of the training images.
-        *begin: Number of epochs done, and of steps done of the next.
-        is_taught: Whether the teachers answer; the images are the same without.
+
+    Raises:
+        ValueError: Where the images are smaller than `image_size`.
     """
-    if teachers:
-        whole = batches(train.images, train.labels, num_classes, recipe, *begin)
-        return taught(whole, teachers if is_taught else (), recipe.distillation, image_size)
-    images, labels = scaled_down(train, image_size)
-    return batches(images, labels, num_classes, scaled_padding(recipe, train.images.shape[1], image_size), *begin)
+    check_size(train, image_size)
+    given, scaled, smaller = train, recipe, image_size
+    if not teachers:
+        given, smaller = scaled_down(train, image_size), None
+        scaled = scaled_padding(recipe, train.images.shape[1], image_size)
+
+    def begin(*done: int, is_taught: bool = True) -> Iterator:
+        drawn = batches(given.images, given.labels, num_classes, scaled, *done)
+        return taught(drawn, teachers if is_taught else (), recipe.distillation, smaller)
+
+    return begin
 
 
 def on_held_out(held_out: Split | None, num_classes: int) -> dict[str, Any]:

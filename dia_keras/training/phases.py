@@ -69,14 +69,19 @@ def enter(part: Part, build: Build, compile_: Callable[[keras.Model], None], rec
     return model
 
 
+def check_size(split: Split, size: int | None) -> None:
+    """Raises an error where the images of a phase would be larger than those of the split."""
+    if size is not None and size > min(split.images.shape[1:3]):
+        raise ValueError(
+            f"`image_size` must be at most that of the images, {split.images.shape[1:3]}. Received: {size}"
+        )
+
+
 def scaled_down(split: Split, size: int | None) -> Split:
     """Returns a split with square images of another size, each pixel the mean of what it covers."""
     if size is None or not len(split.labels):
         return split
-    if size > min(split.images.shape[1:3]):
-        raise ValueError(
-            f"`image_size` must be at most that of the images, {split.images.shape[1:3]}. Received: {size}"
-        )
+    check_size(split, size)
     rows, columns = (covering(size, old) for old in split.images.shape[1:3])
     small = np.empty((len(split.labels), size, size, split.images.shape[3]), np.uint8)
     for start in range(0, len(small), CHUNK):

@@ -118,16 +118,19 @@ def teacher():
 def test_teachers_see_whole_images_of_which_the_student_sees_smaller_ones():
     """In a phase with images of 12x12; with half of the targets from the teacher, and without."""
     recipe = RECIPE.replace(distillation=0.5, cutmix=1.0)
-    images, targets = next(batches_of_phase(recipe, TRAIN, 10, [], None, 1, 1))
+    images, targets = next(batches_of_phase(recipe, TRAIN, 10, [], None)(1, 1))
     assert images.shape == (16, 16, 16, 3)
-    taught = next(batches_of_phase(recipe, TRAIN, 10, [teacher()], 12, 1, 1))
-    untaught = next(batches_of_phase(recipe, TRAIN, 10, [teacher()], 12, 1, 1, is_taught=False))
+    taught = next(batches_of_phase(recipe, TRAIN, 10, [teacher()], 12)(1, 1))
+    untaught = next(batches_of_phase(recipe, TRAIN, 10, [teacher()], 12)(1, 1, is_taught=False))
     small = scaled_down(Split(keras.ops.convert_to_numpy(images).round().astype("uint8"), np.zeros(16)), 12).images
     answers = teacher().predict(images, verbose=0)
     for got, share in ((taught, 0.5), (untaught, 0.0)):
         np.testing.assert_allclose(keras.ops.convert_to_numpy(got[0]), small, atol=1.0)
         expected = (1 - share) * keras.ops.convert_to_numpy(targets) + share * answers
         np.testing.assert_allclose(keras.ops.convert_to_numpy(got[1]), expected, atol=1e-5)
+    for teachers in ([], [teacher()]):
+        with pytest.raises(ValueError, match=r"`image_size` must be at most .* Received: 17"):
+            batches_of_phase(recipe, TRAIN, 10, teachers, 17)
 
 
 def test_every_phase_has_its_teacher(tmp_path):

@@ -125,7 +125,7 @@ def compiled(function: Callable, tensors: list[Any]):
             return torch._inductor.compile(graph, tensors, options={"layout_optimization": False})
     except torch._inductor.exc.InductorError as error:
         reason = str(error).strip().splitlines()[0]
-        warnings.warn(f"PyTorch did not compile ({reason}): it is slower.", stacklevel=2)
+        warnings.warn(f"PyTorch did not compile a network ({reason}): the training is slower.", stacklevel=2)
         return graph
 
 
