@@ -79,7 +79,7 @@ def _paths(values: tuple[str, ...]) -> dict[str, str]:
     type=float,
     help="Take over trainings of other hosts without a sign of life for so many hours; default: never.",
 )
-@click.option("--keep-weights", is_flag=True, help="Keep the trained weights.")
+@click.option("--keep-weights", is_flag=True, help="Keep the trained networks, as .keras files.")
 @without_traceback
 def reproduce(
     table: str | None,

@@ -6,7 +6,10 @@ import shutil
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..files import write_json
+import keras
+
+from ..files import staged, write_json
+from ..inference.precision import in_float32
 from ..training.runs.run_folder import read_record
 from . import claims
 from .scale import Scale, training_of
@@ -90,6 +93,14 @@ class RunDirectory:
         """Writes the result of a training. NaN, which JSON does not have, becomes null."""
         measured = {name: None if math.isnan(x) else x for name, x in result["measures"].items()}
         write_json(self.result_file(job), {**result, "measures": measured})
+
+    def keep(self, job: Job, model: keras.Model) -> None:
+        """Writes the network of a training, in float32 and without its optimizer, to `networks/<row>-<seed>.keras`."""
+        model = in_float32(model)
+        path = self.path / "networks" / f"{job.name}.keras"
+        path.parent.mkdir(exist_ok=True)
+        with staged(path) as new:
+            keras.Model(model.input, model.output, name=model.name).save(new)
 
     def tidy(self, job: Job) -> None:
         """Removes what a training that is complete no longer needs: its claims and its checkpoints."""

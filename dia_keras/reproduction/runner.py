@@ -12,7 +12,6 @@ import keras
 from ..data import DataSet
 from ..training import Recipe
 from ..training.runs.budget import WallClockBudget
-from ..training.runs.final_weights import save_final_weights
 from ..training.runs.interruption import Interrupted, stopped_by_signals
 from ..training.steps.xla_cache import keep_compiled_programs
 from . import claims
@@ -56,7 +55,7 @@ def reproduce(
         rows: Patterns, like `"*dia-lstm*"`, of the keys of rows to train; by default all.
         minutes: Wall-clock budget; a training that does not fit stops with a checkpoint.
         stale_hours: Hours without a sign of life after which a training of another host is taken over. Default: never.
-        keep_weights: Whether the trained weights are kept, in the folder `weights`; not those of networks that explode.
+        keep_weights: Whether the trained networks are kept, in the folder `networks`; not those that explode.
         say: Takes a line on each training.
 
     Returns:
@@ -118,7 +117,7 @@ def _train(
     budget: WallClockBudget,
     keep_weights: bool,
 ) -> None:
-    """Trains a row with a seed. Writes its result where the training is complete, and after it the weights."""
+    """Trains a row with a seed. Writes its result where the training is complete, and after it the network."""
     with stopped_by_signals(budget) as signals:
         trained = train_row(
             training,
@@ -135,9 +134,7 @@ def _train(
         if trained is not None:
             run.write(job, trained.result)
             if keep_weights and trained.model is not None:
-                weights = run.path / "weights" / f"{job.name}.weights.h5"
-                weights.parent.mkdir(exist_ok=True)
-                save_final_weights(trained.model, weights)
+                run.keep(job, trained.model)
     if signals:
         raise Interrupted("Stopped. Run the same command again to go on.", signals[0])
 

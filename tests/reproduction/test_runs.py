@@ -9,6 +9,7 @@ import signal
 import socket
 
 import keras
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from matplotlib.figure import Figure
@@ -28,11 +29,13 @@ from dia_keras.reproduction import (
     write_report,
 )
 from dia_keras.reproduction.data_sets import Sources
+from dia_keras.reproduction.measures import measure
 from dia_keras.reproduction.report.picture import _curves, entitle
 from dia_keras.reproduction.report.summary import Summary
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.divergence import Diverged
 from dia_keras.training.runs.epochs_that_fit import Speed
+from dia_keras.zoo.finding import find_network
 
 TABLE = read_table("table13")
 SCALE = Scale(seeds=3, networks={"ResNet164": "ResNet8-basic"}, image_size=8, is_smoke=True)
@@ -194,7 +197,7 @@ def test_a_network_that_explodes_is_a_result(sources, tmp_path, monkeypatch):
     assert "| Org | 1 | 0.08M | 0.88M | nan | nan | DIA-LSTM |  |  |  |  |  |" in text
 
 
-def test_weights_are_those_measured_and_kept_on_demand(sources, tmp_path, monkeypatch):
+def test_a_network_is_the_one_measured_and_kept_on_demand(sources, tmp_path, monkeypatch):
     scale = Scale(seeds=1, networks={"ResNet50": "ResNet8-basic"}, image_size=8, is_smoke=True)
     key = "resnet50_chest_xray_org"
     reproduce(read_table("table9"), tmp_path, scale=scale, sources=sources, rows=[key], keep_weights=True)
@@ -205,7 +208,11 @@ def test_weights_are_those_measured_and_kept_on_demand(sources, tmp_path, monkey
     text = write_report(read_table("table9"), tmp_path, scale).read_text()
     assert "![ROC curves](table9_roc.png)" in text and "stand in" not in text
     assert (tmp_path / "table9_roc.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "weights" / f"{key}-0.weights.h5").is_file() and not list((tmp_path / "trainings").iterdir())
+    assert not list((tmp_path / "trainings").iterdir())
+    network = find_network(tmp_path / "networks" / f"{key}-0.keras").load()
+    images, labels = (np.load(sources.paths[""])[name] for name in ("x_test", "y_test"))
+    assert measure(network.predict(images, verbose=0), labels, ("NORMAL", "PNEUMONIA")) == result["measures"]
+    assert not network.compiled
 
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")  # of the state, in stages of one block
@@ -226,24 +233,6 @@ def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(sources, tmp_pat
     assert reproduce(TABLE, tmp_path, scale=one, sources=sources, rows=[key]) == (1, 1, 0)
     result = json.loads((tmp_path / "results" / f"{key}-0.json").read_text())
     assert len(first) == 1 and result["log"][:1] == first and [row["epoch"] for row in result["log"]] == [0, 1]
-
-
-def test_weights_beyond_float16_are_kept_in_float32_after_the_result(noise, tmp_path, monkeypatch):
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer=lambda *_, **__: [[1e5]])])
-
-    def train_row(training, data_name, data, directory, record, **options):
-        return row_training.Trained(result_of(training, record, 70.0), model)
-
-    monkeypatch.setattr(runner, "train_row", train_row)
-    one = Scale(seeds=1, networks=SCALE.networks, is_smoke=True)
-    sources = Sources({"cifar100": str(noise)})
-    with pytest.warns(UserWarning, match=r"not in float16: .* Received: 100000\.0 in"):
-        reproduce(TABLE, tmp_path, scale=one, sources=sources, rows=["*stage_3"], keep_weights=True)
-    key = TABLE.rows[-1].key
-    model.layers[0].kernel.assign([[0.0]])
-    model.load_weights(tmp_path / "weights" / f"{key}-0.weights.h5")
-    assert keras.ops.convert_to_numpy(model.layers[0].kernel) == 1e5
-    assert (tmp_path / "results" / f"{key}-0.json").exists()
 
 
 def test_results_on_other_data_are_not_read_together(trained, sources, noise, write_data, tmp_path):
