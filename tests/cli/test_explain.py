@@ -11,7 +11,7 @@ from dia_keras import analysis, zoo
 from dia_keras.backbones import resnet
 from dia_keras.cli import main
 from dia_keras.samples import sample_paths
-from dia_keras.zoo import loading
+from dia_keras.zoo import finding, loading
 
 COMMANDS = ("grad-cam", "attention", "integration", "gradients", "lesion")
 ENTRY = "dia_resnet20_cifar10"
@@ -36,6 +36,7 @@ def small(monkeypatch):
         return resnet(14, "basic", attention="dia_lstm", skip=skip, input_shape=input_shape)
 
     monkeypatch.setattr(zoo, "load", build)
+    monkeypatch.setattr(finding, "load", build)
     monkeypatch.setattr(loading, "build", build)
     return loaded
 
@@ -114,12 +115,52 @@ def test_wrong_entries_and_files_are_errors_before_the_work(command, tmp_path):
 def test_entries_for_different_data_are_an_error(tmp_path):
     names = (ENTRY, "dia_resnet20_cifar100")
     output = explain("grad-cam", *names, "--out", tmp_path / "a.png", fails=True)
-    assert "entries for cifar10 and cifar100" in output
+    assert f"must be for the same classes. Received: {names[0]} and {names[1]}" in output
+    assert "entries for cifar10 and cifar100" in explain("lesion", *names, "--out", tmp_path / "a.png", fails=True)
 
 
 def test_a_class_or_layer_that_is_not_there_is_an_error(small, tmp_path):
     out = ("--out", tmp_path / "a.png")
-    assert "must be a class of CIFAR-10. Received: 'zebra'" in explain(
+    assert f"must be a class of {ENTRY}. Received: 'zebra'" in explain(
         "grad-cam", ENTRY, "--class", "zebra", *out, fails=True
     )
     assert "Received: --layer='stage9'" in explain("grad-cam", ENTRY, "--layer", "stage9", *out, fails=True)
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    """Files of two networks for gray images of two classes, and an image in color."""
+    folder = tmp_path_factory.mktemp("networks")
+    for name in ("plain", "other"):
+        resnet(8, "basic", attention="dia_lstm", num_classes=2, input_shape=(16, 16, 1)).save(folder / f"{name}.keras")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)).save(folder / "photo.png")
+    return folder
+
+
+def test_networks_of_ones_own_are_explained(networks, tmp_path, monkeypatch):
+    given = []
+    draw = analysis.plot_grad_cam
+    monkeypatch.setattr(analysis, "plot_grad_cam", lambda *arguments: given.extend(arguments) or draw(*arguments))
+    names, image = (networks / "plain.keras", networks / "other.keras"), ("--image", networks / "photo.png")
+    explain("grad-cam", *names, *image, "--class", 1, "--out", tmp_path / "cam.png")
+    models, images, layer, chosen, labels = given
+    assert list(models) == ["plain", "other"] and images.shape == (1, 16, 16, 1)
+    assert (layer, chosen, labels) == (None, 1, ("0", "1"))
+    explain("attention", names[0], *image, "--out", tmp_path / "attention.png")
+    for written in ("cam.png", "attention.png"):
+        with Image.open(tmp_path / written) as picture:
+            assert picture.format == "PNG" and min(picture.size) > 200
+
+
+def test_networks_that_cannot_be_explained_together_are_errors(networks, tmp_path):
+    out = ("--out", tmp_path / "a.png")
+    mine, image = networks / "plain.keras", ("--image", networks / "photo.png")
+    assert "name some by `--image`" in explain("grad-cam", mine, *out, fails=True)
+    assert "same shape. Received: 16x16x1, 32x32x3" in explain("grad-cam", mine, ENTRY, *image, *out, fails=True)
+    assert "must be a class of" in explain("grad-cam", mine, "--class", 2, *image, *out, fails=True)
+    resnet(8, "basic", num_classes=3, input_shape=(16, 16, 1)).save(tmp_path / "three.keras")
+    output = explain("grad-cam", mine, tmp_path / "three.keras", *image, *out, fails=True)
+    assert "must be for the same classes. Received: 2, 3 classes" in output
+    resnet(8, "basic", num_classes=2, input_shape=(16, 16, 4)).save(tmp_path / "four.keras")
+    assert "of 4 channels" in explain("grad-cam", tmp_path / "four.keras", *image, *out, fails=True)
+    assert not (tmp_path / "a.png").exists()

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 
-import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner

@@ -45,6 +45,27 @@ def test_the_attention_of_an_image_is_computed_before_it_meets_features(monkeypa
     assert targets.count(copied) <= 8  # kernels
 
 
+def test_images_in_another_order_in_memory_change_nothing(monkeypatch):
+    """As what einsum returns. Features in that order would take twice as long."""
+    from dia_keras.training.steps import torch_answers, torch_step
+
+    def recorded(function, tensors):
+        orders.append([tensor.is_contiguous() for tensor in tensors])
+        return function
+
+    orders = []
+    for module in (torch_step, torch_answers):
+        monkeypatch.setattr(module, "compiled", recorded)
+    images, targets = data()
+    moved = images.permute(2, 0, 1, 3).contiguous().permute(1, 2, 0, 3)
+    name = "bottleneck, shared unit"
+    step, answers = torch_step.TorchStep(network(name)), torch_answers.TorchAnswers(network(name))
+    assert not moved.is_contiguous() and (moved == images).all()
+    answers(moved)
+    step((moved, targets))
+    assert len(orders) == 2 and all(map(all, orders))
+
+
 def test_short_trainings_and_eager_ones_are_not_compiled():
     from dia_keras.training.steps.torch_step import LEAST_STEPS, compiled_step
 

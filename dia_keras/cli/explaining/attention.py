@@ -10,7 +10,7 @@ from ..shared import (
     resize_option,
     without_traceback,
 )
-from .shared import cards_of, entry_argument, image_option, out_option, pictures, weights_option, write
+from .shared import image_option, network_argument, networks_of, out_option, pictures, weights_option, write
 
 
 @click.command(
@@ -19,9 +19,10 @@ from .shared import cards_of, entry_argument, image_option, out_option, pictures
     epilog=examples(
         "dia-keras explain attention dia_resnet20_cifar100 --out attention.png",
         "dia-keras explain attention dia_resnet20_cifar100 --image tiger.png",
+        "dia-keras explain attention runs/xray --image lung.jpeg",
     ),
 )
-@entry_argument
+@network_argument
 @image_option
 @weights_option
 @resize_option
@@ -34,13 +35,13 @@ def draw(
     resize: Resize | None,
     out: pathlib.Path,
 ) -> None:
-    """Draw the attention of every block of the network ENTRY, and its change from block to block.
+    """Draw the attention of every block of a network, and its change from block to block.
 
-    Of several images, the mean is drawn.
+    NETWORK is a zoo entry; or a repository (hf://user/repo), a run's folder, a .keras or a weights file. Of several
+    images, the mean is drawn.
     """
-    from ... import zoo
     from ...analysis import plot_attention
 
-    (card,) = cards_of((name,))
-    images = pictures(card, paths, resize)
-    write(plot_attention(zoo.load(name, weights=weights), images), out)
+    (network,) = networks_of((name,), weights)
+    images = pictures(network, paths, resize)
+    write(plot_attention(network.load(), images), out)

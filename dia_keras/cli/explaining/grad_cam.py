@@ -10,7 +10,7 @@ from ..shared import (
     resize_option,
     without_traceback,
 )
-from .shared import cards_of, entries_argument, image_option, out_option, pictures, weights_option, write
+from .shared import image_option, networks_argument, networks_of, out_option, pictures, weights_option, write
 
 
 @click.command(
@@ -20,9 +20,10 @@ from .shared import cards_of, entries_argument, image_option, out_option, pictur
         "dia-keras explain grad-cam dia_resnet20_cifar100 --out grad_cam.png",
         "dia-keras explain grad-cam resnet20_cifar100 dia_resnet20_cifar100 --image tiger.png --class tiger",
         "dia-keras explain grad-cam dia_resnet20_cifar100 --layer stage2_output",
+        "dia-keras explain grad-cam runs/xray --image lung.jpeg",
     ),
 )
-@entries_argument
+@networks_argument
 @image_option
 @click.option("--layer", help="Layer that gives feature maps; default: the output of the last stage.")
 @click.option("--class", "label", help="Name of the class to explain; default: the likeliest one of each image.")
@@ -39,15 +40,32 @@ def draw(
     resize: Resize | None,
     out: pathlib.Path,
 ) -> None:
-    """Draw which places of images speak for the answers of the networks ENTRY..., by Grad-CAM."""
-    from ... import zoo
+    """Draw which places of images speak for the answers of networks, by Grad-CAM.
+
+    NETWORK is a zoo entry; or a repository (hf://user/repo), a run's folder, a .keras or a weights file.
+    """
     from ...analysis import plot_grad_cam
 
-    cards = cards_of(names)
-    labels = cards[0].labels
-    if label is not None and label not in labels:
-        raise ValueError(f"`--class` must be a class of {cards[0].dataset.title}. Received: {label!r}")
-    images = pictures(cards[0], paths, resize)
-    models = {name: zoo.load(name, weights=weights) for name in names}
+    networks = networks_of(names, weights)
+    images = pictures(networks[0], paths, resize)
+    labels = next((network.labels for network in networks if network.labels), None)
+    _check_label(label, labels, names[0])
+    models = {title: network.load() for title, network in zip(_titles(names), networks, strict=True)}
+    counts = [model.output_shape[-1] for model in models.values()]
+    if len(set(counts)) > 1:
+        raise ValueError(f"The networks must be for the same classes. Received: {', '.join(map(str, counts))} classes")
+    labels = labels or tuple(map(str, range(counts[0])))
+    _check_label(label, labels, names[0])
     chosen = None if label is None else labels.index(label)
     write(plot_grad_cam(models, images, layer, chosen, labels), out)
+
+
+def _check_label(label: str | None, labels: tuple[str, ...] | None, name: str) -> None:
+    if label is not None and labels is not None and label not in labels:
+        raise ValueError(f"`--class` must be a class of {name}. Received: {label!r}")
+
+
+def _titles(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the ends of paths where they tell the networks apart."""
+    ends = tuple(pathlib.PurePath(name).name.removesuffix(".keras") for name in names)
+    return ends if len(set(ends)) == len(names) else names

@@ -1,7 +1,7 @@
 """What the commands of `dia-keras explain` share: their arguments, images, and the file that they write."""
 
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -10,11 +10,15 @@ from ..shared import check_output, complete_entry, console
 if TYPE_CHECKING:
     from ...data import Split
     from ...zoo import Card
+    from ...zoo.finding import Network
 
+networks_argument = click.argument(
+    "names", metavar="NETWORK...", nargs=-1, required=True, shell_complete=complete_entry
+)
+network_argument = click.argument("name", metavar="NETWORK", shell_complete=complete_entry)
 entries_argument = click.argument("names", metavar="ENTRY...", nargs=-1, required=True, shell_complete=complete_entry)
-entry_argument = click.argument("name", metavar="ENTRY", shell_complete=complete_entry)
 weights_option = click.option(
-    "--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file."
+    "--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file, for an entry."
 )
 image_option = click.option(
     "--image",
@@ -72,18 +76,41 @@ def cards_of(names: tuple[str, ...]) -> "list[Card]":
     return cards
 
 
-def pictures(card: "Card", paths: tuple[pathlib.Path, ...], resize):
-    """Returns images as the network of a card takes them, `(n, height, width, 3)`: files, or the sample images."""
+def networks_of(names: tuple[str, ...], weights: str) -> "list[Network]":
+    """Returns networks for the same images and classes: entries, runs' folders, `.keras` files.
+
+    Raises:
+        ValueError: If they are for others, or one of them is not there.
+    """
+    from ...zoo.finding import find_network
+
+    networks = [find_network(name, weights) for name in names]
+    if len({(network.image_size, network.channels) for network in networks}) > 1:
+        shapes = ", ".join("x".join(map(str, (*network.image_size, network.channels))) for network in networks)
+        raise ValueError(f"The networks must take images of the same shape. Received: {shapes}")
+    if len({network.labels for network in networks if network.labels}) > 1:
+        raise ValueError(f"The networks must be for the same classes. Received: {' and '.join(names)}")
+    return networks
+
+
+def pictures(network: "Network", paths: tuple[pathlib.Path, ...], resize):
+    """Returns images as a network takes them, `(n, height, width, channels)`: files, or the sample images."""
     import numpy as np
 
     from ...data.picture import read_picture
     from ...samples import sample_paths
 
     if not paths:
-        if card.dataset.name not in ("cifar10", "cifar100"):
-            raise ValueError(f"There are no sample images of {card.dataset.title}: name some by `--image`.")
-        paths = tuple(sample_paths(card.dataset.name))  # type: ignore[arg-type]
-    return np.stack([read_picture(path, *card.dataset.image_size, resize or card.resize) for path in paths])
+        if network.data not in ("cifar10", "cifar100"):
+            raise ValueError(f"There are no sample images for {network.name}: name some by `--image`.")
+        paths = tuple(sample_paths(network.data))  # type: ignore[arg-type]
+    if network.channels not in (1, 3):
+        raise ValueError(
+            f"The network must take gray or RGB images. Received: {network.name}, of {network.channels} channels"
+        )
+    depth: Literal[1, 3] = 1 if network.channels == 1 else 3
+    rule = resize or network.resize
+    return np.stack([read_picture(path, *network.image_size, rule, depth) for path in paths])
 
 
 def some_test_images(card: "Card", source: str | None, data_dir: str | None, resize, number: int) -> "Split":

@@ -39,7 +39,7 @@ class TorchAnswers:
     def __call__(self, images):
         import torch
 
-        tensors = [*(variable.value.detach() for variable in self.model.variables), images]
+        tensors = [*(variable.value.detach() for variable in self.model.variables), images.contiguous()]
         shape = tuple(images.shape)
         with torch.no_grad():
             if shape not in self.compiled:
