@@ -11,6 +11,17 @@ import pytest
 if keras.backend.backend() == "tensorflow":
     # PyTorch's build with CUDA loads Triton where an optimizer is made. In a process with TensorFlow that crashes.
     sys.modules.setdefault("triton", None)
+    import tensorflow as tf
+
+    prefetch = tf.data.Dataset.prefetch
+
+    def untuned(dataset, *arguments, **options):
+        """Prefetches, as Keras does last, without tf.data's tuner: an iterator that ends early may wait long for it."""
+        no_tuner = tf.data.Options()
+        no_tuner.autotune.enabled = False
+        return prefetch(dataset, *arguments, **options).with_options(no_tuner)
+
+    tf.data.Dataset.prefetch = untuned
 
 
 _TESTS = itertools.count(1)

@@ -412,7 +412,7 @@ def test_train_fits_its_epochs_into_a_budget_and_goes_on_alike(npz, tmp_path):
         result = CliRunner().invoke(main, [str(argument) for argument in (*common, *changes, "--minutes", minutes)])
         assert result.exit_code in (0, BUDGET_SPENT), result.output
 
-    train(0.4)
+    train(0.15)
     recipe = json.loads((tmp_path / "recipe.json").read_text())
     assert 1 <= recipe["epochs"] < 100_000
     expected = (max(1, round(share * recipe["epochs"])) for share in (0.5, 0.75))

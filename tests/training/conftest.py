@@ -3,6 +3,8 @@
 import keras
 import pytest
 
+from dia_keras.training import averaging
+
 
 @pytest.fixture(scope="module")
 def programs_compiled_once(tmp_path_factory):
@@ -22,3 +24,11 @@ def programs_compiled_once(tmp_path_factory):
         reset_cache()
         if settings is changes:
             yield
+
+
+@pytest.fixture(scope="module")
+def few_batches_for_statistics():
+    """Lets averaged weights take their statistics from one batch, for tests of everything else about them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(averaging, "BATCHES", 1)
+        yield

@@ -28,7 +28,7 @@ from dia_keras.zoo import cards, entries
 from dia_keras.zoo.finding import find_network
 from dia_keras.zoo.hub.publishing import write_repository
 
-pytestmark = pytest.mark.usefixtures("programs_compiled_once")
+pytestmark = pytest.mark.usefixtures("programs_compiled_once", "few_batches_for_statistics")
 ENTRIES = """
 license = "Apache-2.0"
 papers = { none = "None" }
@@ -70,6 +70,22 @@ def tiny_zoo(tmp_path_factory):
         weights = folder / "tiny.weights.h5"
         zoo.save_weights(zoo.load("tiny_cifar10", weights=None), weights)
         yield weights
+
+
+@pytest.fixture
+def uncompiled():
+    """Lets networks train op by op: sooner for a few steps, but on JAX, which compiles every op."""
+    if keras.backend.backend() == "jax":
+        yield
+        return
+    compile = keras.Model.compile
+
+    def without(model, *arguments, **options):
+        compile(model, *arguments, **{**options, "run_eagerly": True, "jit_compile": False})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "compile", without)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -437,6 +453,7 @@ def test_a_run_that_is_cut_twice_ends_as_one_that_is_not(run, tmp_path, monkeypa
         fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, **arguments)
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_a_run_in_bfloat16_writes_a_network_in_float32(run, tmp_path, monkeypatch):
     seen = []
 
@@ -457,6 +474,7 @@ def test_a_run_in_bfloat16_writes_a_network_in_float32(run, tmp_path, monkeypatc
     assert json.loads((tmp_path / "run" / "report.json").read_text())["settings"]["precision"] == "mixed_bfloat16"
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_averaged_weights_are_evaluated_and_kept_and_a_cut_changes_nothing(run, tmp_path, monkeypatch):
     arguments = {"weights": run.weights, "image_size": (8, 8), "channels": 1}
     settings = FineTuning("tiny_cifar10", **SETTINGS, held_out=0.3, ema=0.8)
@@ -482,20 +500,23 @@ def test_averaged_weights_are_evaluated_and_kept_and_a_cut_changes_nothing(run, 
 
 
 @pytest.mark.parametrize("ema", [None, 0.5])
-@pytest.mark.parametrize("cut", [1, 3], ids=["after the head", "before the results"])
+@pytest.mark.usefixtures("uncompiled")
 def test_a_run_without_held_out_images_that_is_cut_between_epochs_keeps_what_it_has_learned(
-    cut, ema, run, tmp_path, monkeypatch
+    ema, run, tmp_path, monkeypatch
 ):
+    """After the head, and before the results."""
     arguments = {"weights": run.weights, "image_size": (8, 8), "channels": 1}
     settings = FineTuning("tiny_cifar10", **SETTINGS, held_out=0.0, ema=ema)
     fine_tune(settings, run.npz, tmp_path / "whole", **arguments)
-    monkeypatch.setattr(fine_tuning, "WallClockBudget", lambda *_: CutAt(cut))
-    monkeypatch.setattr(fine_tuning, "_write_results", lambda *_: None)
-    assert fine_tune(settings, run.npz, tmp_path / "cut", **arguments) is None
-    monkeypatch.undo()
-    fine_tune(settings, run.npz, tmp_path / "cut", **arguments)
-    for new, old in zip(weights_of(tmp_path / "cut"), weights_of(tmp_path / "whole"), strict=True):
-        np.testing.assert_array_equal(new, old)
+    for cut in (1, 3):
+        folder = tmp_path / f"cut_{cut}"
+        with monkeypatch.context() as patch:
+            patch.setattr(fine_tuning, "WallClockBudget", lambda *_, cut=cut: CutAt(cut))
+            patch.setattr(fine_tuning, "_write_results", lambda *_: None)
+            assert fine_tune(settings, run.npz, folder, **arguments) is None
+        fine_tune(settings, run.npz, folder, **arguments)
+        for new, old in zip(weights_of(folder), weights_of(tmp_path / "whole"), strict=True):
+            np.testing.assert_array_equal(new, old)
 
 
 class CutWithLosses(CutAt):
@@ -525,6 +546,7 @@ def test_the_losses_tell_where_a_part_ended(losses, most, patience, epochs):
     assert best_epoch.epochs_of(losses, most, patience) == epochs
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_a_run_whose_head_stopped_early_goes_on_as_one_that_is_not_cut(run, tmp_path, monkeypatch):
     losses = [1.0, 1.1, 0.9, 0.8]
     settings = FineTuning("tiny_cifar10", batch_size=8, patience=1, head_epochs=4, epochs=2)
@@ -610,6 +632,7 @@ def start(name, npz, **options):
     return starting_model(settings, prepare(settings, npz, **{**arguments, **options}))
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_a_fine_tuning_starts_from_a_run_a_file_of_keras_or_one_of_weights(run, tmp_path):
     model = find_network(run.folder).load()
     for size in ((8, 8), (12, 16)):

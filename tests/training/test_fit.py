@@ -24,7 +24,7 @@ from dia_keras.training.runs.divergence import Diverged
 from dia_keras.training.runs.interruption import stopped_by_signals
 from dia_keras.units import RecurrentAttention, stacked_dia_lstm
 
-pytestmark = pytest.mark.usefixtures("programs_compiled_once")
+pytestmark = pytest.mark.usefixtures("programs_compiled_once", "few_batches_for_statistics")
 RNG = np.random.default_rng(0)
 TRAIN = Split(RNG.integers(0, 256, (72, 8, 8, 3), np.uint8), RNG.integers(0, 10, 72))
 

@@ -7,13 +7,13 @@ from cuts import CutAt
 
 from dia_keras import zoo
 from dia_keras.data import Split
-from dia_keras.training import Phase, Recipe, averaging, fit
+from dia_keras.training import Phase, Recipe, fit
 from dia_keras.training.fitting import batches_of_phase
 from dia_keras.training.phases import parts, scaled_down, scaled_padding
 from dia_keras.training.runs.checkpoint_files import checkpoints
 from dia_keras.units import DIALSTMCell, RecurrentAttention
 
-pytestmark = pytest.mark.usefixtures("programs_compiled_once")
+pytestmark = pytest.mark.usefixtures("programs_compiled_once", "few_batches_for_statistics")
 RNG = np.random.default_rng(0)
 TRAIN = Split(RNG.integers(0, 256, (40, 16, 16, 3), np.uint8), RNG.integers(0, 10, 40))
 PHASES = (Phase(2, image_size=8, depth=2), Phase(1, image_size=12), Phase(1))
@@ -41,11 +41,11 @@ def train(folder, **options):
     return fit(build, RECIPE, TRAIN, folder, num_classes=10, held_out=TRAIN, run_eagerly=is_eager, **options)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def few_batches_for_statistics():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(averaging, "BATCHES", 1)
-        yield
+@pytest.fixture(scope="module")
+def uncut(tmp_path_factory):
+    """The folder of a training that nothing cut, and its network."""
+    folder = tmp_path_factory.mktemp("uncut")
+    return folder, train(folder)
 
 
 class Killed(keras.callbacks.Callback):
@@ -53,11 +53,10 @@ class Killed(keras.callbacks.Callback):
         raise KeyboardInterrupt
 
 
-def test_a_run_cut_anywhere_ends_in_the_weights_of_an_uncut_one(tmp_path):
+def test_a_run_cut_anywhere_ends_in_the_weights_of_an_uncut_one(uncut, tmp_path):
     """Cut within an epoch, between two, between two phases, after growing, and within an epoch of the grown network."""
-    uncut, cut = tmp_path / "uncut", tmp_path / "cut"
-    uncut.mkdir(), cut.mkdir()
-    expected = train(uncut)
+    folder, expected = uncut
+    cut = tmp_path
     for budget, newest in [
         (CutAt(0, 1), "epoch_0_step_1"),
         (CutAt(1), "epoch_1"),
@@ -75,7 +74,7 @@ def test_a_run_cut_anywhere_ends_in_the_weights_of_an_uncut_one(tmp_path):
     model = train(cut)
     for want, got in zip(expected.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(got, want)
-    assert (cut / "log.csv").read_text() == (uncut / "log.csv").read_text()
+    assert (cut / "log.csv").read_text() == (folder / "log.csv").read_text()
 
 
 def test_a_recipe_without_phases_is_one():
@@ -133,13 +132,11 @@ def test_teachers_see_whole_images_of_which_the_student_sees_smaller_ones():
             batches_of_phase(recipe, TRAIN, 10, teachers, 17)
 
 
-def test_every_phase_has_its_teacher(tmp_path):
-    seen, plain, shared = [], tmp_path / "plain", tmp_path / "shared"
-    plain.mkdir(), shared.mkdir()
-    one = teacher()
+def test_every_phase_has_its_teacher(uncut, tmp_path):
+    seen, (_, plain), one = [], uncut, teacher()
     answer = one.predict_on_batch
     one.predict_on_batch = lambda images: seen.append(tuple(images.shape)) or answer(images)
-    networks = train(plain), train(shared, teachers=[one])
+    networks = plain, train(tmp_path, teachers=[one])
     assert set(seen) == {(16, 16, 16, 3)} and len(seen) >= 8  # two batches in each of four epochs
     kernels = [keras.ops.convert_to_numpy(network.get_layer("classifier").kernel) for network in networks]
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-4
