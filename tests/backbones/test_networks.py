@@ -1,5 +1,6 @@
 """What every backbone promises besides its parameter counts."""
 
+from functools import partial
 from itertools import pairwise
 
 import keras
@@ -8,6 +9,8 @@ import preactivation_reference as reference
 import pytest
 
 from dia_keras.backbones import ATTENTIONS, imagenet_resnet, preresnet, resnet, resnext, stage_outputs, wrn
+from dia_keras.backbones.blocks import basic_branch, post_activation_block
+from dia_keras.backbones.network import Stage, build_network, small_stem
 from dia_keras.units import CBAM, ECA, IE, SE, SEM, SPA, SPEM, SRM, AttentionModule, DIALSTMCell, RecurrentAttention
 
 # A shallow one of each, with the widths of its stages.
@@ -199,7 +202,11 @@ def test_shared_srm_trains_styles_and_norms():
 @pytest.mark.parametrize("attention", sorted(ATTENTIONS))
 @pytest.mark.parametrize("shared", [False, True])
 def test_every_attention_is_saved_and_cloned_with_its_sharing(attention, shared, tmp_path):
-    model = basic(attention=attention, shared=shared)
+    # One stage, of two blocks, has all there is.
+    block = partial(post_activation_block, branch=basic_branch)
+    parts = {"stem": small_stem(16), "stages": [Stage(16, 1, 2)], "block": block, "settings": {}, "total_stride": 1}
+    model = build_network(**parts, attention=attention, shared=shared, input_shape=(16, 16, 3))
+    assert len(attentions(model)) == (1 if shared and attention != "srm" else 2)
     randomize(model)
     model.save(tmp_path / "model.keras")
     loaded, clone = keras.models.load_model(tmp_path / "model.keras"), keras.models.clone_model(model)
