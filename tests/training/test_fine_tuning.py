@@ -499,6 +499,7 @@ def test_averaged_weights_are_evaluated_and_kept_and_a_cut_changes_nothing(run, 
     assert float(rows["plain"][best - 1]["val_loss"]) != pytest.approx(loss, rel=1e-3)
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("ema", [None, 0.5])
 @pytest.mark.usefixtures("uncompiled")
 def test_a_run_without_held_out_images_that_is_cut_between_epochs_keeps_what_it_has_learned(
