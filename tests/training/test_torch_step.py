@@ -46,7 +46,7 @@ def test_the_attention_of_an_image_is_computed_before_it_meets_features(monkeypa
 
 
 def test_images_in_another_order_in_memory_change_nothing(monkeypatch):
-    """As what einsum returns. Features in that order would take twice as long."""
+    """As what einsum returns. It would make all features channels first."""
     from dia_keras.training.steps import torch_answers, torch_step
 
     def recorded(function, tensors):

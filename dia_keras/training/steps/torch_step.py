@@ -74,7 +74,7 @@ class TorchStep:
     def __call__(self, data):
         import torch
 
-        # In another order in memory, all features would be channels first, which takes twice as long.
+        # With images in another order in memory, all features would be channels first, which is slower.
         model, (images, targets) = self.model, (tensor.contiguous() for tensor in data)
         trainable, others = model.trainable_variables, model.non_trainable_variables
         tensors = [variable.value.detach() for variable in [*trainable, *others]] + [images, targets]
