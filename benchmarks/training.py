@@ -49,7 +49,8 @@ from dia_keras.training.fitting import compile_for
 from dia_keras.training.runs.epochs_that_fit import EpochClock
 from dia_keras.training.steps.fused_norm import fused_batch_norms
 from dia_keras.training.steps.memory import kept_memory
-from dia_keras.training.steps.torch_step import LEAST_STEPS, compiled_step
+from dia_keras.training.steps.torch_graph import LEAST_STEPS
+from dia_keras.training.steps.torch_step import compiled_step
 
 #: Dense bfloat16 FLOP/s and bytes/s of a card, after NVIDIA's data sheets, by JAX's name of it.
 LIMITS = {"NVIDIA H100 80GB HBM3": (989e12, 3.35e12), "NVIDIA H200": (989e12, 4.8e12)}

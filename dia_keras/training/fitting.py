@@ -1,6 +1,7 @@
 """Training by `model.fit`, from a recipe and arrays to weights, resumable to the bit."""
 
 import functools
+import math
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -20,6 +21,9 @@ from .steps.cpu_steps import fast_cpu_steps
 from .steps.torch_answers import compiled_answers
 from .steps.torch_step import compiled_step
 from .teachers import taught
+
+#: Images in a batch of an evaluation.
+TEST_BATCH_SIZE = 250
 
 
 def fit(
@@ -66,6 +70,7 @@ def fit(
         raise ValueError(f"`train` must have at least {recipe.batch_size} images. Received: {len(train.labels)}")
     if recipe.phases and isinstance(model, keras.Model):
         raise ValueError("`model` must be a function that builds the model of a phase. Received: a model, and phases")
+    test_steps = math.ceil(len(held_out.labels) / TEST_BATCH_SIZE) if held_out else 0
     build: Build = (lambda phase: model) if isinstance(model, keras.Model) else model
     budget = budget or WallClockBudget(None)
     budget.epochs = recipe.epochs
@@ -78,7 +83,7 @@ def fit(
         averaged = [AveragedWeights(functools.partial(data, is_taught=False))] if recipe.ema is not None else []
         with (
             fast_cpu_steps(trained, *teachers),
-            compiled_step(trained, recipe.epochs * steps),
+            compiled_step(trained, recipe.epochs * steps, recipe.epochs * test_steps),
             compiled_answers(teachers, recipe.epochs * steps),
         ):
             is_done = go_on(
@@ -138,7 +143,7 @@ def on_held_out(held_out: Split | None, num_classes: int) -> dict[str, Any]:
     if held_out is None or not len(held_out.labels):
         return {}
     targets = keras.utils.to_categorical(held_out.labels, num_classes)
-    return {"validation_data": (held_out.images, targets), "validation_batch_size": 250}
+    return {"validation_data": (held_out.images, targets), "validation_batch_size": TEST_BATCH_SIZE}
 
 
 def compile_for(model: keras.Model, recipe: Recipe, steps_per_epoch: int, run_eagerly: bool = False) -> None:

@@ -13,9 +13,9 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTo
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if "dropout" not in name])
 def test_it_is_the_step_of_keras(name, monkeypatch):
-    from dia_keras.training.steps import torch_step
+    from dia_keras.training.steps import torch_graph, torch_step
 
-    monkeypatch.setattr(torch_step, "LARGE", 2**10)
+    monkeypatch.setattr(torch_graph, "LARGE", 2**10)
     ours, keras_own = network(name), network(name)
     step = torch_step.TorchStep(ours)
     for _ in range(3):
@@ -35,10 +35,10 @@ def test_the_attention_of_an_image_is_computed_before_it_meets_features(monkeypa
     """The node that stores it is there, and the copies that Keras' convolutions make of features are not."""
     import torch
 
-    from dia_keras.training.steps import torch_step
+    from dia_keras.training.steps import torch_graph
 
-    monkeypatch.setattr(torch_step, "LARGE", 2**10)
-    graph = torch_step.simplify(traced(network("bottleneck, shared unit"), *data())).graph
+    monkeypatch.setattr(torch_graph, "LARGE", 2**10)
+    graph = torch_graph.simplify(traced(network("bottleneck, shared unit"), *data())).graph
     targets = [node.target for node in graph.nodes]
     stored, copied = torch.ops.aten.as_strided.default, torch.ops.aten.clone.default
     assert targets.count(stored) >= 2 + 2 * 8  # h of two blocks, scale and shift of eight norms
@@ -47,43 +47,69 @@ def test_the_attention_of_an_image_is_computed_before_it_meets_features(monkeypa
 
 def test_images_in_another_order_in_memory_change_nothing(monkeypatch):
     """As what einsum returns. It would make all features channels first."""
-    from dia_keras.training.steps import torch_answers, torch_step
+    from dia_keras.training.steps import torch_answers, torch_step, torch_test_step
 
     def recorded(function, tensors):
         orders.append([tensor.is_contiguous() for tensor in tensors])
         return function
 
     orders = []
-    for module in (torch_step, torch_answers):
+    for module in (torch_step, torch_test_step, torch_answers):
         monkeypatch.setattr(module, "compiled", recorded)
     images, targets = data()
     moved = images.permute(2, 0, 1, 3).contiguous().permute(1, 2, 0, 3)
     name = "bottleneck, shared unit"
     step, answers = torch_step.TorchStep(network(name)), torch_answers.TorchAnswers(network(name))
+    test_step = torch_test_step.TorchTestStep(network(name))
     assert not moved.is_contiguous() and (moved == images).all()
     answers(moved)
     step((moved, targets))
-    assert len(orders) == 2 and all(map(all, orders))
+    test_step((moved, targets))
+    assert len(orders) == 3 and all(map(all, orders))
 
 
 def test_short_trainings_and_eager_ones_are_not_compiled():
-    from dia_keras.training.steps.torch_step import LEAST_STEPS, compiled_step
+    from dia_keras.training.steps.torch_graph import LEAST_STEPS
+    from dia_keras.training.steps.torch_step import compiled_step
 
+    steps = {"train_step", "test_step"}
     model = network("basic, a module with a loss of its own")
     with compiled_step(model, LEAST_STEPS - 1):
-        assert "train_step" not in vars(model)
-    with compiled_step(model, LEAST_STEPS):
-        assert "train_step" in vars(model)
-    assert "train_step" not in vars(model)
+        assert not steps & set(vars(model))
+    with compiled_step(model, LEAST_STEPS, LEAST_STEPS - 1):
+        assert steps & set(vars(model)) == {"train_step"}
+    with compiled_step(model, LEAST_STEPS, LEAST_STEPS):
+        assert steps <= set(vars(model))
+    assert not steps & set(vars(model))
     model.compile(run_eagerly=True)
-    with compiled_step(model, LEAST_STEPS):
-        assert "train_step" not in vars(model)
+    with compiled_step(model, LEAST_STEPS, LEAST_STEPS):
+        assert not steps & set(vars(model))
+
+
+def test_validation_is_that_of_keras():
+    """The last batch is smaller. The weights, the statistics and the momenta stay."""
+    from dia_keras.training.steps.torch_graph import LEAST_STEPS
+    from dia_keras.training.steps.torch_step import compiled_step
+
+    model = network("basic, a module with a loss of its own")
+    model.train_step(data())  # moves the statistics of batch norms
+    images, targets = (tensor.numpy() for tensor in data())
+    options = {"batch_size": 6, "return_dict": True, "verbose": 0}
+    before = [keras.ops.convert_to_numpy(variable) for variable in [*model.variables, *model.optimizer.variables]]
+    expected = model.evaluate(images, targets, **options)
+    with compiled_step(model, LEAST_STEPS, LEAST_STEPS):
+        test_step = model.test_step
+        assert model.evaluate(images, targets, **options) == pytest.approx(expected, rel=1e-5)
+        assert test_step.shapes[0][0] == 6
+    assert model.evaluate(images, targets, **options) == pytest.approx(expected, rel=1e-6)
+    after = [keras.ops.convert_to_numpy(variable) for variable in [*model.variables, *model.optimizer.variables]]
+    assert all(map(np.array_equal, before, after))
 
 
 def test_the_answers_of_teachers_are_those_of_keras():
     """Also in batches of another size; and outside, the model answers as before."""
     from dia_keras.training.steps.torch_answers import TorchAnswers, compiled_answers
-    from dia_keras.training.steps.torch_step import LEAST_STEPS
+    from dia_keras.training.steps.torch_graph import LEAST_STEPS
 
     model = network("basic, a module with a loss of its own")
     model.train_step(data())  # moves the statistics of batch norms
@@ -99,11 +125,11 @@ def test_the_answers_of_teachers_are_those_of_keras():
 
 
 def test_a_machine_without_a_compiler_trains_all_the_same(monkeypatch):
-    from dia_keras.training.steps import torch_step
+    from dia_keras.training.steps import torch_graph, torch_step
 
-    monkeypatch.setattr(torch_step.shutil, "which", lambda name: None)
+    monkeypatch.setattr(torch_graph.shutil, "which", lambda name: None)
     model = network("basic, a module with a loss of its own")
-    with pytest.warns(UserWarning, match="no g"), torch_step.compiled_step(model, torch_step.LEAST_STEPS):
+    with pytest.warns(UserWarning, match="no g"), torch_step.compiled_step(model, torch_graph.LEAST_STEPS):
         assert "train_step" not in vars(model)
 
 
@@ -111,13 +137,13 @@ def test_dropouts_of_one_shape_drop_different_units():
     """PyTorch's dropout writes its mask in place. In the simplified graph it does not, and no two masks are one."""
     import torch
 
-    from dia_keras.training.steps import torch_step
+    from dia_keras.training.steps import torch_graph
 
     inputs = keras.Input((4, 4, 8))
     x = keras.layers.Dropout(0.5)(inputs) * keras.layers.Dropout(0.25)(inputs) + keras.layers.Dropout(0.5)(inputs)
     model = keras.Model(inputs, keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(x)))
     compile_for(model, Recipe("x", 4, 16), steps_per_epoch=10)
-    graph = torch_step.simplify(traced(model, torch.ones(16, 4, 4, 8), data()[1])).graph
+    graph = torch_graph.simplify(traced(model, torch.ones(16, 4, 4, 8), data()[1])).graph
     masks = [node for node in graph.nodes if "bernoulli" in str(node.target)]
     assert [mask.target for mask in masks] == 3 * [torch.ops.aten.bernoulli.p]
     assert [mask.args[1] for mask in masks] == [0.5, 0.75, 0.5]  # what is kept

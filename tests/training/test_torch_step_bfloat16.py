@@ -9,9 +9,9 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTo
 
 
 def test_in_half_precision_gradients_are_those_of_keras_but_for_rounding(monkeypatch):
-    from dia_keras.training.steps import torch_step
+    from dia_keras.training.steps import torch_graph, torch_step
 
-    monkeypatch.setattr(torch_step, "LARGE", 2**10)
+    monkeypatch.setattr(torch_graph, "LARGE", 2**10)
     ours, keras_own = (network("bottleneck, shared unit", "mixed_bfloat16") for _ in range(2))
     keras_own.train_step(data())
     torch_step.TorchStep(ours)(data())

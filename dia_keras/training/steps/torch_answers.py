@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from .torch_step import compiled, is_worth_compiling
+from .torch_graph import compiled, is_worth_compiling
 
 
 @contextlib.contextmanager

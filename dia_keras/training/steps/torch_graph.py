@@ -1,0 +1,147 @@
+"""A function of tensors as one graph that Inductor compiles, on PyTorch and a CPU.
+
+Keras calls its layers one by one: every elementwise operation reads and writes all features. Here a whole step is
+traced once into one graph, and this module tells the compiler what it cannot see for itself:
+
+- A clone that only changes the layout is dropped: Keras' convolutions make two of every feature map.
+- Small vectors (a norm's scale, the attention of an image) are computed once, and not again for every pixel.
+
+The formulas are Keras': only the order of sums differs.
+"""
+
+import shutil
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+#: Trainings of fewer steps are over before the compiler is.
+LEAST_STEPS = 400
+#: Tensors of at least so many elements are features; others are computed before they meet features.
+LARGE = 2**18
+
+
+def is_worth_compiling(steps: int) -> bool:
+    """Returns whether a training of so many steps gains by this module, and PyTorch can compile here."""
+    return keras.backend.backend() == "torch" and steps >= LEAST_STEPS and _can_compile()
+
+
+def _can_compile() -> bool:
+    import torch
+
+    if torch.cuda.is_available():
+        return False
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        warnings.warn(
+            "PyTorch compiles training steps with a C++ compiler, and there is no g++ or clang++ on the path: "
+            "training goes on without, more slowly.",
+            stacklevel=4,
+        )
+        return False
+    return True
+
+
+def compiled(function: Callable, tensors: list[Any]):
+    """Returns a function of tensors, traced for such tensors into one graph, and compiled if that is possible."""
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    trace = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)
+    graph = simplify(trace(*tensors))
+    try:
+        with torch.no_grad():
+            return torch._inductor.compile(graph, tensors, options={"layout_optimization": False})
+    except torch._inductor.exc.InductorError as error:
+        reason = str(error).strip().splitlines()[0]
+        warnings.warn(f"PyTorch did not compile a network ({reason}): the training is slower.", stacklevel=2)
+        return graph
+
+
+def simplify(traced):
+    """Returns a traced graph without needless copies, in which what is small is computed once.
+
+    Args:
+        traced: `torch.fx.GraphModule` of ATen operations whose nodes know their values' shapes.
+    """
+    import torch
+    from torch._functorch.compile_utils import fx_graph_cse
+
+    aten = torch.ops.aten
+    graph = traced.graph
+    if not _is_functional(graph):
+        return traced  # values change: copies and equal nodes may matter
+    for node in list(graph.nodes):
+        if node.target is aten.clone.default and _is_kernel(node):
+            node.kwargs = {"memory_format": torch.contiguous_format}
+        elif node.target in (aten.detach.default, aten.lift_fresh_copy.default, aten.clone.default):
+            node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+    graph.eliminate_dead_code()
+    graph = fx_graph_cse(graph)
+    for node in list(graph.nodes):
+        if _is_small(node) and _meets_features(node):
+            value = node.meta["val"]
+            with graph.inserting_after(node):
+                # To take a tensor by its strides is the one view for which Inductor stores the tensor first.
+                stored = graph.call_function(aten.as_strided.default, (node, list(value.shape), list(value.stride())))
+            node.replace_all_uses_with(stored, delete_user_cb=lambda user, new=stored: user is not new)
+    graph.lint()
+    return torch.fx.GraphModule(traced, graph)
+
+
+def _is_functional(graph) -> bool:
+    """Returns whether every node of a graph is one value, once PyTorch's dropout does not write in place any more."""
+    import torch
+
+    aten = torch.ops.aten
+    twins = {aten.bernoulli_.float: aten.bernoulli.p, aten.div_.Scalar: aten.div.Scalar}
+    for node in graph.nodes:
+        if node.target in twins and len(node.args[0].users) == 1:
+            node.target = twins[node.target]
+            if node.target is aten.bernoulli.p and len(node.args) == 1:
+                node.args = (node.args[0], 0.5)  # the default of the form in place
+    return not any(getattr(getattr(node.target, "_schema", None), "is_mutable", False) for node in graph.nodes)
+
+
+def _is_kernel(node) -> bool:
+    """Returns whether a node is an input of four axes other than the images, cast and transposed."""
+    import torch
+
+    aten = torch.ops.aten
+    while node.target in (aten.clone.default, aten._to_copy.default, aten.permute.default):
+        node = node.args[0]
+    # The images and the targets are the last two inputs.
+    return node.op == "placeholder" and node.next.next.op == "placeholder"
+
+
+def _is_small(node) -> bool:
+    """Returns whether a node computes a vector or a matrix that is smaller than features are."""
+    import torch
+
+    aten = torch.ops.aten
+    if not isinstance(node.target, torch._ops.OpOverload) or not isinstance(node.meta.get("val"), torch.Tensor):
+        return False
+    value = node.meta["val"]
+    return (
+        not _is_view(node)
+        and node.target not in (aten.mm.default, aten.addmm.default)  # stored anyway
+        and value.ndim <= 2
+        and 1 < value.numel() < LARGE
+        and value.is_contiguous()
+    )
+
+
+def _meets_features(node) -> bool:
+    """Returns whether a node's value, or a view of it, is an operand of an operation on features."""
+    for user in node.users:
+        value = user.meta.get("val")
+        if getattr(value, "numel", int)() >= LARGE or (_is_view(user) and _meets_features(user)):
+            return True
+    return False
+
+
+def _is_view(node) -> bool:
+    import torch
+
+    return getattr(node.target, "is_view", False) or node.target is torch.ops.aten._unsafe_view.default
