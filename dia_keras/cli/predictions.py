@@ -1,7 +1,6 @@
 """`dia-keras predict`: the likeliest classes of images."""
 
 import pathlib
-from typing import Literal
 
 import click
 
@@ -67,11 +66,8 @@ def predict(
 
     check_output("--picture", picture, ".png")
     network = find_network(name)
-    channels = network.channels
-    if channels not in (1, 3):
-        raise ValueError(f"`name` must take gray or RGB images. Received: {name}, of {channels} channels")
     size, rule = network.image_size, resize or network.resize
-    depth: Literal[1, 3] = 1 if channels == 1 else 3
+    depth = network.picture_channels
     paths, pictures, unreadable = read_pictures(images, lambda path: read_picture(path, *size, rule, depth))
     batch = np.stack(pictures)
     model = network.load()

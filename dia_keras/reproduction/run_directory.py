@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import keras
 
-from ..files import staged, write_json
-from ..inference.precision import in_float32
+from ..files import write_json
+from ..training.runs.final_weights import save_network
 from ..training.runs.run_folder import read_record
 from . import claims
 from .scale import Scale, training_of
@@ -96,11 +96,9 @@ class RunDirectory:
 
     def keep(self, job: Job, model: keras.Model) -> None:
         """Writes the network of a training, in float32 and without its optimizer, to `networks/<row>-<seed>.keras`."""
-        model = in_float32(model)
         path = self.path / "networks" / f"{job.name}.keras"
         path.parent.mkdir(exist_ok=True)
-        with staged(path) as new:
-            keras.Model(model.input, model.output, name=model.name).save(new)
+        save_network(model, path)
 
     def tidy(self, job: Job) -> None:
         """Removes what a training that is complete no longer needs: its claims and its checkpoints."""

@@ -9,7 +9,7 @@ import pathlib
 import re
 import tempfile
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import keras
 
@@ -51,6 +51,21 @@ class Network:
     data: str | None
     load: Callable[..., keras.Model]
     card: Card | None = None
+
+    @property
+    def picture_channels(self) -> Literal[1, 3]:
+        """Number of channels of the pictures that it takes.
+
+        Raises:
+            ValueError: If it takes neither gray nor RGB pictures.
+        """
+        if self.channels == 1:
+            return 1
+        if self.channels == 3:
+            return 3
+        raise ValueError(
+            f"The network must take gray or RGB images. Received: {self.name}, of {self.channels} channels"
+        )
 
 
 def find_network(name: str | os.PathLike, weights: str | os.PathLike = "pretrained") -> Network:

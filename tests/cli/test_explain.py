@@ -116,7 +116,7 @@ def test_entries_for_different_data_are_an_error(tmp_path):
     names = (ENTRY, "dia_resnet20_cifar100")
     output = explain("grad-cam", *names, "--out", tmp_path / "a.png", fails=True)
     assert f"must be for the same classes. Received: {names[0]} and {names[1]}" in output
-    assert "entries for cifar10 and cifar100" in explain("lesion", *names, "--out", tmp_path / "a.png", fails=True)
+    assert "entries for cifar10 and cifar100" in explain("gradients", *names, "--out", tmp_path / "a.png", fails=True)
 
 
 def test_a_class_or_layer_that_is_not_there_is_an_error(small, tmp_path):
@@ -150,6 +150,22 @@ def test_networks_of_ones_own_are_explained(networks, tmp_path, monkeypatch):
     for written in ("cam.png", "attention.png"):
         with Image.open(tmp_path / written) as picture:
             assert picture.format == "PNG" and min(picture.size) > 200
+
+
+@pytest.mark.parametrize(("command", "drawing"), [("lesion", "plot_lesions"), ("integration", "plot_integration")])
+def test_networks_of_ones_own_are_explained_by_test_images(command, drawing, tmp_path, monkeypatch):
+    """Colors become gray, and images the network's size."""
+    given = []
+    monkeypatch.setattr(analysis, drawing, lambda *arguments: given.extend(arguments) or Figure())
+    resnet(14, "basic", attention="dia_lstm", num_classes=2, input_shape=(16, 16, 1)).save(tmp_path / "mine.keras")
+    x, y = np.random.default_rng(0).integers(0, 256, (6, 20, 20, 3), np.uint8), np.arange(6) % 2
+    data = tmp_path / "data.npz"
+    np.savez(data, x_train=x, y_train=y, x_test=x, y_test=y, class_names=np.array(["dark", "bright"]))
+    out = ("--out", tmp_path / "a.png")
+    assert "no data set of its own" in explain(command, tmp_path / "mine.keras", *out, fails=True)
+    explain(command, tmp_path / "mine.keras", "--data", data, "--images", 5, *out)
+    models, images, *_ = given
+    assert list(models) == ["mine"] and images.shape == (5, 16, 16, 1)
 
 
 def test_networks_that_cannot_be_explained_together_are_errors(networks, tmp_path):

@@ -47,11 +47,12 @@ SETTINGS = {"batch_size": 8, "head_epochs": 1, "epochs": 2, "freeze": 1, **LIGHT
 
 
 class Run(NamedTuple):
-    """A run, what it found, the data as an npz file, and the weights file that it began with."""
+    """A run: what it found, the data, the weights that it began with, and the steps that each part may compile for."""
 
     found: object
     npz: object
     weights: object
+    compiled: list
 
     @property
     def folder(self):
@@ -101,11 +102,19 @@ def npz(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(tiny_zoo, npz, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "new" / "run"
-    found = fine_tune(
-        FineTuning("tiny_cifar10", **SETTINGS), npz, folder, image_size=(8, 8), channels=1, weights=tiny_zoo
-    )
-    return Run(found, npz, tiny_zoo)
+    folder, compiled = tmp_path_factory.mktemp("runs") / "new" / "run", []
+
+    def compiled_step(model, *steps):
+        compiled.append(steps)
+        return own(model, *steps)
+
+    own = two_phases.compiled_step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(two_phases, "compiled_step", compiled_step)
+        found = fine_tune(
+            FineTuning("tiny_cifar10", **SETTINGS), npz, folder, image_size=(8, 8), channels=1, weights=tiny_zoo
+        )
+    return Run(found, npz, tiny_zoo, compiled)
 
 
 def call(*arguments, fails=False):
@@ -132,6 +141,11 @@ def test_a_run_has_all_of_it(run):
     for picture in ("confusion.png", "curves.png"):
         with Image.open(run.folder / picture) as drawn:
             assert drawn.size[0] > 100
+
+
+def test_each_part_is_compiled_by_its_own_number_of_steps(run):
+    images = len(hold_out(data.load(run.npz, channels=1).train, 0.1, 0)[0].labels)
+    assert run.compiled == [(images // 8, 1), (2 * (images // 8), 2)]
 
 
 def test_the_report_names_balanced_accuracy_and_that_of_every_class(run):

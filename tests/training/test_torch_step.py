@@ -18,9 +18,10 @@ def test_it_is_the_step_of_keras(name, monkeypatch):
     monkeypatch.setattr(torch_graph, "LARGE", 2**10)
     ours, keras_own = network(name), network(name)
     step = torch_step.TorchStep(ours)
+    given = weighted() if name == "basic, a module with a loss of its own" else data()
     for _ in range(3):
-        expected = keras_own.train_step(data())
-        got = step(data())
+        expected = keras_own.train_step(given)
+        got = step(given)
     assert {key: float(value) for key, value in got.items()} == pytest.approx(
         {key: float(value) for key, value in expected.items()}, rel=1e-5
     )
@@ -29,6 +30,13 @@ def test_it_is_the_step_of_keras(name, monkeypatch):
         want = keras.ops.convert_to_numpy(theirs)
         atol = 1e-5 + 1e-4 * np.abs(want).max()
         np.testing.assert_allclose(keras.ops.convert_to_numpy(mine), want, rtol=0, atol=atol, err_msg=theirs.path)
+
+
+def weighted():
+    """Images and targets with a weight for every image, of a mean other than 1."""
+    import torch
+
+    return *data(), torch.linspace(0.1, 3, 16)
 
 
 def test_the_attention_of_an_image_is_computed_before_it_meets_features(monkeypatch):
@@ -93,8 +101,8 @@ def test_validation_is_that_of_keras():
 
     model = network("basic, a module with a loss of its own")
     model.train_step(data())  # moves the statistics of batch norms
-    images, targets = (tensor.numpy() for tensor in data())
-    options = {"batch_size": 6, "return_dict": True, "verbose": 0}
+    images, targets, weights = (tensor.numpy() for tensor in weighted())
+    options = {"sample_weight": weights, "batch_size": 6, "return_dict": True, "verbose": 0}
     before = [keras.ops.convert_to_numpy(variable) for variable in [*model.variables, *model.optimizer.variables]]
     expected = model.evaluate(images, targets, **options)
     with compiled_step(model, LEAST_STEPS, LEAST_STEPS):
@@ -122,6 +130,23 @@ def test_the_answers_of_teachers_are_those_of_keras():
         for want in expected:
             np.testing.assert_allclose(model.predict_on_batch(images[: len(want)]).numpy(), want, rtol=1e-4, atol=1e-5)
     assert "predict_on_batch" not in vars(model)
+
+
+def test_a_graph_that_was_compiled_before_is_found():
+    """In a later process, too: it starts to train in a fraction of the time."""
+    from torch._dynamo.utils import counters
+
+    from dia_keras.training.steps.torch_answers import TorchAnswers
+
+    found = counters["inductor"]
+    before = dict(found)
+    images, _ = data()
+    for _ in range(2):
+        model = network("basic, a module with a loss of its own")
+        expected = model.predict_on_batch(images)
+        np.testing.assert_allclose(TorchAnswers(model)(images).numpy(), expected, rtol=1e-4, atol=1e-5)
+    assert found["fxgraph_cache_bypass"] == before.get("fxgraph_cache_bypass", 0)
+    assert found["fxgraph_cache_hit"] > before.get("fxgraph_cache_hit", 0)
 
 
 def test_a_machine_without_a_compiler_trains_all_the_same(monkeypatch):

@@ -10,7 +10,16 @@ from ..shared import (
     resize_option,
     without_traceback,
 )
-from .shared import image_option, networks_argument, networks_of, out_option, pictures, weights_option, write
+from .shared import (
+    image_option,
+    models_of,
+    networks_argument,
+    networks_of,
+    out_option,
+    pictures,
+    weights_option,
+    write,
+)
 
 
 @click.command(
@@ -50,11 +59,8 @@ def draw(
     images = pictures(networks[0], paths, resize)
     labels = next((network.labels for network in networks if network.labels), None)
     _check_label(label, labels, names[0])
-    models = {title: network.load() for title, network in zip(_titles(names), networks, strict=True)}
-    counts = [model.output_shape[-1] for model in models.values()]
-    if len(set(counts)) > 1:
-        raise ValueError(f"The networks must be for the same classes. Received: {', '.join(map(str, counts))} classes")
-    labels = labels or tuple(map(str, range(counts[0])))
+    models = models_of(names, networks)
+    labels = labels or tuple(map(str, range(next(iter(models.values())).output_shape[-1])))
     _check_label(label, labels, names[0])
     chosen = None if label is None else labels.index(label)
     write(plot_grad_cam(models, images, layer, chosen, labels), out)
@@ -63,9 +69,3 @@ def draw(
 def _check_label(label: str | None, labels: tuple[str, ...] | None, name: str) -> None:
     if label is not None and labels is not None and label not in labels:
         raise ValueError(f"`--class` must be a class of {name}. Received: {label!r}")
-
-
-def _titles(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the ends of paths where they tell the networks apart."""
-    ends = tuple(pathlib.PurePath(name).name.removesuffix(".keras") for name in names)
-    return ends if len(set(ends)) == len(names) else names

@@ -45,10 +45,11 @@ def draw(
     import keras
 
     from ...analysis import plot_gradients
+    from ...zoo.finding import entry_network
     from ...zoo.loading import build
 
     cards = cards_of(names)
-    images, labels = some_test_images(cards[0], source, data_dir, resize, number)
+    images, labels = some_test_images([entry_network(card) for card in cards], source, data_dir, resize, number)
     models = {}
     for card in cards:
         for skip in (True, False):

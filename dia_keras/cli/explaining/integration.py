@@ -11,7 +11,16 @@ from ..shared import (
     resize_option,
     without_traceback,
 )
-from .shared import cards_of, entries_argument, images_option, out_option, some_test_images, weights_option, write
+from .shared import (
+    images_option,
+    models_of,
+    networks_argument,
+    networks_of,
+    out_option,
+    some_test_images,
+    weights_option,
+    write,
+)
 
 
 @click.command(
@@ -20,9 +29,10 @@ from .shared import cards_of, entries_argument, images_option, out_option, some_
     epilog=examples(
         "dia-keras explain integration dia_resnet20_cifar100 --out integration.png",
         "dia-keras explain integration dia_resnet164_cifar100 --data cifar100.npz --images 200 --trees 20",
+        "dia-keras explain integration runs/xray --data chest_xray",
     ),
 )
-@entries_argument
+@networks_argument
 @images_option(500)
 @click.option("--trees", type=click.IntRange(1), default=100, show_default=True, help="Trees of a random forest.")
 @weights_option
@@ -40,14 +50,15 @@ def draw(
     resize: Resize | None,
     out: pathlib.Path,
 ) -> None:
-    """Draw how much the attention of each block depends on those of the blocks before, in the networks ENTRY...
+    """Draw how much the attention of each block of networks depends on those of the blocks before.
+
+    NETWORK is a zoo entry; or a repository (hf://user/repo), a run's folder, a .keras or a weights file.
 
     A random forest predicts a block's attention from those before; what is drawn is their Gini importance (the paper's
-    Algorithm 1 and Fig. 7). It needs scikit-learn, and an entry with attention.
+    Algorithm 1 and Fig. 7). It needs scikit-learn, and a network with attention.
     """
-    from ... import zoo
     from ...analysis import plot_integration
 
-    images, _ = some_test_images(cards_of(names)[0], source, data_dir, resize, number)
-    models = {name: zoo.load(name, weights=weights) for name in names}
-    write(plot_integration(models, images, trees), out)
+    networks = networks_of(names, weights)
+    images, _ = some_test_images(networks, source, data_dir, resize, number)
+    write(plot_integration(models_of(names, networks), images, trees), out)

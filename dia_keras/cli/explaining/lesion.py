@@ -11,7 +11,16 @@ from ..shared import (
     resize_option,
     without_traceback,
 )
-from .shared import cards_of, entries_argument, images_option, out_option, some_test_images, weights_option, write
+from .shared import (
+    images_option,
+    models_of,
+    networks_argument,
+    networks_of,
+    out_option,
+    some_test_images,
+    weights_option,
+    write,
+)
 
 
 @click.command(
@@ -20,9 +29,10 @@ from .shared import cards_of, entries_argument, images_option, out_option, some_
     epilog=examples(
         "dia-keras explain lesion dia_resnet20_cifar100 --out lesion.png",
         "dia-keras explain lesion resnet20_cifar100 dia_resnet20_cifar100 --images 2000 --data cifar100.npz",
+        "dia-keras explain lesion runs/xray --data chest_xray",
     ),
 )
-@entries_argument
+@networks_argument
 @images_option(1000)
 @weights_option
 @data_options
@@ -38,10 +48,12 @@ def draw(
     resize: Resize | None,
     out: pathlib.Path,
 ) -> None:
-    """Draw the accuracy that the networks ENTRY... lose when one of their blocks is replaced by its shortcut."""
-    from ... import zoo
+    """Draw the accuracy that networks lose when one of their blocks is replaced by its shortcut.
+
+    NETWORK is a zoo entry; or a repository (hf://user/repo), a run's folder, a .keras or a weights file.
+    """
     from ...analysis import plot_lesions
 
-    images, labels = some_test_images(cards_of(names)[0], source, data_dir, resize, number)
-    models = {name: zoo.load(name, weights=weights) for name in names}
-    write(plot_lesions(models, images, labels), out)
+    networks = networks_of(names, weights)
+    images, labels = some_test_images(networks, source, data_dir, resize, number)
+    write(plot_lesions(models_of(names, networks), images, labels), out)

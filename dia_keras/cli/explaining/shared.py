@@ -1,13 +1,15 @@
 """What the commands of `dia-keras explain` share: their arguments, images, and the file that they write."""
 
 import pathlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from ..shared import check_output, complete_entry, console
 
 if TYPE_CHECKING:
+    import keras
+
     from ...data import Split
     from ...zoo import Card
     from ...zoo.finding import Network
@@ -93,6 +95,21 @@ def networks_of(names: tuple[str, ...], weights: str) -> "list[Network]":
     return networks
 
 
+def models_of(names: tuple[str, ...], networks: "list[Network]") -> "dict[str, keras.Model]":
+    """Returns the models of networks by their titles: their names, or the ends of paths where they differ.
+
+    Raises:
+        ValueError: If they have different numbers of classes.
+    """
+    ends = tuple(pathlib.PurePath(name).name.removesuffix(".keras") for name in names)
+    titles = ends if len(set(ends)) == len(names) else names
+    models = {title: network.load() for title, network in zip(titles, networks, strict=True)}
+    counts = [model.output_shape[-1] for model in models.values()]
+    if len(set(counts)) > 1:
+        raise ValueError(f"The networks must be for the same classes. Received: {', '.join(map(str, counts))} classes")
+    return models
+
+
 def pictures(network: "Network", paths: tuple[pathlib.Path, ...], resize):
     """Returns images as a network takes them, `(n, height, width, channels)`: files, or the sample images."""
     import numpy as np
@@ -104,23 +121,22 @@ def pictures(network: "Network", paths: tuple[pathlib.Path, ...], resize):
         if network.data not in ("cifar10", "cifar100"):
             raise ValueError(f"There are no sample images for {network.name}: name some by `--image`.")
         paths = tuple(sample_paths(network.data))  # type: ignore[arg-type]
-    if network.channels not in (1, 3):
-        raise ValueError(
-            f"The network must take gray or RGB images. Received: {network.name}, of {network.channels} channels"
-        )
-    depth: Literal[1, 3] = 1 if network.channels == 1 else 3
-    rule = resize or network.resize
+    depth, rule = network.picture_channels, resize or network.resize
     return np.stack([read_picture(path, *network.image_size, rule, depth) for path in paths])
 
 
-def some_test_images(card: "Card", source: str | None, data_dir: str | None, resize, number: int) -> "Split":
+def some_test_images(
+    networks: "list[Network]", source: str | None, data_dir: str | None, resize, number: int
+) -> "Split":
     """Returns images of the test set, drawn at random but the same ones every time, and their classes."""
     import numpy as np
 
     from ...data import Split
-    from ...training.runs.run import load_data
+    from ...training.runs.run import load_data_of
 
-    test = load_data(card, source, data_dir, resize=resize).test
+    # A network that has no labels cannot tell the order of its classes.
+    network = next((each for each in networks if each.labels), networks[0])
+    test = load_data_of(network, source, data_dir, resize=resize).test
     chosen = np.random.default_rng(0).permutation(len(test.labels))[:number]
     return Split(test.images[chosen], test.labels[chosen])
 

@@ -1,4 +1,4 @@
-"""The weights that a complete training leaves."""
+"""What a complete training leaves: its weights, or its network."""
 
 import pathlib
 import warnings
@@ -7,6 +7,7 @@ import keras
 
 from ... import zoo
 from ...files import staged
+from ...inference.precision import in_float32
 
 
 def save_final_weights(model: keras.Model, path: pathlib.Path) -> None:
@@ -24,3 +25,15 @@ def save_final_weights(model: keras.Model, path: pathlib.Path) -> None:
         with staged(path) as new:
             model.save_weights(new)
         warnings.warn(f"{path.name} has the weights as they were trained, not in float16: {error}", stacklevel=2)
+
+
+def save_network(model: keras.Model, path: pathlib.Path) -> None:
+    """Saves a network in float32 and without its optimizer.
+
+    Args:
+        model: The trained network.
+        path: File to write: `*.keras`.
+    """
+    model = in_float32(model)
+    with staged(path) as new:
+        keras.Model(model.input, model.output, name=model.name).save(new)

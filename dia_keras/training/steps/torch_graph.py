@@ -49,9 +49,11 @@ def compiled(function: Callable, tensors: list[Any]):
 
     trace = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)
     graph = simplify(trace(*tensors))
+    # Inductor finds graphs that it has compiled before only by tensors that have shapes and no values.
+    shapes = [node.meta["val"] for node in graph.graph.nodes if node.op == "placeholder"]
     try:
         with torch.no_grad():
-            return torch._inductor.compile(graph, tensors, options={"layout_optimization": False})
+            return torch._inductor.compile(graph, shapes, options={"layout_optimization": False})
     except torch._inductor.exc.InductorError as error:
         reason = str(error).strip().splitlines()[0]
         warnings.warn(f"PyTorch did not compile a network ({reason}): the training is slower.", stacklevel=2)

@@ -39,7 +39,7 @@ def compiled_step(model: keras.Model, steps: int, test_steps: int = 0) -> Iterat
 
 
 class TorchStep:
-    """Replaces `model.train_step`: takes `(images, targets)`, returns the metrics."""
+    """Replaces `model.train_step`: takes `(images, targets)` or `(images, targets, weights)`, returns the metrics."""
 
     def __init__(self, model: keras.Model):
         self.model = model
@@ -49,10 +49,10 @@ class TorchStep:
         import torch
 
         # With images in another order in memory, all features would be channels first, which is slower.
-        model, (images, targets) = self.model, (tensor.contiguous() for tensor in data)
+        model, (images, targets, *weights) = self.model, (tensor.contiguous() for tensor in data)
         trainable, others = model.trainable_variables, model.non_trainable_variables
-        tensors = [variable.value.detach() for variable in [*trainable, *others]] + [images, targets]
-        shapes = tuple(images.shape), tuple(targets.shape)
+        tensors = [variable.value.detach() for variable in [*trainable, *others]] + [*weights, images, targets]
+        shapes = tuple(images.shape), tuple(targets.shape), len(weights)
         if shapes not in self.compiled:
             self.compiled[shapes] = compiled(self._step, tensors)
         with torch.no_grad():
@@ -60,7 +60,7 @@ class TorchStep:
             torch._foreach_copy_([variable.value for variable in others], updates[len(trainable) :])
             model.optimizer.apply(updates[: len(trainable)], trainable)
             model._loss_tracker.update_state(loss, sample_weight=images.shape[0])
-        return model.compute_metrics(images, targets, outputs)
+        return model.compute_metrics(images, targets, outputs, *weights)
 
     def _step(self, *tensors):
         """Returns loss, outputs, gradients and new values of the other variables, as a function of tensors alone."""
@@ -71,7 +71,8 @@ class TorchStep:
         model = self.model
         trainable, others = model.trainable_variables, model.non_trainable_variables
         values = [tensor.requires_grad_() for tensor in tensors[: len(trainable)]]
-        *rest, images, targets = tensors[len(trainable) :]
+        rest = tensors[len(values) : len(values) + len(others)]
+        *weights, images, targets = tensors[len(values) + len(rest) :]
         norms = [layer for layer in model._flatten_layers() if is_fusible(layer)]
         for layer in norms:
             layer.call = torch_norm.for_layer(layer)
@@ -79,7 +80,7 @@ class TorchStep:
             mapping = zip([*trainable, *others], [*values, *rest], strict=True)
             with keras.StatelessScope(mapping, collect_losses=True) as scope, torch.enable_grad():
                 outputs = model(images, training=True)
-                loss = model.compute_loss(x=images, y=targets, y_pred=outputs, training=True)
+                loss = model.compute_loss(images, targets, outputs, *weights, training=True)
                 gradients = torch.autograd.grad(loss, values, allow_unused=True, materialize_grads=True)
         finally:
             for layer in norms:

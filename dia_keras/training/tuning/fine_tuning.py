@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from ...data.picture import Resize
-from ...files import staged, write_json
+from ...files import write_json
 from ...host import describe_run
 from ...inference.precision import in_float32
 from ...zoo.cards import describe
@@ -19,6 +19,7 @@ from ...zoo.finding import RUN_CARD, RUN_MODEL, RUN_REPORT
 from ..runs.budget import WallClockBudget
 from ..runs.checkpoint_files import RECORD, checkpoints
 from ..runs.curves import plot_curves
+from ..runs.final_weights import save_network
 from ..runs.interruption import Interrupted, stopped_by_signals
 from ..runs.run import how_to_go_on
 from ..runs.run_folder import check_same_data, check_same_settings, locked_folder
@@ -130,8 +131,7 @@ def _write_results(
         directory,
         *(figures(confusion_matrix(model, split, len(names)), names) for split in (images.held_out, images.test)),
     )
-    with staged(directory / RUN_MODEL) as new:
-        keras.Model(model.input, model.output, name=model.name).save(new)  # without the optimizer
+    save_network(model, directory / RUN_MODEL)
     plot_curves(directory / "log.csv", directory / "curves.png", title=f"{settings.entry}, fine-tuned")
     counts = np.array(result.test["confusion"])
     plot_confusion(counts, names, directory / "confusion.png", title=f"{counts.sum()} test images")

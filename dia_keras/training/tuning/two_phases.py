@@ -1,6 +1,7 @@
 """The training of a fine-tuning: the head alone, then all that is not frozen, earlier stages more slowly."""
 
 import functools
+import math
 import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from ...backbones import stage_outputs
 from ...data import Split
 from ..augment import batches
 from ..averaging import AveragedWeights
-from ..fitting import is_xla_worth_it
+from ..fitting import TEST_BATCH_SIZE, is_xla_worth_it
 from ..recipe import AUGMENTATIONS, Recipe
 from ..runs.budget import WallClockBudget
 from ..runs.checkpoint import save
@@ -20,6 +21,7 @@ from ..runs.checkpoint_files import checkpoints, epochs_done, keep_whole, name_o
 from ..runs.going_on import go_on
 from ..runs.log import keep_epochs
 from ..steps.cpu_steps import fast_cpu_steps
+from ..steps.torch_step import compiled_step
 from .best_epoch import BestEpoch, best_of, epochs_of, epochs_without_progress, held_out_losses, load_best
 from .layerwise import LayerwiseSGD, depth_of, factors_of
 from .settings import FineTuning
@@ -182,15 +184,20 @@ def _train(
         targets = keras.utils.to_categorical(held_out.labels, classes)
         weights = class_weights(training.labels, classes)[held_out.labels]
         of_images = (weights,) if settings.balance else ()
-        validation = {"validation_data": (held_out.images, targets, *of_images), "validation_batch_size": 250}
+        validation = {
+            "validation_data": (held_out.images, targets, *of_images),
+            "validation_batch_size": TEST_BATCH_SIZE,
+        }
     data = functools.partial(batches_of, settings, training, classes)
     averaged = None if settings.ema is None else AveragedWeights(data)
-    with fast_cpu_steps(model):
+    steps = len(training.labels) // batch_size_of(settings, training)
+    test_steps = math.ceil(len(held_out.labels) / TEST_BATCH_SIZE)
+    with fast_cpu_steps(model), compiled_step(model, part.epochs * steps, part.epochs * test_steps):
         return go_on(
             model,
             data,
             directory,
-            steps=len(training.labels) // batch_size_of(settings, training),
+            steps=steps,
             end=begin + part.epochs,
             budget=budget,
             seed=settings.seed,
