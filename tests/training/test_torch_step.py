@@ -175,6 +175,21 @@ def test_dropouts_of_one_shape_drop_different_units():
     assert len({user for mask in masks for user in mask.users}) == 3
 
 
+def test_a_loss_of_probabilities_is_simplified_as_one_of_logits_is():
+    """The gradient of what is clipped combines two masks in place. Fine-tuned networks answer with probabilities."""
+    import torch
+
+    from dia_keras.training.steps import torch_graph
+
+    inputs = keras.Input((4, 4, 8))
+    x = keras.layers.Dense(10, activation="softmax")(keras.layers.GlobalAveragePooling2D()(inputs))
+    model = keras.Model(inputs, keras.layers.Rescaling(1.0)(x))  # so that Keras does not find the logits
+    model.compile("sgd", keras.losses.CategoricalCrossentropy())
+    graph = torch_graph.simplify(traced(model, torch.ones(16, 4, 4, 8), data()[1])).graph
+    targets = [node.target for node in graph.nodes]
+    assert torch.ops.aten.logical_and.default in targets and torch.ops.aten.logical_and_.default not in targets
+
+
 def test_a_step_that_the_compiler_refuses_is_taken_all_the_same(monkeypatch):
     import torch
 

@@ -93,17 +93,32 @@ def simplify(traced):
 
 
 def _is_functional(graph) -> bool:
-    """Returns whether every node of a graph is one value, once PyTorch's dropout does not write in place any more."""
+    """Returns whether every node of a graph is one value, once what writes in place to its own operand does not."""
+    for node in graph.nodes:
+        if _is_mutable(node) and _is_of_one_use(node.args[0]):
+            node.target, node.args = _in_a_new_place(node.target, node.args)
+    return not any(map(_is_mutable, graph.nodes))
+
+
+def _is_mutable(node) -> bool:
+    return getattr(getattr(node.target, "_schema", None), "is_mutable", False)
+
+
+def _is_of_one_use(node) -> bool:
+    """Returns whether a node's value is computed for one other node alone, so that nobody sees it change."""
+    return len(node.users) == 1 and node.op == "call_function" and not _is_view(node)
+
+
+def _in_a_new_place(operation, arguments: tuple):
+    """Returns the operation and its arguments that return what an operation in place writes, or itself without one."""
     import torch
 
     aten = torch.ops.aten
-    twins = {aten.bernoulli_.float: aten.bernoulli.p, aten.div_.Scalar: aten.div.Scalar}
-    for node in graph.nodes:
-        if node.target in twins and len(node.args[0].users) == 1:
-            node.target = twins[node.target]
-            if node.target is aten.bernoulli.p and len(node.args) == 1:
-                node.args = (node.args[0], 0.5)  # the default of the form in place
-    return not any(getattr(getattr(node.target, "_schema", None), "is_mutable", False) for node in graph.nodes)
+    if operation is aten.bernoulli_.float:
+        return aten.bernoulli.p, (*arguments, 0.5)[:2]  # the default of the form in place
+    namespace, name = operation._schema.name.split("::")
+    twin = getattr(getattr(getattr(torch.ops, namespace), name.removesuffix("_"), None), operation._overloadname, None)
+    return (operation if twin is None else twin), arguments
 
 
 def _is_kernel(node) -> bool:
