@@ -106,7 +106,7 @@ def _is_mutable(node) -> bool:
 
 def _is_of_one_use(node) -> bool:
     """Returns whether a node's value is computed for one other node alone, so that nobody sees it change."""
-    return len(node.users) == 1 and node.op == "call_function" and not _is_view(node)
+    return getattr(node, "op", None) == "call_function" and len(node.users) == 1 and not _is_view(node)
 
 
 def _in_a_new_place(operation, arguments: tuple):
