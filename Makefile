@@ -22,8 +22,8 @@ ON_TENSORFLOW := $(RUN) TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 QUICK_JAX := KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS=--xla_cpu_use_fusion_emitters=false
 
 test: environment check  ## Linters, types, and the tests on three backends.
-	$(ON_TENSORFLOW) $(PYTEST) -m "not counts"
-	$(QUICK_JAX) $(PYTEST) -m "not eager and not tensorflow" $(ON_JAX_AND_TORCH) tests/detection/test_models_counts.py
+	$(ON_TENSORFLOW) $(PYTEST) -m "not counts and not torch"
+	$(QUICK_JAX) $(PYTEST) -m "not eager and not tensorflow and not torch" $(ON_JAX_AND_TORCH) tests/detection/test_models_counts.py
 	KERAS_BACKEND=torch $(PYTEST) -m "not counts and not tensorflow" $(ON_JAX_AND_TORCH)
 
 check: environment

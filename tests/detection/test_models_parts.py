@@ -15,6 +15,8 @@ from dia_keras.detection.models.roi_align import pooled_regions
 from dia_keras.detection.models.sampling import draw_sample
 from dia_keras.detection.models.suppression import best_pairs, chosen, kept_by_nms
 
+pytestmark = pytest.mark.eager
+
 
 def numpy(x):
     return ops.convert_to_numpy(x)

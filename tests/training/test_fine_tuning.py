@@ -73,22 +73,6 @@ def tiny_zoo(tmp_path_factory):
         yield weights
 
 
-@pytest.fixture
-def uncompiled():
-    """Lets networks train op by op: sooner for a few steps, but on JAX, which compiles every op."""
-    if keras.backend.backend() == "jax":
-        yield
-        return
-    compile = keras.Model.compile
-
-    def without(model, *arguments, **options):
-        compile(model, *arguments, **{**options, "run_eagerly": True, "jit_compile": False})
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.Model, "compile", without)
-        yield
-
-
 @pytest.fixture(scope="module")
 def npz(tmp_path_factory):
     """Two classes, dark and bright gray images, three of the first for one of the second."""
@@ -467,7 +451,7 @@ def test_a_run_that_is_cut_twice_ends_as_one_that_is_not(run, tmp_path, monkeypa
         fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, **arguments)
 
 
-@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.torch
 def test_a_run_in_bfloat16_writes_a_network_in_float32(run, tmp_path, monkeypatch):
     seen = []
 
@@ -488,7 +472,7 @@ def test_a_run_in_bfloat16_writes_a_network_in_float32(run, tmp_path, monkeypatc
     assert json.loads((tmp_path / "run" / "report.json").read_text())["settings"]["precision"] == "mixed_bfloat16"
 
 
-@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.torch
 def test_averaged_weights_are_evaluated_and_kept_and_a_cut_changes_nothing(run, tmp_path, monkeypatch):
     arguments = {"weights": run.weights, "image_size": (8, 8), "channels": 1}
     settings = FineTuning("tiny_cifar10", **SETTINGS, held_out=0.3, ema=0.8)
@@ -513,9 +497,8 @@ def test_averaged_weights_are_evaluated_and_kept_and_a_cut_changes_nothing(run, 
     assert float(rows["plain"][best - 1]["val_loss"]) != pytest.approx(loss, rel=1e-3)
 
 
-@pytest.mark.eager
+@pytest.mark.torch
 @pytest.mark.parametrize("ema", [None, 0.5])
-@pytest.mark.usefixtures("uncompiled")
 def test_a_run_without_held_out_images_that_is_cut_between_epochs_keeps_what_it_has_learned(
     ema, run, tmp_path, monkeypatch
 ):
@@ -561,7 +544,7 @@ def test_the_losses_tell_where_a_part_ended(losses, most, patience, epochs):
     assert best_epoch.epochs_of(losses, most, patience) == epochs
 
 
-@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.torch
 def test_a_run_whose_head_stopped_early_goes_on_as_one_that_is_not_cut(run, tmp_path, monkeypatch):
     losses = [1.0, 1.1, 0.9, 0.8]
     settings = FineTuning("tiny_cifar10", batch_size=8, patience=1, head_epochs=4, epochs=2)
@@ -647,7 +630,7 @@ def start(name, npz, **options):
     return starting_model(settings, prepare(settings, npz, **{**arguments, **options}))
 
 
-@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.torch
 def test_a_fine_tuning_starts_from_a_run_a_file_of_keras_or_one_of_weights(run, tmp_path):
     model = find_network(run.folder).load()
     for size in ((8, 8), (12, 16)):

@@ -9,6 +9,7 @@ from dia_keras.training import Recipe
 from dia_keras.training.fitting import compile_for
 from dia_keras.training.growing import Origin, grow, origins
 
+pytestmark = pytest.mark.eager
 IMAGES = np.random.default_rng(0).normal(size=(8, 16, 16, 3)).astype("float32")
 OPTIONS = {"num_classes": 10, "classifier_activation": None, "input_shape": (16, 16, 3)}
 FAMILIES = {
