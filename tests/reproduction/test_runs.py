@@ -29,7 +29,7 @@ from dia_keras.reproduction import (
 )
 from dia_keras.reproduction.data_sets import Sources
 from dia_keras.reproduction.measures import measure
-from dia_keras.reproduction.report.picture import _curves, entitle
+from dia_keras.reproduction.report.picture import _curves, _points, entitle
 from dia_keras.reproduction.report.summary import Summary
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.divergence import Diverged
@@ -179,6 +179,21 @@ def test_the_mean_curve_is_of_the_seeds_that_did_not_explode():
     for axes in _curves([Summary(read_table("figure10").rows[0], results)]).axes:
         (line,) = (line for line in axes.lines if not line.get_label().startswith("_"))
         assert len(line.get_xdata()) == 5
+
+
+def test_our_figures_and_the_papers_are_drawn_to_the_same_scale():
+    rows = read_table("table14").rows[3:6]
+    lost = {"measures": {"top1": math.nan}, "exploded": "NaN"}
+    results = [{0: lost}, {0: lost, 1: {"measures": {"top1": 2.0}, "exploded": None}}]
+    results.append({seed: {"measures": {"top1": value}, "exploded": None} for seed, value in enumerate((3.0, 7.0))})
+    here, paper = _points("top1", [Summary(*each) for each in zip(rows, results, strict=True)]).subfigs[0].axes
+    assert [axes.get_title() for axes in (here, paper)] == ["here", "paper"]
+    (low, high), (least, most) = here.get_xlim(), paper.get_xlim()
+    assert high - low == pytest.approx(most - least)
+    assert low < 2 and 5 + np.std([3, 7], ddof=1) < high and least < 73.77 < most
+    assert [text.get_text() for text in here.texts] == ["exploded", "1 of 2 exploded"]
+    assert [text.get_text() for text in paper.texts] == ["exploded", "exploded"]
+    assert [text.get_text() for text in here.get_yticklabels()] == ["Org", "SE", "DIA-LSTM"]
 
 
 def test_a_network_that_explodes_is_a_result(sources, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import math
 import pathlib
 import textwrap
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -20,6 +21,8 @@ ROW = 0.26
 
 def draw(table: Table, summaries: Sequence[Summary], path: pathlib.Path, scale: Scale) -> None:
     """Draws a table into a PNG: curves where the paper has curves, and else a point a row with its deviation.
+
+    Below a point, smaller ones are the single trainings. A dotted line is the row that others are compared with.
 
     Args:
         table: The table.
@@ -85,35 +88,76 @@ def _points(column: str, summaries: Sequence[Summary]) -> Figure:
     groups = [list(rows) for _, rows in itertools.groupby(summaries, key=lambda each: each.row.group)]
     across = min(2, len(groups))
     down = math.ceil(len(groups) / across)
-    height = 0.9 + down * (0.8 + ROW * max(map(len, groups)))
-    figure = Figure(figsize=(6 * across, max(2.6, height)), layout="constrained")
-    for axes, rows in itertools.zip_longest(figure.subplots(down, across, squeeze=False).flat, groups):
-        if rows is None:
-            axes.set_axis_off()
-            continue
-        places = range(len(rows))
-        papers = [each.row.paper.get(column) for each in rows]
-        _bars(axes, places, [(p.mean, p.deviation or 0.0) if p else None for p in papers], "paper", "0.6", "s", 0.15)
-        ours = [(mean(v), 0.0 if len(v) < 2 else deviation(v)) if (v := each.values(column)) else None for each in rows]
-        _bars(axes, places, ours, "here", "tab:blue", "o", -0.15)
-        for place, each in zip(places, rows, strict=True):
-            if each.exploded:
-                axes.annotate("exploded", (0.99, place), xycoords=("axes fraction", "data"), ha="right", va="center")
-        axes.set_yticks(places, [each.row.name for each in rows])
-        axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set(title=rows[0].row.group, xlabel=f"{column} (%)")
-        axes.grid(alpha=0.3)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend()
+    height = 0.9 + down * (1.0 + ROW * max(map(len, groups)))
+    figure = Figure(figsize=(7 * across, max(2.6, height)), layout="constrained")
+    parts = figure.subfigures(down, across, squeeze=False).flat
+    for part, rows in zip(parts, groups, strict=False):
+        _draw_group(part, column, rows)
     return figure
 
 
-def _bars(axes, places, figures, label: str, color: str, marker: str, offset: float) -> None:
-    drawn = [(place, *each) for place, each in zip(places, figures, strict=True) if each and not math.isnan(each[0])]
-    if drawn:
-        where, middle, spread = zip(*drawn, strict=True)
-        shifted = [place - offset for place in where]
-        axes.errorbar(middle, shifted, xerr=spread, fmt=marker, color=color, capsize=2, label=label)
+def _draw_group(part, column: str, rows: Sequence[Summary]) -> None:
+    """Draws our figures of a group, and beside them the paper's: each has its own range, both have the same scale."""
+    part.suptitle(rows[0].row.group, fontsize=10)
+    here, paper = part.subplots(1, 2, sharey=True)
+    names = [each.row.name for each in rows]
+    references = sorted({names.index(each.row.reference) for each in rows if each.row.reference})
+    ours, theirs = [_ours(each, column) for each in rows], [_theirs(each, column) for each in rows]
+    half = 0.6 * max(1.0, _length(ours), _length(theirs))
+    for axes, title, points, color in ((here, "here", ours, "tab:blue"), (paper, "paper", theirs, "0.4")):
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel(f"{column} (%)")
+        axes.grid(alpha=0.3)
+        if low_and_high := _ends(points):
+            middle = sum(low_and_high) / 2
+            axes.set_xlim(middle - half, middle + half)
+        else:
+            axes.set_xticks([])
+        for reference in references:
+            axes.axvline(points[reference].mean, color=color, linestyle=":", linewidth=1)
+        for place, point in enumerate(points):
+            axes.errorbar(point.mean, place, xerr=point.deviation, fmt="o", color=color, capsize=3)
+            axes.plot(point.trainings, [place + 0.25] * len(point.trainings), "o", color=color, markersize=2)
+            if point.note:
+                where = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "center"}
+                axes.annotate(point.note, (0.99, place), **where, bbox={"color": "white", "pad": 1})
+    here.set_yticks(range(len(rows)), names)
+    here.set_ylim(len(rows) - 0.5, -0.5)
+
+
+class _Point(NamedTuple):
+    """What is drawn of a row: not a number where there is nothing."""
+
+    mean: float
+    deviation: float
+    trainings: Sequence[float] = ()
+    note: str = ""
+
+
+def _ours(each: Summary, column: str) -> _Point:
+    found, number = each.values(column), len(each.results)
+    note = f"{each.exploded} of {number} exploded" if 0 < each.exploded < number else "exploded" * (each.exploded > 0)
+    if not found:
+        return _Point(math.nan, 0.0, (), note)
+    return _Point(mean(found), deviation(found) if len(found) > 1 else 0.0, found if len(found) > 1 else (), note)
+
+
+def _theirs(each: Summary, column: str) -> _Point:
+    figure = each.row.paper.get(column)
+    if figure is None:
+        return _Point(math.nan, 0.0)
+    return _Point(figure.mean, figure.deviation or 0.0, note="exploded" * math.isnan(figure.mean))
+
+
+def _ends(points: Sequence[_Point]) -> tuple[float, float] | None:
+    ends = [end for point in points for end in (point.mean - point.deviation, point.mean + point.deviation)]
+    ends = [end for end in ends if not math.isnan(end)]
+    return (min(ends), max(ends)) if ends else None
+
+
+def _length(points: Sequence[_Point]) -> float:
+    low, high = _ends(points) or (0.0, 0.0)
+    return high - low
 
 
 def _curves(summaries: Sequence[Summary]) -> Figure:
