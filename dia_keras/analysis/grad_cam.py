@@ -48,7 +48,8 @@ def class_activation(
         A `ClassActivation`.
 
     Raises:
-        ValueError: If the model is not functional, has no such layer or no such class, or the images do not fit it.
+        ValueError: If the model is not functional, has no such layer or no such class, or answers with scores that are
+            not finite, or the images do not fit it.
 
     Example:
 
@@ -62,6 +63,11 @@ def class_activation(
         layer = f"{list(stage_outputs(model))[-1]}_output"
     check_layer(model, layer)
     scores = ops.convert_to_numpy(logits(model, images)).astype("float32")
+    if not np.isfinite(scores).all():
+        wrong = int((~np.isfinite(scores)).any(axis=1).sum())
+        raise ValueError(
+            f"`model` must answer with finite scores. Received: NaN or infinity for {wrong} of {len(scores)} images"
+        )
     chosen = _classes(classes, scores)
     hot = np.eye(scores.shape[1], dtype="float32")[chosen]
     # Images do not see each other, so that the gradient of the sum has the gradient of each.

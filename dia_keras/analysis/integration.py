@@ -70,12 +70,15 @@ def plot_integration(models: Mapping[str, keras.Model], images, trees: int = 100
         are left out.
 
     Raises:
-        ValueError: If a model has no attention, or no stage of two blocks or more, or the images do not fit it.
+        ValueError: If a model has no attention, or no stage of two blocks or more, or the images do not fit it or are
+            fewer than two.
         ImportError: Without scikit-learn.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
+    if len(np.asarray(images)) < 2:
+        raise ValueError(f"`images` must be two images or more. Received: {len(np.asarray(images))}")
     found = {}
     for name, model in models.items():
         stages = {stage: h for stage, h in attention_by_stage(model, images).items() if h.shape[1] > 1}

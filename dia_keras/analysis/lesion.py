@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 from keras import ops
 
 from ..arguments import positive_integer
@@ -68,7 +69,7 @@ def accuracy_without_blocks(
         batch_size: Images a batch.
 
     Returns:
-        `(accuracy, without)`: from 0 to 1; `without` by `Block(stage, number)`.
+        `(accuracy, without)`: from 0 to 1; `without` by `Block(stage, number)`. Scores that are not finite are wrong.
 
     Raises:
         ValueError: If the model has no skip connections, images or labels do not fit it, or `batch_size` is not
@@ -86,8 +87,9 @@ def accuracy_without_blocks(
         with untracked():
             for begin in range(0, len(images), batch_size):
                 part = slice(begin, begin + batch_size)
-                answers = ops.convert_to_numpy(logits(model, images[part], change)).argmax(axis=1)
-                right += int((answers == labels[part]).sum())
+                scores = ops.convert_to_numpy(logits(model, images[part], change))
+                # Without a block, a network may overflow. The largest of scores that are NaN would be the first.
+                right += int(((scores.argmax(axis=1) == labels[part]) & np.isfinite(scores).all(axis=1)).sum())
         return right / len(images)
 
     without = {block: accuracy(without_block(model, block)) for block in track(blocks, "Removing blocks")}

@@ -64,6 +64,13 @@ def test_wrong_layers_and_classes_are_errors(dia, images, arguments, message):
         class_activation(dia, images, **arguments)
 
 
+def test_scores_that_are_not_finite_are_an_error(images):
+    model = small()
+    model.get_layer("classifier").bias.assign(np.full(4, np.nan))
+    with pytest.raises(ValueError, match=r"finite scores. Received: NaN or infinity for 3 of 3 images"):
+        class_activation(model, images)
+
+
 def test_images_of_another_shape_are_an_error(dia, images):
     for wrong in (images[0], images[:, :4], images[:0]):
         with pytest.raises(ValueError, match=r"`images` must have shape \(n, 8, 8, 3\). Received: images of shape"):

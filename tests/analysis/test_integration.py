@@ -61,3 +61,8 @@ def test_the_figure_has_the_importances_relative_to_the_rows_largest(monkeypatch
 def test_a_stage_of_one_block_has_nothing_to_integrate(images):
     with pytest.raises(ValueError, match=r"stages of two blocks at least. Received: 'DIA'"):
         plot_integration({"DIA": small(8, attention="dia_lstm")}, images)
+
+
+def test_one_image_tells_nothing(dia, images):
+    with pytest.raises(ValueError, match=r"`images` must be two images or more. Received: 1"):
+        plot_integration({"DIA": dia}, images[:1])

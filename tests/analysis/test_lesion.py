@@ -87,6 +87,14 @@ def test_accuracies_are_those_of_the_answers(images):
     }
 
 
+def test_scores_that_are_not_finite_are_wrong(images):
+    """The best of them would be the first."""
+    model = small(8)
+    model.get_layer("classifier").bias.assign(np.full(4, np.nan))
+    whole, without = accuracy_without_blocks(model, images, [0, 0, 0])
+    assert whole == 0 and set(without.values()) == {0}
+
+
 def test_what_cannot_be_removed_is_an_error(dia, images):
     with pytest.raises(ValueError, match=r"one of the model's: 1.1, 1.2, 2.1, .* Received: block=Block\(stage=4"):
         without_block(dia, Block(4, 1))

@@ -1,5 +1,8 @@
 """Tests of `dia-keras explain`: each command writes a picture, and says what is wrong."""
 
+import dataclasses
+import pathlib
+
 import keras
 import numpy as np
 import pytest
@@ -180,3 +183,22 @@ def test_networks_that_cannot_be_explained_together_are_errors(networks, tmp_pat
     resnet(8, "basic", num_classes=2, input_shape=(16, 16, 4)).save(tmp_path / "four.keras")
     assert "of 4 channels" in explain("grad-cam", tmp_path / "four.keras", *image, *out, fails=True)
     assert not (tmp_path / "a.png").exists()
+
+
+def test_networks_whose_images_are_resized_in_different_ways_need_a_rule(networks, tmp_path, monkeypatch):
+    """One of them would be explained by images that it was not made for."""
+    find, rules = finding.find_network, {"plain.keras": "pad", "other.keras": "stretch"}
+
+    def with_rule(name, weights):
+        return dataclasses.replace(
+            find(name, weights), labels=("dark", "bright"), resize=rules[pathlib.Path(name).name]
+        )
+
+    monkeypatch.setattr(finding, "find_network", with_rule)
+    names, image = (networks / "plain.keras", networks / "other.keras"), ("--image", networks / "photo.png")
+    options = ("grad-cam", *names, *image, "--out", tmp_path / "a.png")
+    assert "`--resize` must be given" in (output := explain(*options, fails=True)) and "pad and stretch" in output
+    assert not (tmp_path / "a.png").exists()
+    explain(*options, "--resize", "center")
+    rules["other.keras"] = "pad"
+    explain(*options)

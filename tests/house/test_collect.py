@@ -71,12 +71,13 @@ def test_a_run_that_measures_the_same_here_is_shipped(collect, put_out, tmp_path
         (None, {"images": 64}, 0.0, [], "a trial on fewer"),
         (None, None, 0.0, ["--only-check"], "would be shipped"),
         ({"top1": 0.9}, None, 0.0, [], "90.00% on a GPU, but"),
+        ({"run": {}}, None, 0.0, [], "refused: KeyError: 'device'"),
     ],
 )
 def test_a_run_that_may_not_ship_does_not(collect, put_out, result, recipe, ship_at, options, message):
     code, output, shipped = collect(put_out(result, recipe), ship_at, *options)
     assert message in output and shipped == []
-    assert code == ("but" in message)
+    assert code == ("but" in message or "refused" in message)
 
 
 def test_a_run_that_does_not_beat_the_card_is_not_shipped(collect, put_out, monkeypatch):
@@ -94,3 +95,12 @@ def test_parts_that_are_missing_or_damaged_are_refused(collect, put_out, harm):
     harm(next(out.glob("*.2of*")))
     code, output, shipped = collect(out)
     assert code == 1 and "refused" in output and shipped == []
+
+
+def test_what_is_no_zip_is_refused(collect, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / f"{NAME}.zip").write_bytes(b"no zip" * 100)
+    for name, data in file_parts.cut(tmp_path / f"{NAME}.zip", 200):
+        (tmp_path / "out" / name).write_bytes(data)
+    code, output, shipped = collect(tmp_path / "out")
+    assert code == 1 and "refused: BadZipFile" in output and shipped == []

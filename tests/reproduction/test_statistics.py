@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, ttest_ind
 
+from dia_keras.reproduction import read_table
 from dia_keras.reproduction.measures import area_under_roc, measure, roc_curve
+from dia_keras.reproduction.report.page import _tested
 from dia_keras.reproduction.report.statistics import compare, deviation, holm, mean, verdict
+from dia_keras.reproduction.report.summary import Summary
 
 
 def test_students_t_test_by_hand():
@@ -32,8 +35,10 @@ def test_one_seed_has_a_difference_and_no_p_value():
     assert math.isnan(deviation([1.0])) and math.isnan(mean([]))
 
 
-def test_samples_without_spread_do_not_warn():
-    assert math.isnan(compare([1.0, 1.0], [1.0, 1.0]).p)
+def test_samples_without_spread_do_not_warn_and_have_no_verdict():
+    found = compare([1.0, 1.0], [1.0, 1.0])
+    assert math.isnan(found.p)
+    assert _tested(Summary(read_table("table9").rows[0], {}, found)) == ["+0.00", "", "", "", "no spread"]
 
 
 @pytest.mark.parametrize(

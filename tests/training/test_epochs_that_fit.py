@@ -27,8 +27,8 @@ def compiled(monkeypatch):
     """Nothing is compiled. Gives the numbers of steps that would have been compiled for."""
     steps = []
 
-    def compiled_step(model, number):
-        steps.append(number)
+    def compiled_step(model, number, test_number):
+        steps.append((number, test_number))
         return contextlib.nullcontext()
 
     monkeypatch.setattr(epochs_that_fit, "compiled_step", compiled_step)
@@ -106,4 +106,4 @@ def test_what_is_measured_trains_as_the_run_will(ema, compiled, monkeypatch):
 
     monkeypatch.setattr(epochs_that_fit, "AveragedWeights", Averaged)
     measure_speed(Recipe("x", 300, batch_size=8, ema=ema), model(), [], SPLIT, SPLIT, 2)
-    assert compiled == [600] and evaluated == ["averages", "averages"] * (ema is not None)
+    assert compiled == [(600, 300)] and evaluated == ["averages", "averages"] * (ema is not None)

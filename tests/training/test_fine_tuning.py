@@ -660,6 +660,11 @@ def test_a_fine_tuning_starts_from_a_run_a_file_of_keras_or_one_of_weights(run, 
     assert "`--from` must be an entry" in output and not (tmp_path / "out").exists()
 
 
+def test_a_network_normalized_otherwise_has_a_card_without_its_mean():
+    layer = keras.layers.Normalization(mean=[120.0], variance=[900.0], name="preprocessing")
+    assert fine_tuning._normalization(keras.Sequential([keras.Input((8, 8, 1)), layer])) == {}
+
+
 def test_a_run_is_pushed_as_it_is(run, tmp_path):
     write_repository(run.folder, tmp_path / "repository", "hf://user/light")
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1)).astype("uint8")
@@ -691,6 +696,8 @@ def test_the_learning_rate_is_that_of_the_steepest_descent():
     losses = 1 - 0.8 / (1 + np.exp(-3 * (np.log10(rates) + 2.5))) + 3 * np.maximum(0, np.log10(rates) + 1)
     assert rate_finder.steepest(rates, losses) == pytest.approx(10**-2.5, rel=0.15)
     np.testing.assert_allclose(rate_finder.smoothed(np.full(5, 2.0)), 2.0)
+    with pytest.raises(RuntimeError, match="not finite after the training of the head"):
+        rate_finder.steepest(rates[:0], losses[:0])
     with pytest.raises(RuntimeError, match="does not fall at any learning rate"):
         rate_finder.steepest(rates, np.linspace(1, 9, 100))
     rising = rate_finder.Rising(1e-4, 1.0, 5)

@@ -53,6 +53,19 @@ def test_the_attention_of_an_image_is_computed_before_it_meets_features(monkeypa
     assert targets.count(copied) <= 8  # kernels
 
 
+def test_a_small_tensor_in_another_order_in_memory_keeps_its_values():
+    import torch
+
+    from dia_keras.training.steps import torch_graph
+
+    def function(vectors, features):
+        return [features * torch.relu(vectors.t().contiguous())]
+
+    tensors = [torch.arange(-64.0, 64.0).reshape(8, 16), torch.linspace(-1, 1, 2049 * 16 * 8).reshape(2049, 16, 8)]
+    found, expected = torch_graph.compiled(function, tensors)(*tensors), function(*tensors)
+    np.testing.assert_allclose(found[0].numpy(), expected[0].numpy(), rtol=1e-6)
+
+
 def test_images_in_another_order_in_memory_change_nothing(monkeypatch):
     """As what einsum returns. It would make all features channels first."""
     from dia_keras.training.steps import torch_answers, torch_step, torch_test_step
@@ -147,6 +160,17 @@ def test_graphs_are_looked_for_among_those_that_were_compiled_before():
     assert counters["inductor"]["fxgraph_cache_bypass"] == bypassed
 
 
+def test_only_a_cpu_takes_graphs_for_one(monkeypatch):
+    """Keras computes on what it finds: CUDA, Apple's or Intel's device."""
+    import torch
+
+    from dia_keras.training.steps import torch_graph
+
+    assert torch_graph.is_worth_compiling(torch_graph.LEAST_STEPS)
+    monkeypatch.setattr(keras.ops, "zeros", lambda shape: torch.zeros(shape, device="meta"))
+    assert not torch_graph.is_worth_compiling(torch_graph.LEAST_STEPS)
+
+
 def test_a_machine_without_a_compiler_trains_all_the_same(monkeypatch):
     from dia_keras.training.steps import torch_graph, torch_step
 
@@ -191,13 +215,35 @@ def test_a_loss_of_probabilities_is_simplified_as_one_of_logits_is():
 def test_a_step_that_the_compiler_refuses_is_taken_all_the_same(monkeypatch):
     import torch
 
-    from dia_keras.training.steps import torch_step
+    from dia_keras.training.steps import torch_graph, torch_step
 
     def refuse(*args, **options):
         raise torch._inductor.exc.InductorError(RuntimeError("no"), None)
 
     monkeypatch.setattr(torch._inductor, "compile", refuse)
+    monkeypatch.setattr(torch_graph, "LARGE", 2**10)
     ours, keras_own = (network("basic, a module with a loss of its own") for _ in range(2))
     with pytest.warns(UserWarning, match="did not compile"):
         got = torch_step.TorchStep(ours)(data())
     assert float(got["loss"]) == pytest.approx(float(keras_own.train_step(data())["loss"]), rel=1e-5)
+    for mine, theirs in zip(ours.variables, keras_own.variables, strict=True):
+        want = keras.ops.convert_to_numpy(theirs)
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(mine), want, rtol=0, atol=1e-5, err_msg=theirs.path)
+
+
+def test_a_network_that_cannot_be_traced_is_trained_all_the_same():
+    """Keras asks for the value of a seed that is given to a dropout, which a graph does not have."""
+    import torch
+
+    from dia_keras.training.steps import torch_step
+
+    inputs = keras.Input((4, 4, 8))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Dropout(0.5, seed=1)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(10)(x))
+    compile_for(model, Recipe("x", 4, 16), steps_per_epoch=10)
+    step, given = torch_step.TorchStep(model), (torch.ones(16, 4, 4, 8), data()[1])
+    before = model.get_weights()
+    with pytest.warns(UserWarning, match="did not compile"):
+        first = float(step(given)["loss"])
+    assert 0 < float(step(given)["loss"]) != first
+    assert not any(map(np.array_equal, before[:2], model.get_weights()[:2]))

@@ -83,8 +83,8 @@ def main(folders, data, to: pathlib.Path, queue: pathlib.Path, only_check: bool)
                 file_parts.join(whole, parts, pathlib.Path(temporary, whole.name))
                 unpack(pathlib.Path(temporary, whole.name), to / name)
             outcome = settle(name, to / name, wanted.get(name, {}).get("ship"), data, only_check)
-        except (ValueError, OSError) as error:
-            outcome, is_wrong = f"refused: {error}", True
+        except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+            outcome, is_wrong = f"refused: {type(error).__name__}: {error}", True
         print(f"{name}: {outcome}")
     for folder in folders:
         if (folder / "errors.txt").exists():

@@ -158,7 +158,9 @@ def main(
         for each in refused:
             Console().print(f"{each['format']}, {each['quantize']}: {each['reason']}")
         found = [{**report.to_dict(), "path": report.path.name} for report in exported]
-        record = {"entry": name, "exports": found, "refused": refused, "peak_memory": peak_memory()}
+        record = {"entry": name, "exports": found, "refused": refused}
+        if len(names) == 1:  # the peak of a process never falls
+            record["peak_memory"] = peak_memory()
         if tested:
             record["test_images"] = tested
         record["run"] = {**describe_run(), "environment": {key: os.environ[key] for key in MEMORY if key in os.environ}}

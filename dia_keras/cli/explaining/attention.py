@@ -42,6 +42,6 @@ def draw(
     """
     from ...analysis import plot_attention
 
-    (network,) = networks_of((name,), weights)
-    images = pictures(network, paths, resize)
-    write(plot_attention(network.load(), images), out)
+    networks = networks_of((name,), weights)
+    images = pictures(networks, paths, resize)
+    write(plot_attention(networks[0].load(), images), out)

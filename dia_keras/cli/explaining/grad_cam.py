@@ -56,7 +56,7 @@ def draw(
     from ...analysis import plot_grad_cam
 
     networks = networks_of(names, weights)
-    images = pictures(networks[0], paths, resize)
+    images = pictures(networks, paths, resize)
     labels = next((network.labels for network in networks if network.labels), None)
     _check_label(label, labels, names[0])
     models = models_of(names, networks)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..shared import check_output, complete_entry, console
+from ..shared import Resize, check_output, complete_entry, console
 
 if TYPE_CHECKING:
     import keras
@@ -110,23 +110,41 @@ def models_of(names: tuple[str, ...], networks: "list[Network]") -> "dict[str, k
     return models
 
 
-def pictures(network: "Network", paths: tuple[pathlib.Path, ...], resize):
-    """Returns images as a network takes them, `(n, height, width, channels)`: files, or the sample images."""
+def _rule_of(networks: "list[Network]", resize: Resize | None) -> Resize:
+    """Returns how images become those of networks: as asked for, or by the one rule of all that tell theirs.
+
+    Raises:
+        ValueError: If they tell different ones: what one network sees would not be what the other was made for.
+    """
+    if resize is not None:
+        return resize
+    # What has no labels is a .keras file, which does not tell its rule either.
+    rules = list(dict.fromkeys(network.resize for network in networks if network.labels))
+    if len(rules) > 1:
+        raise ValueError(
+            f"`--resize` must be given for networks whose images are resized in different ways: {' and '.join(rules)}. "
+            "Received: none"
+        )
+    return rules[0] if rules else networks[0].resize
+
+
+def pictures(networks: "list[Network]", paths: tuple[pathlib.Path, ...], resize: Resize | None):
+    """Returns images as networks take them, `(n, height, width, channels)`: files, or the sample images."""
     import numpy as np
 
     from ...data.picture import read_picture
     from ...samples import sample_paths
 
+    network, rule = networks[0], _rule_of(networks, resize)
     if not paths:
         if network.data not in ("cifar10", "cifar100"):
             raise ValueError(f"There are no sample images for {network.name}: name some by `--image`.")
         paths = tuple(sample_paths(network.data))  # type: ignore[arg-type]
-    depth, rule = network.picture_channels, resize or network.resize
-    return np.stack([read_picture(path, *network.image_size, rule, depth) for path in paths])
+    return np.stack([read_picture(path, *network.image_size, rule, network.picture_channels) for path in paths])
 
 
 def some_test_images(
-    networks: "list[Network]", source: str | None, data_dir: str | None, resize, number: int
+    networks: "list[Network]", source: str | None, data_dir: str | None, resize: Resize | None, number: int
 ) -> "Split":
     """Returns images of the test set, drawn at random but the same ones every time, and their classes."""
     import numpy as np
@@ -136,7 +154,7 @@ def some_test_images(
 
     # A network that has no labels cannot tell the order of its classes.
     network = next((each for each in networks if each.labels), networks[0])
-    test = load_data_of(network, source, data_dir, resize=resize).test
+    test = load_data_of(network, source, data_dir, resize=_rule_of(networks, resize)).test
     chosen = np.random.default_rng(0).permutation(len(test.labels))[:number]
     return Split(test.images[chosen], test.labels[chosen])
 

@@ -158,6 +158,8 @@ def _tested(each: Summary) -> list[str]:
         return [""] * 5
     if math.isnan(found.low):
         return [f"{found.difference:+.2f}", "", "", "", "needs two seeds"]
+    if math.isnan(found.p):
+        return [f"{found.difference:+.2f}", "", "", "", "no spread"]
     interval = f"{found.low:+.2f} to {found.high:+.2f}"
     says = verdict(found.difference, each.p_holm)
     return [f"{found.difference:+.2f}", interval, _p(found.p), _p(each.p_holm), says]

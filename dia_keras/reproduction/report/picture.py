@@ -150,7 +150,11 @@ def _theirs(each: Summary, column: str) -> _Point:
 
 
 def _ends(points: Sequence[_Point]) -> tuple[float, float] | None:
-    ends = [end for point in points for end in (point.mean - point.deviation, point.mean + point.deviation)]
+    ends = [
+        end
+        for point in points
+        for end in (point.mean - point.deviation, point.mean + point.deviation, *point.trainings)
+    ]
     ends = [end for end in ends if not math.isnan(end)]
     return (min(ends), max(ends)) if ends else None
 

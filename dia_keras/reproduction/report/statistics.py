@@ -14,7 +14,8 @@ LEVEL = 0.05
 class Comparison(NamedTuple):
     """Two samples compared: the difference of their means, its 95% interval, and the two-sided p-value.
 
-    Interval and p-value are NaN where a sample has less than two values.
+    Interval and p-value are NaN where a sample has fewer than two values. The p-value is NaN where neither sample has
+    any spread.
     """
 
     difference: float
@@ -31,7 +32,7 @@ def verdict(difference: float, p: float) -> str:
 
 
 def deviation(values: Sequence[float]) -> float:
-    """Returns the standard deviation of a sample, with n - 1; NaN for less than two values."""
+    """Returns the standard deviation of a sample, with n - 1; NaN for fewer than two values."""
     return statistics.stdev(values) if len(values) > 1 else math.nan
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import pathlib
 import tempfile
 import time
@@ -13,7 +14,7 @@ import keras
 from ...data import Split
 from ..augment import batches
 from ..averaging import AveragedWeights
-from ..fitting import compile_for, on_held_out
+from ..fitting import TEST_BATCH_SIZE, compile_for, on_held_out
 from ..recipe import Recipe
 from ..steps.cpu_steps import fast_cpu_steps
 from ..steps.torch_answers import compiled_answers
@@ -107,13 +108,14 @@ def measure_speed(
     steps = len(training.labels) // recipe.batch_size
     compile_for(model, recipe, steps)
     clock, probe = EpochClock(), min(probe_steps, steps)
+    test_steps = math.ceil(len(held_out.labels) / TEST_BATCH_SIZE)
     # The first epoch compiles, the second is measured; the real run, of another schedule, compiles once more.
     data = functools.partial(batches, training.images, training.labels, num_classes, recipe)
     averaged = [AveragedWeights(data)] if recipe.ema is not None else []
     with (
         tempfile.TemporaryDirectory() as folder,
         fast_cpu_steps(model, *teachers),
-        compiled_step(model, recipe.epochs * steps),
+        compiled_step(model, recipe.epochs * steps, recipe.epochs * test_steps),
         compiled_answers(teachers, recipe.epochs * steps),
     ):
         model.fit(

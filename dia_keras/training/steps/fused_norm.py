@@ -1,6 +1,6 @@
 """Batch normalization in one kernel, for training by TensorFlow on a CPU.
 
-Keras writes the batch norm in a dozen elementwise ops. XLA fuses them, and so do GPUs' and JAX' compilers; TensorFlow
+Keras writes the batch norm in a dozen elementwise ops. XLA fuses them, and so do GPUs' and JAX's compilers; TensorFlow
 on a CPU runs them one by one, which takes over a third of the time of a step of ResNet20.
 """
 

@@ -28,9 +28,7 @@ def is_worth_compiling(steps: int) -> bool:
 
 
 def _can_compile() -> bool:
-    import torch
-
-    if torch.cuda.is_available():
+    if keras.ops.zeros(()).device.type != "cpu":
         return False
     if shutil.which("g++") is None and shutil.which("clang++") is None:
         warnings.warn(
@@ -42,32 +40,34 @@ def _can_compile() -> bool:
     return True
 
 
-def compiled(function: Callable, tensors: list[Any]):
-    """Returns a function of tensors, traced for such tensors into one graph, and compiled if that is possible."""
+def compiled(function: Callable, tensors: list[Any]) -> Callable:
+    """Returns a function of tensors, traced for such tensors into one graph and compiled, or itself with a warning."""
     import torch
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    trace = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)
-    graph = simplify(trace(*tensors))
-    # Inductor finds graphs that it has compiled before only by tensors that have shapes and no values.
-    shapes = [node.meta["val"] for node in graph.graph.nodes if node.op == "placeholder"]
     try:
+        graph = simplify(make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors))
+        # Inductor finds graphs that it has compiled before only by tensors that have shapes and no values.
+        shapes = [node.meta["val"] for node in graph.graph.nodes if node.op == "placeholder"]
         with torch.no_grad():
             return torch._inductor.compile(graph, shapes, options={"layout_optimization": False})
-    except torch._inductor.exc.InductorError as error:
-        reason = str(error).strip().splitlines()[0]
+    except Exception as error:  # a layer may do what no graph can hold, like asking for the value of a tensor
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         warnings.warn(f"PyTorch did not compile a network ({reason}): the training is slower.", stacklevel=2)
-        return graph
+        return function
 
 
 def simplify(traced):
     """Returns a traced graph without needless copies, in which what is small is computed once.
+
+    Only Inductor may run it: it lays out views of what is not contiguous by itself.
 
     Args:
         traced: `torch.fx.GraphModule` of ATen operations whose nodes know their values' shapes.
     """
     import torch
     from torch._functorch.compile_utils import fx_graph_cse
+    from torch._inductor.inductor_prims import force_stride_order
 
     aten = torch.ops.aten
     graph = traced.graph
@@ -84,10 +84,14 @@ def simplify(traced):
     for node in list(graph.nodes):
         if _is_small(node) and _meets_features(node):
             value = node.meta["val"]
+            # To take a tensor by its strides is the one view for which Inductor stores the tensor first, in any order.
             with graph.inserting_after(node):
-                # To take a tensor by its strides is the one view for which Inductor stores the tensor first.
-                stored = graph.call_function(aten.as_strided.default, (node, list(value.shape), list(value.stride())))
-            node.replace_all_uses_with(stored, delete_user_cb=lambda user, new=stored: user is not new)
+                ordered = graph.call_function(force_stride_order, (node, list(value.stride())))
+            with graph.inserting_after(ordered):
+                stored = graph.call_function(
+                    aten.as_strided.default, (ordered, list(value.shape), list(value.stride()))
+                )
+            node.replace_all_uses_with(stored, delete_user_cb=lambda user, new=ordered: user is not new)
     graph.lint()
     return torch.fx.GraphModule(traced, graph)
 

@@ -169,7 +169,7 @@ def _card_of(model: keras.Model, directory: pathlib.Path, settings: FineTuning, 
 
 def _normalization(model: keras.Model) -> dict[str, list[float]]:
     """Returns mean and standard deviation by which a network normalizes pixels, for values from 0 to 1."""
-    with contextlib.suppress(ValueError):  # a network of one's own may do without
+    with contextlib.suppress(ValueError, AttributeError):  # a network of one's own may do it otherwise, or not at all
         layer = model.get_layer("preprocessing")
         scale, offset = (np.ravel(value).astype(float) for value in (layer.scale, layer.offset))
         return {"mean": (-offset / scale / 255).tolist(), "std": (1 / scale / 255).tolist()}

@@ -138,8 +138,10 @@ def steepest(rates: np.ndarray, losses: np.ndarray) -> float:
     """Returns the rate, with two digits, at which the smoothed loss falls most steeply over the logarithm of the rate.
 
     Raises:
-        RuntimeError: Where the loss does not fall.
+        RuntimeError: Where the loss does not fall, or is not finite in the first step.
     """
+    if not len(losses):
+        raise RuntimeError("The loss is not finite after the training of the head: try a lower `head_learning_rate`.")
     smooth = smoothed(losses)
     begin, end = len(losses) // 10, int(smooth.argmin()) + 1  # the first means are of few losses
     if end - begin < 3:
