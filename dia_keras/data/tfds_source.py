@@ -36,8 +36,8 @@ def load_tfds(
     image_key, label_key = _keys(builder.info, tfds)
     image = builder.info.features[image_key]
     depth: Any = channels or (1 if image.shape[-1] == 1 else 3)
-    splits = []
-    for split in _splits(name, builder.info.splits):
+
+    def read(split: str) -> Split | None:
         encoded, labels = tfds.as_numpy(
             builder.as_dataset(
                 split,
@@ -49,9 +49,18 @@ def load_tfds(
         )
         if not len(labels):
             raise ValueError(f"`source` must have images in {split!r}. Received: source={name!r}")
+        if labels.min() < 0:  # what TFDS has for images whose classes are secret
+            return None
         names = [f"Image {number} of {split!r} of {name!r}" for number in range(len(encoded))]
-        splits.append(Split(read_pictures(encoded, names, image_size, resize, depth), labels.astype(np.int64)))
-    return splits[0], splits[1], tuple(builder.info.features[label_key].names)
+        return Split(read_pictures(encoded, names, image_size, resize, depth), labels.astype(np.int64))
+
+    training_name, test_names = _splits(name, builder.info.splits)
+    training = read(training_name)
+    test = next((found for split in test_names if (found := read(split)) is not None), None)
+    if training is None or test is None:
+        splits = training_name if training is None else " and ".join(test_names)
+        raise ValueError(f"`source` must have images whose classes are known. Received: source={name!r}, {splits}")
+    return training, test, tuple(builder.info.features[label_key].names)
 
 
 def _keys(info, tfds) -> tuple[str, str]:
@@ -68,15 +77,15 @@ def _keys(info, tfds) -> tuple[str, str]:
     return keys[0], keys[1]
 
 
-def _splits(name: str, splits: Collection[str]) -> tuple[str, str]:
-    """Returns the names of the splits to train and to test on."""
+def _splits(name: str, splits: Collection[str]) -> tuple[str, list[str]]:
+    """Returns the name of the split to train on, and those to test on, the first one first."""
     tests = [split for split in ("test", "validation") if split in splits]
     if "train" not in splits or not tests:
         raise ValueError(
             f"`source` must have the split 'train', and 'test' or 'validation'. Received: source={name!r}, with "
             f"{', '.join(map(repr, splits)) or 'no splits'}"
         )
-    return "train", tests[0]
+    return "train", tests
 
 
 def prepared_builder(name: str, data_dir: str | os.PathLike | None, download: bool, *, sources: str, instead: str):

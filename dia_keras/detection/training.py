@@ -4,7 +4,6 @@ import csv
 import functools
 import os
 import pathlib
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from ..training.runs.budget import WallClockBudget
 from ..training.runs.checkpoint_files import epochs_done, keep_whole
 from ..training.runs.going_on import go_on
 from ..training.runs.interruption import Interrupted, stopped_by_signals
-from ..training.runs.log import RunRecord, keep_epochs
+from ..training.runs.log import Clocks, RunRecord, keep_epochs
 from ..training.runs.run import how_to_go_on
 from ..training.runs.run_folder import check_same_settings, locked_folder
 from ..training.steps.memory import kept_memory
@@ -65,8 +64,8 @@ def train_detector(
         Diverged: Where the loss is not finite. The last good checkpoint stays.
         Interrupted: A `KeyboardInterrupt`, after Ctrl-C or SIGTERM stopped the run with a checkpoint.
     """
-    started = time.monotonic()
-    budget = WallClockBudget(minutes, started)
+    started = Clocks.now()
+    budget = WallClockBudget(minutes, started.wall)
     budget.epochs = settings.epochs
     directory = pathlib.Path(directory)
     training = source if isinstance(source, DetectionSet) else load(source, split=split, on_bad=on_bad)

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import hashlib
-import http.client
 import os
 import pathlib
 import tomllib
@@ -12,7 +11,7 @@ import zlib
 from typing import Any
 
 from ..files import staged
-from ..zoo.downloads import cache, download
+from ..zoo.downloads import cache, download_whole, make_cache
 
 SOURCES = pathlib.Path(__file__).with_name("sources.toml")
 #: Environment variable with the address of a folder that has the files instead.
@@ -134,13 +133,10 @@ def fetch(name: str, base: str | None = None) -> pathlib.Path:
         return path
     base = base or os.environ.get(BASE)
     url = f"{base.rstrip('/')}/{source.url.rpartition('/')[2]}" if base else source.url
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_cache(path.parent)
     with staged(path) as new:
         packed = new.with_name(url.rpartition("/")[2] if url.endswith(".zip") else new.name)
-        try:
-            _download(url, packed, source)
-        except (OSError, http.client.HTTPException) as error:
-            raise ConnectionError(f"The download of {url} failed: {error}") from error
+        _download(url, packed, source)
         if packed != new:
             _unpack(packed, new, url)
         if not _is_right(new, source):
@@ -168,7 +164,7 @@ def verified(path: pathlib.Path, source: Source) -> bytes:
 
 def _download(url: str, path: pathlib.Path, source: Source) -> None:
     most = int((source.megabytes + 1) * (1 << 20)) if source.megabytes else _MOST_BYTES
-    content = download(url, most)
+    content = download_whole(url, most)
     if len(content) > most:
         raise ValueError(f"{url} must have at most {most} bytes. Received: more")
     path.write_bytes(content)

@@ -50,6 +50,20 @@ class Draws:
     brightness: np.ndarray
 
 
+def steps_an_epoch(recipe: Recipe, num_images: int) -> int:
+    """Returns the number of whole batches.
+
+    Raises:
+        ValueError: Where there is none.
+    """
+    if num_images < recipe.batch_size:
+        raise ValueError(
+            f"`batch_size` must be at most the number of training images, {num_images}. "
+            f"Received: batch_size={recipe.batch_size}"
+        )
+    return num_images // recipe.batch_size
+
+
 def draw_epoch(recipe: Recipe, epoch: int, num_images: int, image_size: Sequence[int]) -> Iterator[Draws]:
     """Yields the draws of every batch of one epoch (counted from 0), in order."""
     rng = np.random.default_rng((recipe.seed, epoch))
@@ -275,7 +289,11 @@ def batches(
     """Yields augmented batches `(images, one-hot targets)`, epoch after epoch without end; see `augmenter`.
 
     The first epoch begins with its batch `first_step`, counted from 0.
+
+    Raises:
+        ValueError: At the first batch, where there are fewer images than it has.
     """
+    steps_an_epoch(recipe, len(labels))
     augment = augmenter(images, labels, num_classes, recipe)
     for epoch in itertools.count(first_epoch):
         draws_of_epoch = draw_epoch(recipe, epoch, len(labels), images.shape[1:3])

@@ -37,13 +37,15 @@ def measure_statistics(model: keras.Model, images: Iterable, forward: Forward | 
     sums, count = [np.zeros(variable.shape, "float64") for variable in measured], 0
     forward = forward or training_forward(model)
     try:
-        for layer in norms:
-            layer.momentum = 0.0  # the statistics of a batch replace the moving ones
-        for batch in images:
-            forward(batch)
-            count += 1
-            for total, variable in zip(sums, measured, strict=True):
-                total += keras.ops.convert_to_numpy(variable)
+        with contextlib.ExitStack() as stack:
+            calls = [stack.enter_context(_counted_calls(layer)) for layer in norms]
+            for batch in images:
+                for counted in calls:
+                    counted.clear()
+                forward(batch)
+                count += 1
+                for total, variable in zip(sums, measured, strict=True):
+                    total += keras.ops.convert_to_numpy(variable)
     finally:
         for layer, momentum in zip(norms, momenta, strict=True):
             layer.momentum = momentum
@@ -53,6 +55,30 @@ def measure_statistics(model: keras.Model, images: Iterable, forward: Forward | 
         raise ValueError("`images` must be one batch or more. Received: none")
     for variable, total in zip(measured, sums, strict=True):
         variable.assign((total / count).astype("float32"))
+
+
+@contextlib.contextmanager
+def _counted_calls(layer: keras.layers.BatchNormalization) -> Iterator[list[None]]:
+    """Lets a norm's moving statistics be the mean of those of its calls, several in a batch where blocks share it.
+
+    Yields the list that counts the calls: who empties it begins a batch.
+    """
+    counted: list[None] = []
+    own, is_replaced = layer.call, "call" in vars(layer)
+
+    def call(*arguments, **keywords):
+        counted.append(None)
+        layer.momentum = 1 - 1 / len(counted)
+        return own(*arguments, **keywords)
+
+    layer.call = call
+    try:
+        yield counted
+    finally:
+        if is_replaced:
+            layer.call = own
+        else:
+            del layer.call
 
 
 class AveragedWeights(keras.callbacks.Callback):

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from ..data import Split
-from .augment import batches
+from .augment import batches, steps_an_epoch
 from .averaging import AveragedWeights, first_images, measure_statistics
 from .phases import Build, check_size, enter, parts_to_go, scaled_down, scaled_padding
 from .recipe import Recipe
@@ -65,9 +65,7 @@ def fit(
             checkpoints is whole.
         Diverged: Where the loss is not finite. The last good checkpoint stays.
     """
-    steps = len(train.labels) // recipe.batch_size
-    if steps == 0:
-        raise ValueError(f"`train` must have at least {recipe.batch_size} images. Received: {len(train.labels)}")
+    steps = steps_an_epoch(recipe, len(train.labels))
     if recipe.phases and isinstance(model, keras.Model):
         raise ValueError("`model` must be a function that builds the model of a phase. Received: a model, and phases")
     test_steps = math.ceil(len(held_out.labels) / TEST_BATCH_SIZE) if held_out else 0

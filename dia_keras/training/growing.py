@@ -118,11 +118,14 @@ def _blocks(model: keras.Model) -> dict[str, int]:
 
 
 def _last_layers(model: keras.Model) -> set[str]:
-    """Returns the names of the layers that end the blocks' branches: the last norm, or a convolution without."""
+    """Returns the names of the layers that end the blocks' branches: the last norm, or a convolution without.
+
+    Norms of something else than feature maps are an attention's.
+    """
     last: dict[tuple[str, str], str] = {}
     for layer in model.layers:
         match = BLOCK.fullmatch(layer.name)
         ends = isinstance(layer, keras.layers.BatchNormalization | keras.layers.Conv2D)
-        if match and ends and not match[3].startswith("shortcut"):
+        if match and ends and len(layer.output.shape) == 4 and not match[3].startswith("shortcut"):
             last[match[1], match[2]] = layer.name
     return set(last.values())

@@ -107,13 +107,27 @@ def download_verified(url: str, kept_as: str, weights: Weights) -> WeightsFile:
     if path.is_file():
         with contextlib.suppress(ValueError):  # a stale file is downloaded anew
             return read_verified(path, weights)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_cache(path.parent)
     _remove_leftovers(path.parent)
     content = download_whole(url, weights.size, weights.size)
     _verify(content, len(content), weights, url)
     with staged(path) as new:
         new.write_bytes(content)
     return WeightsFile(path, content)
+
+
+def make_cache(folder: pathlib.Path) -> None:
+    """Makes a folder of the cache, if it is missing.
+
+    Raises:
+        ValueError: If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"The cache must be a folder that may be written to: XDG_CACHE_HOME names another. Received: {error}"
+        ) from error
 
 
 def download_whole(url: str, most: int, size: int | None = None) -> bytes:

@@ -28,7 +28,7 @@ class Made(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """A data set of encoded images by split, of two classes in turns."""
 
     VERSION = tfds.core.Version("1.0.0")
-    images, features, keys = {}, None, ("image", "label")
+    images, features, keys, secret = {}, None, ("image", "label"), None
 
     def _info(self):
         return tfds.core.DatasetInfo(
@@ -40,7 +40,8 @@ class Made(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _generate_examples(self, images):
         for number, image in enumerate(images):
-            yield number, {"image": io.BytesIO(image), "label": number % 2}
+            is_secret = images is self.images.get(self.secret)
+            yield number, {"image": io.BytesIO(image), "label": -1 if is_secret else number % 2}
 
 
 @pytest.fixture
@@ -105,6 +106,16 @@ def test_validation_is_the_test_set_where_there_is_no_test(make, monkeypatch):
     assert len(make({"train": train, "validation": validation}).test.labels) == 3
     monkeypatch.setattr(Made, "VERSION", tfds.core.Version("1.0.1"))
     assert len(make({"train": train, "validation": validation, "test": test}).test.labels) == 4
+
+
+def test_a_test_set_whose_classes_are_secret_is_none(make, monkeypatch):
+    """TFDS gives the class -1 then, as in ImageNet."""
+    train, validation, test = [encode(noise(8, 6))] * 2, [encode(noise(6, 8))] * 3, [encode(noise(8, 8))] * 4
+    monkeypatch.setattr(Made, "secret", "test")
+    assert make({"train": train, "validation": validation, "test": test}).test.labels.sum() == 1
+    monkeypatch.setattr(Made, "VERSION", tfds.core.Version("1.0.1"))
+    with pytest.raises(ValueError, match=r"classes are known. Received: source='made', test"):
+        make({"train": train, "test": test})
 
 
 @pytest.mark.parametrize("splits", [("train",), ("test", "validation"), ("train", "unsupervised")])

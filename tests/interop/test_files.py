@@ -229,6 +229,11 @@ def test_a_download_that_is_not_the_published_file_leaves_nothing(change, messag
     assert list((tmp_path / "cache" / "torch").iterdir()) == []
 
 
+def test_an_address_that_is_none_is_a_failed_download():
+    with pytest.raises(ConnectionError, match=r"The download of localhost/files/.* failed: unknown url type"):
+        fetch(ENTRY, base="localhost/files")
+
+
 def test_a_file_that_does_not_fit_leaves_what_was_there(published_file, tmp_path):
     path, _, _ = published_file
     out = tmp_path / "out.weights.h5"

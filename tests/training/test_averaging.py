@@ -41,6 +41,26 @@ def test_statistics_are_the_means_of_those_of_the_batches():
     assert norm.momentum == 0.99
 
 
+def test_a_norm_that_blocks_share_has_the_mean_of_what_they_give_it():
+    keras.utils.set_random_seed(1)
+    shared = keras.layers.BatchNormalization()
+    own = shared.call
+    inputs = keras.Input((8, 8, 3))
+    first = keras.layers.Conv2D(3, 3, bias_initializer="ones")(inputs)
+    second = keras.layers.Conv2D(3, 3, bias_initializer="zeros")(shared(first))
+    model = keras.Model(inputs, [first, second, shared(second)])
+    images = TRAIN.images.reshape(4, 16, 8, 8, 3).astype("float32")
+    measure_statistics(model, images)
+    means = []
+    for batch in images:
+        answers = model(batch, training=True)
+        means.append(np.mean([keras.ops.convert_to_numpy(each).mean((0, 1, 2)) for each in answers[:2]], axis=0))
+    model(images[0])
+    measure_statistics(model, images)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(shared.moving_mean), np.mean(means, 0), rtol=1e-4, atol=1e-3)
+    assert shared.momentum == 0.99 and shared.call == own
+
+
 def test_no_batches_are_an_error():
     with pytest.raises(ValueError, match=r"`images` must be one batch or more\. Received: none"):
         measure_statistics(network(), [])

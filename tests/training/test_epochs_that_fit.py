@@ -9,6 +9,7 @@ import pytest
 
 from dia_keras.data import Split
 from dia_keras.training import Phase, Recipe
+from dia_keras.training.augment import batches
 from dia_keras.training.runs import epochs_that_fit
 from dia_keras.training.runs.epochs_that_fit import EpochClock, Speed, fitted, measure_speed, with_epochs
 
@@ -89,6 +90,14 @@ def test_checkpoints_count(monkeypatch):
 
     monkeypatch.setattr(epochs_that_fit, "Checkpoint", SlowCheckpoint)
     assert fitted(Recipe("x", 10_000, batch_size=8), model(), [], SPLIT, NONE, 2, 60.0).epochs <= 57
+
+
+def test_fewer_images_than_a_batch_are_an_error_and_not_an_endless_search_for_one():
+    recipe = Recipe("x", 300, batch_size=len(SPLIT.labels) + 1)
+    with pytest.raises(ValueError, match="`batch_size` must be at most the number of training images"):
+        measure_speed(recipe, model(), [], SPLIT, SPLIT, 2)
+    with pytest.raises(ValueError, match="`batch_size` must be at most the number of training images"):
+        next(batches(SPLIT.images, SPLIT.labels, 2, recipe))
 
 
 @pytest.mark.parametrize("ema", [None, 0.9])

@@ -247,5 +247,5 @@ def test_training_lowers_the_loss(tmp_path):
 
 
 def test_fewer_images_than_a_batch_is_an_error(tmp_path: pathlib.Path):
-    with pytest.raises(ValueError, match=r"`train` must have at least 128 images. Received: 72"):
+    with pytest.raises(ValueError, match=r"at most the number of training images, 72\. Received: batch_size=128"):
         fit(plain(), Recipe("x", 1), tmp_path)

@@ -23,14 +23,15 @@ FAMILIES = {
 def pair(family, attention):
     """Returns a network with statistics of its own, and one of twice the blocks."""
     make, small_depth, large_depth = FAMILIES[family]
-    small = make(small_depth, attention=attention, **OPTIONS)
+    options = {"attention": "srm", "shared": True} if attention == "srm, shared" else {"attention": attention}
+    small = make(small_depth, **options, **OPTIONS)
     rng = np.random.default_rng(1)
     for weight in small.weights:
         if weight.path.endswith(("gamma", "moving_variance")):
             weight.assign(rng.uniform(0.5, 1.5, weight.shape))
         if weight.path.endswith(("beta", "moving_mean")):
             weight.assign(rng.normal(0, 0.1, weight.shape))
-    return small, make(large_depth, attention=attention, **OPTIONS)
+    return small, make(large_depth, **options, **OPTIONS)
 
 
 def relative_change(small, large):
@@ -45,6 +46,7 @@ def relative_change(small, large):
         ("resnet", "dia_lstm"),
         ("basic resnet", "se"),
         ("basic resnet", "srm"),
+        ("basic resnet", "srm, shared"),
         ("wrn", "cbam"),
         ("wrn", "dia_lstm"),
     ],

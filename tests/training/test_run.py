@@ -16,6 +16,7 @@ from dia_keras.training import Recipe, load_recipe, train
 from dia_keras.training.runs import run
 from dia_keras.training.runs.curves import plot_curves
 from dia_keras.training.runs.interruption import Interrupted
+from dia_keras.training.runs.log import Clocks, RunRecord
 from dia_keras.training.runs.run import smoke, training_images
 from dia_keras.training.runs.run_folder import locked_folder
 from dia_keras.zoo.weights_file import load_weights
@@ -54,7 +55,7 @@ def test_a_smoke_run_leaves_log_record_curves_and_weights(source, tmp_path):
 
 
 def test_a_failed_start_leaves_nothing(source, tmp_path):
-    with pytest.raises(ValueError, match="`train` must have at least 128 images"):
+    with pytest.raises(ValueError, match="`batch_size` must be at most the number of training images"):
         train(Recipe("dia_resnet20_cifar10", 1), tmp_path / "run", source=source)
     assert list(tmp_path.iterdir()) == []
 
@@ -111,3 +112,20 @@ def test_fewer_images_are_of_all_classes(images):
     assert len(chosen.labels) == len(chosen.images) == min(images or 12, 12)
     assert set(chosen.labels.tolist()) == {0, 1, 2, 3}
     np.testing.assert_array_equal(split.labels[chosen.images], chosen.labels)
+
+
+def test_a_dropout_that_the_backbone_does_not_have_is_an_error_before_the_data_are_read(tmp_path):
+    recipe = Recipe("dia_resnet20_cifar10", 1, dropout=0.1)
+    with pytest.raises(
+        ValueError, match=r"`dropout` is for entries whose backbone has one: wrn. Received: dropout=0"
+    ):
+        train(recipe, tmp_path / "run", source=tmp_path / "none.npz")
+
+
+def test_processors_are_timed_from_the_start_of_the_run(tmp_path):
+    """And not from that of the process."""
+    spent = Clocks.now().processor
+    assert spent > 0.5
+    record = RunRecord(tmp_path / "run.json", Clocks.now())
+    record.write()
+    assert json.loads((tmp_path / "run.json").read_text())["processor_minutes"] < spent / 60 / 2

@@ -119,6 +119,13 @@ def test_weights_are_downloaded_once_into_the_cache(small_zoo, server):
     assert [path.name for path in small_zoo.cache.iterdir()] == ["tiny_cifar10.weights.h5"]
 
 
+def test_a_cache_that_cannot_be_made_is_one_clear_error(small_zoo, server, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(downloads, "cache", lambda: tmp_path / "file" / "dia_keras")
+    with pytest.raises(ValueError, match=r"The cache must be a folder that may be written to: XDG_CACHE_HOME names"):
+        zoo.load("tiny_cifar10")
+
+
 def test_an_interrupted_download_leaves_nothing(small_zoo, server):
     server.sent = 10_000
     with pytest.raises((ConnectionError, ValueError), match=r"127.0.0.1.*tiny_cifar10"):

@@ -290,6 +290,18 @@ def test_a_repository_loads_as_an_entry_does(repository, small_zoo, images, monk
         ({"architecture__arguments__depth": "14"}, "`architecture.arguments.depth` .* Received: '14' in here"),
         ({"architecture__arguments__depth": True}, "`architecture.arguments.depth` .* Received: True"),
         ({"architecture": {"backbone": "wrn", "arguments": {"depth": 1300, "widen": 64}}}, "with at most 536,870,912 "),
+        (
+            {
+                "architecture": {
+                    "backbone": "resnext",
+                    "arguments": {
+                        **{"depth": 11, "cardinality": 1, "group_width": 1, "filters": 4096},
+                        **{"attention": "dia_lstm", "attention_config": {"cells": 16}},
+                    },
+                }
+            },
+            "with at most 536,870,912 ",
+        ),
         ({"architecture__arguments__preprocessing": "x"}, "those of resnet: .* Received: preprocessing in here"),
         ({"architecture__backbone": "Sequential"}, "`architecture.backbone` of config.json must be one of"),
         ({"architecture__arguments__attention_config": {"cells": 1000}}, "`architecture.arguments.attention_config`"),

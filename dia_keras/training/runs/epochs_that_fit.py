@@ -12,7 +12,7 @@ from typing import NamedTuple
 import keras
 
 from ...data import Split
-from ..augment import batches
+from ..augment import batches, steps_an_epoch
 from ..averaging import AveragedWeights
 from ..fitting import TEST_BATCH_SIZE, compile_for, on_held_out
 from ..recipe import Recipe
@@ -104,8 +104,12 @@ def measure_speed(
     num_classes: int,
     probe_steps: int = PROBE_STEPS,
 ) -> Speed:
-    """Returns how fast a recipe trains, after two epochs of `probe_steps`. Other arguments are those of `fitted`."""
-    steps = len(training.labels) // recipe.batch_size
+    """Returns how fast a recipe trains, after two epochs of `probe_steps`. Other arguments are those of `fitted`.
+
+    Raises:
+        ValueError: Where there are fewer images than a batch has.
+    """
+    steps = steps_an_epoch(recipe, len(training.labels))
     compile_for(model, recipe, steps)
     clock, probe = EpochClock(), min(probe_steps, steps)
     test_steps = math.ceil(len(held_out.labels) / TEST_BATCH_SIZE)

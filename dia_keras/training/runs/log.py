@@ -3,6 +3,7 @@
 import csv
 import pathlib
 import time
+from typing import NamedTuple
 
 import keras
 
@@ -34,15 +35,26 @@ class EpochLog(keras.callbacks.Callback):
             writer.writerow({"epoch": epoch, **values})
 
 
+class Clocks(NamedTuple):
+    """A point in time, in seconds: `time.monotonic()`, and the time that processors have spent on this process."""
+
+    wall: float
+    processor: float
+
+    @classmethod
+    def now(cls) -> "Clocks":
+        return cls(time.monotonic(), time.process_time())
+
+
 class RunRecord(keras.callbacks.Callback):
     """Writes command, device, versions, and the minutes that the run took, by the clock and of processors.
 
     Args:
         path: The file. The minutes of one that is there are added.
-        started: What `time.monotonic` said at the start.
+        started: The clocks at the start.
     """
 
-    def __init__(self, path: pathlib.Path, started: float):
+    def __init__(self, path: pathlib.Path, started: Clocks):
         super().__init__()
         self.path, self.started = path, started
         self.earlier = read_record(path) if path.exists() else {}
@@ -51,7 +63,8 @@ class RunRecord(keras.callbacks.Callback):
         self.write()
 
     def write(self) -> None:
-        spent = {"minutes": time.monotonic() - self.started, "processor_minutes": time.process_time()}
+        now = Clocks.now()
+        spent = {"minutes": now.wall - self.started.wall, "processor_minutes": now.processor - self.started.processor}
         minutes = {name: round(self.earlier.get(name, 0.0) + seconds / 60, 2) for name, seconds in spent.items()}
         write_json(self.path, {**describe_run(), **minutes})
 

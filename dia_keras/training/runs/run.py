@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import inspect
 import os
 import pathlib
 import time
@@ -15,6 +16,7 @@ from ... import data as data_module
 from ... import zoo
 from ...data.picture import Resize
 from ...data.sources import data_dir_of
+from ...zoo.architectures import BACKBONES
 from ...zoo.cards import check_name
 from ...zoo.finding import Network, entry_network
 from ...zoo.loading import build as build_network
@@ -31,7 +33,7 @@ from .curves import plot_curves
 from .epochs_that_fit import Speed, fitted, measure_speed
 from .final_weights import save_final_weights
 from .interruption import Interrupted, stopped_by_signals
-from .log import RunRecord
+from .log import Clocks, RunRecord
 from .run_folder import check_same_data, check_same_recipe, check_same_weights, locked_folder, recorded_recipe
 
 
@@ -123,8 +125,8 @@ def train(
         Diverged: Where the loss is not finite. The last good checkpoint stays.
         Interrupted: A `KeyboardInterrupt`, after Ctrl-C or SIGTERM stopped the run with a checkpoint.
     """
-    started = time.monotonic()
-    budget = WallClockBudget(minutes, started)
+    started = Clocks.now()
+    budget = WallClockBudget(minutes, started.wall)
     if fit_to_minutes and minutes is None:
         raise ValueError("`fit_to_minutes` needs `minutes`. Received: minutes=None")
     keep_compiled_programs()
@@ -139,7 +141,7 @@ def train(
             earlier = recorded_recipe(record)
             recipe = recipe.replace(epochs=earlier.epochs, milestones=earlier.milestones, phases=earlier.phases)
         elif minutes is not None and fit_to_minutes:
-            left = 60 * minutes - (time.monotonic() - started)
+            left = 60 * minutes - (time.monotonic() - started.wall)
             recipe = fitted(recipe, build(Phase(1)), teachers, training, held_out, num_classes, left)
         check_same_recipe(recipe, record)
         check_same_data(training, directory / "data.json")
@@ -216,6 +218,12 @@ def prepare(
     """Loads the data of a recipe, and returns them with the function that builds its networks."""
     check_name(recipe.entry, "entry")
     card = zoo.card(recipe.entry)
+    backbone = BACKBONES[card.architecture.backbone]
+    if recipe.dropout is not None and "dropout" not in inspect.signature(backbone).parameters:
+        raise ValueError(
+            f"`dropout` is for entries whose backbone has one: wrn. Received: dropout={recipe.dropout}, of "
+            f"{recipe.entry}, a {card.architecture.backbone}"
+        )
     data = load_data(card, source, data_dir, recipe.held_out, resize)
     training = training_images(recipe, data.train)
 

@@ -211,15 +211,21 @@ def _architecture(fields: _Object) -> Architecture:
 
 
 def about_parameters(backbone: str, arguments: Mapping[str, Any]) -> float:
-    """Returns about how many parameters a network has without its attention, to refuse absurd sizes unbuilt."""
+    """Returns about how many parameters a network has, its attention at the most, to refuse absurd sizes unbuilt."""
     values = {"depth": 101, "widen": 4, "cardinality": 8, "group_width": 32, "filters": 128, **arguments}
-    depth = values["depth"]
+    depth, channels = values["depth"], 2048 if backbone == "imagenet_resnet" else 256  # of the last stage
+    plain = 0 if backbone == "imagenet_resnet" else 14_000 * depth  # of ImageNet's, there are four depths
     if backbone == "wrn":
-        return 14_500 * depth * values["widen"] ** 2
+        plain, channels = 14_500 * depth * values["widen"] ** 2, 64 * values["widen"]
     if backbone == "resnext":
         groups, width = values["cardinality"], values["group_width"]
-        return depth * groups * width * (5 * values["filters"] + 22 * width)
-    return 0 if backbone == "imagenet_resnet" else 14_000 * depth  # of ImageNet's, there are four depths
+        plain, channels = depth * groups * width * (5 * values["filters"] + 22 * width), 4 * values["filters"]
+    if not values.get("attention"):
+        return plain
+    # A cell has at most eight matrices of the channels squared, for itself and for the one below.
+    cells = (values.get("attention_config") or {}).get("cells", 1)
+    units = depth / 6 if values.get("shared") is False else 1
+    return plain + 11 * cells * units * channels**2
 
 
 def _dataset(fields: _Object) -> Dataset:
