@@ -64,7 +64,8 @@ def _onnx_runtime(path: Path, images: np.ndarray, threads: int) -> Call:
 def _xla(path: Path, images: np.ndarray, threads: int) -> Call:
     import tensorflow as tf
 
-    function = tf.function(tf.saved_model.load(str(path)).__call__, jit_compile=True)
+    loaded = tf.saved_model.load(str(path))  # its variables are gone as soon as nothing has it
+    function = tf.function(lambda images: loaded(images), jit_compile=True)
     given = tf.constant(images)
     return lambda: function(given).numpy()
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from ..arguments import positive_integer
 from ..export.checks import pixel_samples
 from ..progress import track
 from ..timing import interleaved
@@ -80,10 +81,15 @@ def measure(
         The measurements, in the order of runtimes, batch sizes, threads and networks.
 
     Raises:
-        ValueError: On an unknown entry or runtime, with `least` without an entry, or where pytorchcv has none of the
-            networks.
+        ValueError: On no name, an unknown entry or runtime, a number that is not a positive integer, with `least`
+            without an entry, or where pytorchcv has none of the networks.
         ImportError: Where a runtime or pytorchcv is not installed.
     """
+    if not names:
+        raise ValueError("`names` must name a network. Received: none")
+    for name, values in (("runs", [runs]), ("batch_sizes", batch_sizes), ("threads", threads)):
+        for value in values:
+            positive_integer(name, value)
     unknown = [runtime for runtime in runtimes if runtime not in RUNTIMES]
     if unknown:
         raise ValueError(f"`runtimes` must be among {', '.join(map(repr, RUNTIMES))}. Received: {unknown[0]!r}")

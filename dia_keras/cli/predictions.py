@@ -71,7 +71,7 @@ def predict(
     paths, pictures, unreadable = read_pictures(images, lambda path: read_picture(path, *size, rule, depth))
     batch = np.stack(pictures)
     model = network.load()
-    scores = _probabilities(model.predict(batch, verbose=0), of_sigmoid=last_activation(model) == "sigmoid")
+    scores = _probabilities(model.predict(batch, verbose=0), last_activation(model))
     labels = network.labels or tuple(map(str, range(scores.shape[-1])))
     answers = zoo.decode_predictions(scores, labels, top=top)
     if picture:
@@ -87,13 +87,14 @@ def predict(
         raise ValueError("\n".join(unreadable.values()))
 
 
-def _probabilities(scores, of_sigmoid: bool):
+def _probabilities(scores, activation: str | None):
     """Returns scores as they are where they are probabilities, and else what a softmax makes of them."""
     import numpy as np
 
     if not np.isfinite(scores).all():
         raise ValueError("The network must answer with finite scores. Received: NaN or infinity; it may be damaged")
-    if of_sigmoid or (scores.min() >= 0 and np.allclose(scores.sum(axis=-1), 1, atol=0.02)):
+    is_sum = activation != "linear" and scores.min() >= 0 and np.allclose(scores.sum(axis=-1), 1, atol=0.02)
+    if activation == "sigmoid" or is_sum:
         return scores
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)

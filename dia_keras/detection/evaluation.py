@@ -198,6 +198,8 @@ def _check(detection_set: DetectionSet, detections: Sequence[Detections]) -> Non
             )
         if not np.isfinite(boxes).all() or not np.isfinite(scores).all():
             raise ValueError(f"`detections` must be finite. Received: NaN or infinity for {record.name}")
+        if number and not np.issubdtype(classes.dtype, np.integer):
+            raise ValueError(f"`detections` must have integer classes. Received: {classes.dtype} for {record.name}")
         if number and not (classes.min() >= 0 and classes.max() < len(detection_set.labels)):
             raise ValueError(
                 f"`detections` must have classes from 0 to {len(detection_set.labels) - 1}. "

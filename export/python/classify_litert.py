@@ -142,7 +142,10 @@ def predict(interpreter: Interpreter, image: np.ndarray) -> np.ndarray:
 
 
 def to_probabilities(scores: np.ndarray, activation: str | None) -> np.ndarray:
-    """Returns scores as they are after a sigmoid, or where they add up to one; otherwise the softmax of logits."""
+    """Returns scores as they are after a sigmoid, or where they add up to one; otherwise the softmax of logits.
+
+    Where the file tells that it has logits, they are logits whatever they add up to.
+    """
     if not np.isfinite(scores).all():
         raise ValueError("The file must answer with finite scores. Received: NaN or infinity")
     if len(scores) == 1 and (activation == "linear" or not 0 <= scores[0] <= 1):
@@ -150,7 +153,7 @@ def to_probabilities(scores: np.ndarray, activation: str | None) -> np.ndarray:
             "The file must answer with a probability where it has one class. "
             f"Received: {scores[0]:g}, as without a sigmoid"
         )
-    is_sum = scores.min() >= 0 and abs(scores.sum() - 1) < 0.1  # those of 8 bits are rounded
+    is_sum = activation != "linear" and scores.min() >= 0 and abs(scores.sum() - 1) < 0.1  # those of 8 bits are rounded
     if len(scores) == 1 or activation == "sigmoid" or is_sum:
         return scores
     powers = np.exp(scores - scores.max())

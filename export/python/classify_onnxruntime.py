@@ -129,7 +129,10 @@ def predict(session: onnxruntime.InferenceSession, image: np.ndarray) -> np.ndar
 
 
 def to_probabilities(scores: np.ndarray, activation: str | None) -> np.ndarray:
-    """Returns scores as they are after a sigmoid, or where they add up to one; otherwise the softmax of logits."""
+    """Returns scores as they are after a sigmoid, or where they add up to one; otherwise the softmax of logits.
+
+    Where the file tells that it has logits, they are logits whatever they add up to.
+    """
     if not np.isfinite(scores).all():
         raise ValueError("The file must answer with finite scores. Received: NaN or infinity")
     if len(scores) == 1 and (activation == "linear" or not 0 <= scores[0] <= 1):
@@ -137,7 +140,7 @@ def to_probabilities(scores: np.ndarray, activation: str | None) -> np.ndarray:
             "The file must answer with a probability where it has one class. "
             f"Received: {scores[0]:g}, as without a sigmoid"
         )
-    is_sum = scores.min() >= 0 and abs(scores.sum() - 1) < 0.1  # those of 8 bits are rounded
+    is_sum = activation != "linear" and scores.min() >= 0 and abs(scores.sum() - 1) < 0.1  # those of 8 bits are rounded
     if len(scores) == 1 or activation == "sigmoid" or is_sum:
         return scores
     powers = np.exp(scores - scores.max())
@@ -159,6 +162,10 @@ def load_model(path: str, threads: int) -> onnxruntime.InferenceSession:
             f"{path} must take uint8 or float images of shape (batch, height, width, 3), or gray ones, of 1 channel. "
             f"Received: a file that takes {given.type} of shape {given.shape}"
         )
+    answers = session.get_outputs()
+    if len(answers) != 1 or len(answers[0].shape) != 2 or not isinstance(answers[0].shape[1], int):
+        shapes = ", ".join(f"{each.name} {each.shape}" for each in answers)
+        raise ValueError(f"{path} must give one output of shape (batch, classes). Received: a file that gives {shapes}")
     return session
 
 

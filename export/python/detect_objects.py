@@ -83,9 +83,15 @@ def load_tflite(path: str, threads: int) -> tuple[Detector, dict]:
 
     def detect(image: np.ndarray):
         found = signature(images=np.repeat(image[None], size, axis=0))
+        check_finite(found["boxes"], found["scores"])  # of NaN, suppression would leave no object
         return suppress(found["boxes"][0], found["scores"][0], metadata["suppression"])
 
     return detect, metadata
+
+
+def check_finite(boxes: np.ndarray, scores: np.ndarray) -> None:
+    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+        raise ValueError("The file must answer with finite boxes and scores. Received: NaN or infinity")
 
 
 def suppress(boxes: np.ndarray, scores: np.ndarray, settings: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -176,8 +182,7 @@ def find_objects(detector: Detector, metadata: dict, image: Image.Image) -> list
     padded = Image.new("RGB", (width, height))
     padded.paste(image.resize(size, Image.Resampling.BILINEAR), (left, top))
     boxes, classes, scores = detector(np.asarray(padded).astype(metadata["input"]["dtype"]))
-    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-        raise ValueError("The file must answer with finite boxes and scores. Received: NaN or infinity")
+    check_finite(boxes, scores)
     scales = np.array([size[0] / image.width, size[1] / image.height] * 2)
     boxes = np.clip((boxes - [left, top, left, top]) / scales, 0, [*image.size, *image.size])
     found = []

@@ -1,5 +1,6 @@
 """Networks are timed in turns, beside their plain twins."""
 
+import importlib
 import json
 import math
 import sys
@@ -124,7 +125,9 @@ def test_no_weight_of_a_timed_network_is_zero():
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("runtime", ["tflite", "tflite-cached", "onnx", "xla"])
-def test_every_runtime_runs(runtime):
+def test_every_runtime_runs(runtime, monkeypatch):
+    saved_model = importlib.import_module("dia_keras.export.saved_model.writer")
+    monkeypatch.setattr(saved_model, "CONSTANTS", 0)  # variables, as large networks have
     found = measure(["dia_resnet20_cifar10"], [runtime], batch_sizes=(2,), threads=(1, 2), runs=1)
     times = 1 if runtime == "xla" else 2
     assert [each.network for each in found] == ["resnet20_cifar10", "dia_resnet20_cifar10"] * times
@@ -212,3 +215,17 @@ def test_table_plot_and_file_show_what_was_measured(tmp_path):
 def test_unknown_runtime_is_an_error():
     with pytest.raises(ValueError, match=r"`runtimes` must be among 'tflite', .*Received: 'coreml'"):
         measure(["dia_resnet20_cifar10"], ["coreml"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"names": []}, "`names` must name a network"),
+        ({"runs": 0}, "`runs` must be"),
+        ({"batch_sizes": (0,)}, "`batch_sizes` must be"),
+        ({"threads": (1.5,)}, "`threads` must be"),
+    ],
+)
+def test_what_cannot_be_timed_is_an_error_before_anything_is_exported(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        measure(**{"names": ["dia_resnet20_cifar10"], "runtimes": ["onnx"], **arguments})

@@ -244,6 +244,7 @@ def test_pictures_that_are_missing_or_no_files_leave_the_others_their_answers(tm
     [
         ("softmax", [0.7, 0.2, 0.1], [0.7, 0.2, 0.1]),
         ("linear", [0.9, 0.5, 0.1], np.exp([0.9, 0.5, 0.1]) / np.exp([0.9, 0.5, 0.1]).sum()),
+        ("linear", [0.6, 0.3, 0.1], np.exp([0.6, 0.3, 0.1]) / np.exp([0.6, 0.3, 0.1]).sum()),
         ("linear", [9, -5, 0], np.exp([9, -5, 0]) / np.exp([9, -5, 0]).sum()),
         ("sigmoid", [0.9, 0.5, 0.1], [0.9, 0.5, 0.1]),
     ],

@@ -212,6 +212,8 @@ def test_one_class_has_the_probability_that_the_file_gives(name):
             to_probabilities(np.array([score]), activation)
     np.testing.assert_array_equal(to_probabilities(np.array([0.9, 0.8, 0.1]), "sigmoid"), [0.9, 0.8, 0.1])
     np.testing.assert_allclose(to_probabilities(np.array([0.9, 0.8, 0.1]), "linear").sum(), 1)
+    logits = np.array([0.6, 0.3, 0.1])  # whatever they add up to
+    np.testing.assert_allclose(to_probabilities(logits, "linear"), np.exp(logits) / np.exp(logits).sum())
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

@@ -204,6 +204,23 @@ def test_a_detector_that_finds_nothing_is_exported_with_a_warning(
     assert report.detections == 0 and "finds nothing" in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["retinanet", "faster_rcnn"])
+def test_a_detector_that_answers_with_nan_is_an_error_and_not_one_that_finds_nothing(kind, request, pictures, tmp_path):
+    detector = request.getfixturevalue(kind)
+    ends = ("class_logits_head_output/bias", "region_classes/bias")
+    (bias,) = (weight for weight in detector.weights if weight.path.endswith(ends))
+    before = keras.ops.convert_to_numpy(bias)
+    bias.assign(np.full(bias.shape, np.nan))
+    try:
+        with pytest.raises(ValueError, match="`model` must give boxes and scores that are finite"):
+            detect(detector, pictures, image_size=(64, 64))
+        with pytest.raises(export.ExportMismatchError, match="differs by nan"):
+            export.to_onnx(detector, tmp_path / "model.onnx", labels=LABELS)
+    finally:
+        bias.assign(before)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("found", "expected", "difference", "pixels"),
     [

@@ -13,7 +13,7 @@ from dia_keras.detection.models.losses import binary_cross_entropy, cross_entrop
 from dia_keras.detection.models.matching import match
 from dia_keras.detection.models.roi_align import pooled_regions
 from dia_keras.detection.models.sampling import draw_sample
-from dia_keras.detection.models.suppression import best_pairs, chosen, kept_by_nms
+from dia_keras.detection.models.suppression import best_pairs, chosen, have_nan, kept_by_nms
 
 pytestmark = pytest.mark.eager
 
@@ -128,12 +128,24 @@ def test_suppression_keeps_what_the_greedy_rule_keeps():
 def test_answers_are_the_best_of_every_class_and_rows_without_one_are_minus_one():
     boxes = np.array([[[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 9], [20, 20, 30, 30]]], "float32")
     scores, classes = np.array([[0.9, 0.8, 0.7, 0.01]], "float32"), np.array([[1, 1, 0, 1]], "int32")
-    answers = chosen(boxes, scores, classes, threshold=0.05, iou=0.5, max_detections=5)
+    sound = np.array([False])
+    answers = chosen(boxes, scores, classes, sound, threshold=0.05, iou=0.5, max_detections=5)
     found = {name: numpy(value)[0] for name, value in answers.items()}
     assert found["num_detections"] == 2
     np.testing.assert_array_equal(found["classes"], [1, 0, -1, -1, -1])
     np.testing.assert_allclose(found["scores"], [0.9, 0.7, -1, -1, -1])
     np.testing.assert_array_equal(found["boxes"][:3], [[0, 0, 10, 10], [0, 0, 10, 9], [-1] * 4])
+
+
+def test_an_image_of_which_an_output_is_nan_does_not_seem_to_have_no_objects():
+    outputs = np.zeros((2, 3, 4), "float32"), np.zeros((2, 5, 1), "float32")
+    outputs[1][1, 4, 0] = np.nan
+    broken = have_nan(*outputs)
+    assert numpy(broken).tolist() == [False, True]
+    boxes, scores = np.zeros((2, 1, 4), "float32"), np.array([[0.01], [np.nan]], "float32")
+    answers = chosen(boxes, scores, np.zeros((2, 1), "int32"), broken, threshold=0.05, iou=0.5, max_detections=3)
+    assert numpy(answers["num_detections"]).tolist() == [0, 1]
+    np.testing.assert_array_equal(numpy(answers["scores"]), [[-1, -1, -1], [np.nan, -1, -1]])
 
 
 def test_the_best_pairs_are_those_of_all_candidates_and_classes():

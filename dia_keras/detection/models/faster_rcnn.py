@@ -15,7 +15,7 @@ from .matching import match
 from .pyramid import CHANNELS, STRIDES
 from .roi_align import pooled_regions
 from .sampling import draw_sample
-from .suppression import best_pairs, best_rows, chosen, kept_by_nms, pick
+from .suppression import best_pairs, best_rows, chosen, have_nan, kept_by_nms, pick
 
 #: Bins of a region each way, and units of the two dense layers.
 BINS, UNITS = 7, 1024
@@ -182,12 +182,13 @@ class FasterRCNN(Detector):
         logits, codes = self.look_at(outputs, regions)
         scores = ops.softmax(logits, axis=-1)[..., :-1] * ops.cast(is_region, "float32")[..., None]
         scores, rows, classes = best_pairs(scores, CANDIDATES)
-        codes = ops.reshape(codes, (-1, codes.shape[1] * self.num_classes, 4))
-        boxes = decode_boxes(pick(codes, rows * self.num_classes + classes), pick(regions, rows), SCALES)
+        flat = ops.reshape(codes, (-1, codes.shape[1] * self.num_classes, 4))
+        boxes = decode_boxes(pick(flat, rows * self.num_classes + classes), pick(regions, rows), SCALES)
         return chosen(
             clip_boxes(boxes, self.image_size),
             scores,
             classes,
+            have_nan(outputs["objectness"], outputs["box_codes"], logits, codes),
             threshold=self.score_threshold if score_threshold is None else score_threshold,
             iou=self.iou_threshold,
             max_detections=self.max_detections,

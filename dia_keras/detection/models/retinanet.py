@@ -13,7 +13,7 @@ from .detector import CANDIDATES, Answers, Detector
 from .losses import focal_loss, smooth_l1
 from .matching import match
 from .pyramid import CHANNELS, STRIDES
-from .suppression import best_pairs, chosen, pick
+from .suppression import best_pairs, chosen, have_nan, pick
 
 #: Sizes of the anchors at a place, in those of the level.
 OCTAVES = (1.0, 2 ** (1 / 3), 2 ** (2 / 3))
@@ -97,6 +97,7 @@ class RetinaNet(Detector):
             clip_boxes(boxes, self.image_size),
             ops.sigmoid(logits),
             classes,
+            have_nan(outputs["class_logits"], outputs["box_codes"]),
             threshold=self.score_threshold if score_threshold is None else score_threshold,
             iou=self.iou_threshold,
             max_detections=self.max_detections,

@@ -1,5 +1,7 @@
 """Non-maximum suppression, and the choice of a detector's answers."""
 
+from functools import reduce
+
 from keras import ops
 
 from .boxes import pairwise_iou
@@ -60,7 +62,12 @@ def best_pairs(scores, number: int):
     return pick(flat, pairs), pick(rows, pairs // num_classes), pairs % num_classes
 
 
-def chosen(boxes, scores, classes, *, threshold: float, iou: float, max_detections: int) -> dict:
+def have_nan(*outputs):
+    """Returns which images have an output that is not a number, bool `(batch,)`."""
+    return reduce(ops.logical_or, [ops.any(ops.isnan(each), axis=range(1, len(each.shape))) for each in outputs])
+
+
+def chosen(boxes, scores, classes, broken, *, threshold: float, iou: float, max_detections: int) -> dict:
     """Returns a detector's answers: the surest boxes that class-wise non-maximum suppression keeps.
 
     Every round takes the surest box of an image, and lets those of its class fall that overlap it. There are as many
@@ -71,6 +78,8 @@ def chosen(boxes, scores, classes, *, threshold: float, iou: float, max_detectio
         boxes: `(batch, n, 4)`.
         scores: `(batch, n)`.
         classes: int32 `(batch, n)`.
+        broken: What `have_nan` says of the network's outputs. The first answer of such an image is NaN: otherwise it
+            would seem that nothing was found, since NaN is not greater than the threshold.
         threshold: Scores of answers are greater.
         iou: Greatest IoU of two answers of a class.
         max_detections: Most answers an image.
@@ -102,7 +111,8 @@ def chosen(boxes, scores, classes, *, threshold: float, iou: float, max_detectio
     rows = ops.zeros_like(scores[:, :1], dtype="int32") + ops.zeros_like(rounds)
     start = ops.zeros((), dtype="int32"), scores, rows, ops.cast(rows, scores.dtype) - 1.0
     _, _, rows, found = ops.while_loop(is_one_left, take_surest, start)
-    is_one = found > threshold
+    found = ops.where(ops.logical_and(broken[:, None], rounds == 0), float("nan"), found)
+    is_one = ops.logical_or(found > threshold, ops.isnan(found))
     return {
         "boxes": ops.where(is_one[..., None], pick(boxes, rows), -1.0),
         "classes": ops.where(is_one, pick(classes, rows), -1),
