@@ -203,6 +203,17 @@ def test_a_file_of_other_values_than_pixels_is_refused(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
+def test_a_file_that_gives_no_classes_is_refused(name, model, tmp_path):
+    script, to_format, file = RUNTIMES[name]
+    path = to_format(keras.Model(model.input, model.layers[2].output), tmp_path / file).path
+    Image.new("RGB", (32, 32)).save(tmp_path / "black.png")
+    done = run(script, path, tmp_path / "black.png")
+    assert done.returncode != 0 and done.stdout == ""
+    assert "must give one output of shape (batch, classes). Received: a file that gives " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
 def test_one_class_has_the_probability_that_the_file_gives(name):
     to_probabilities = runpy.run_path(str(RUNTIMES[name][0]))["to_probabilities"]
     for activation in ("sigmoid", None):
