@@ -37,7 +37,7 @@ def attention(patch, path):
 def integration(patch, path):
     patch("integration.attention_by_stage", {1: np.ones((3, 2, 4))})
     patch("integration.gini_importance", np.ones((1, 1)))
-    return analysis.plot_integration({NAME: None}, IMAGES)
+    return analysis.plot_integration({NAME: None}, np.repeat(IMAGES, 2, axis=0))
 
 
 def gradients(patch, path):

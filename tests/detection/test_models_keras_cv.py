@@ -43,7 +43,8 @@ def test_keras_cv_suppresses_boxes_of_other_classes(keras_cv):
     scores = np.array([[[0.9, 0.0], [0.0, 0.8]]], "float32")
     theirs = keras_cv.layers.NonMaxSuppression("xyxy", from_logits=False, confidence_threshold=0.1)(boxes, scores)
     assert ops.convert_to_numpy(theirs["num_detections"]).tolist() == [1]
-    ours = chosen(boxes, scores.max(-1), np.array([[0, 1]], "int32"), threshold=0.1, iou=0.5, max_detections=5)
+    classes, sound = np.array([[0, 1]], "int32"), np.array([False])
+    ours = chosen(boxes, scores.max(-1), classes, sound, threshold=0.1, iou=0.5, max_detections=5)
     assert ops.convert_to_numpy(ours["num_detections"]).tolist() == [2]
 
 
