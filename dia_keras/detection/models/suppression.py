@@ -64,7 +64,7 @@ def best_pairs(scores, number: int):
 
 def have_nan(*outputs):
     """Returns which images have an output that is not a number, bool `(batch,)`."""
-    return reduce(ops.logical_or, [ops.any(ops.isnan(each), axis=range(1, len(each.shape))) for each in outputs])
+    return reduce(ops.logical_or, [ops.any(ops.isnan(each), axis=tuple(range(1, len(each.shape)))) for each in outputs])
 
 
 def chosen(boxes, scores, classes, broken, *, threshold: float, iou: float, max_detections: int) -> dict:
