@@ -68,7 +68,7 @@ def fit(
     steps = steps_an_epoch(recipe, len(train.labels))
     if recipe.phases and isinstance(model, keras.Model):
         raise ValueError("`model` must be a function that builds the model of a phase. Received: a model, and phases")
-    test_steps = math.ceil(len(held_out.labels) / TEST_BATCH_SIZE) if held_out else 0
+    test_steps = validation_steps(held_out)
     build: Build = (lambda phase: model) if isinstance(model, keras.Model) else model
     budget = budget or WallClockBudget(None)
     budget.epochs = recipe.epochs
@@ -134,6 +134,11 @@ def batches_of_phase(
         return taught(drawn, teachers if is_taught else (), recipe.distillation, smaller)
 
     return begin
+
+
+def validation_steps(held_out: Split | None) -> int:
+    """Returns the number of batches in a validation on held-out images; 0 without any."""
+    return math.ceil(len(held_out.labels) / TEST_BATCH_SIZE) if held_out else 0
 
 
 def on_held_out(held_out: Split | None, num_classes: int) -> dict[str, Any]:

@@ -175,6 +175,8 @@ def test_detections_that_do_not_belong_to_the_set_are_errors(many):
         coco_metrics(many, [first])
     with pytest.raises(ValueError, match=r"classes from 0 to 1\. Received: 0 to 3 for b.png"):
         coco_metrics(many, [first, second._replace(classes=np.array([0, 3, 0, 0]))])
+    with pytest.raises(ValueError, match=r"must have integer classes\. Received: float64 for b.png"):
+        coco_metrics(many, [first, second._replace(classes=np.array([0.0, 1.0, 0.0, 0.0]))])
     with pytest.raises(ValueError, match=r"scores \(n,\)\. Received: \(\(4, 4\), \(4,\), \(3,\)\) for a.png"):
         coco_metrics(many, [first._replace(scores=first.scores[:3]), second])
     with pytest.raises(ValueError, match=r"must be finite\. Received: NaN or infinity for b.png"):

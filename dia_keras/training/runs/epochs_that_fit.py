@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 import pathlib
 import tempfile
 import time
@@ -14,7 +13,7 @@ import keras
 from ...data import Split
 from ..augment import batches, steps_an_epoch
 from ..averaging import AveragedWeights
-from ..fitting import TEST_BATCH_SIZE, compile_for, on_held_out
+from ..fitting import compile_for, on_held_out, validation_steps
 from ..recipe import Recipe
 from ..steps.cpu_steps import fast_cpu_steps
 from ..steps.torch_answers import compiled_answers
@@ -112,7 +111,7 @@ def measure_speed(
     steps = steps_an_epoch(recipe, len(training.labels))
     compile_for(model, recipe, steps)
     clock, probe = EpochClock(), min(probe_steps, steps)
-    test_steps = math.ceil(len(held_out.labels) / TEST_BATCH_SIZE)
+    test_steps = validation_steps(held_out)
     # The first epoch compiles, the second is measured; the real run, of another schedule, compiles once more.
     data = functools.partial(batches, training.images, training.labels, num_classes, recipe)
     averaged = [AveragedWeights(data)] if recipe.ema is not None else []

@@ -218,11 +218,11 @@ def prepare(
     """Loads the data of a recipe, and returns them with the function that builds its networks."""
     check_name(recipe.entry, "entry")
     card = zoo.card(recipe.entry)
-    backbone = BACKBONES[card.architecture.backbone]
-    if recipe.dropout is not None and "dropout" not in inspect.signature(backbone).parameters:
+    with_dropout = [name for name, make in BACKBONES.items() if "dropout" in inspect.signature(make).parameters]
+    if recipe.dropout is not None and card.architecture.backbone not in with_dropout:
         raise ValueError(
-            f"`dropout` is for entries whose backbone has one: wrn. Received: dropout={recipe.dropout}, of "
-            f"{recipe.entry}, a {card.architecture.backbone}"
+            f"`dropout` is for entries whose backbone has one: {', '.join(with_dropout)}. Received: "
+            f"dropout={recipe.dropout}, of {recipe.entry}, a {card.architecture.backbone}"
         )
     data = load_data(card, source, data_dir, recipe.held_out, resize)
     training = training_images(recipe, data.train)

@@ -1,7 +1,6 @@
 """The training of a fine-tuning: the head alone, then all that is not frozen, earlier stages more slowly."""
 
 import functools
-import math
 import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from ...backbones import stage_outputs
 from ...data import Split
 from ..augment import batches
 from ..averaging import AveragedWeights
-from ..fitting import TEST_BATCH_SIZE, is_xla_worth_it
+from ..fitting import TEST_BATCH_SIZE, is_xla_worth_it, validation_steps
 from ..recipe import AUGMENTATIONS, Recipe
 from ..runs.budget import WallClockBudget
 from ..runs.checkpoint import save
@@ -191,7 +190,7 @@ def _train(
     data = functools.partial(batches_of, settings, training, classes)
     averaged = None if settings.ema is None else AveragedWeights(data)
     steps = len(training.labels) // batch_size_of(settings, training)
-    test_steps = math.ceil(len(held_out.labels) / TEST_BATCH_SIZE)
+    test_steps = validation_steps(held_out)
     with fast_cpu_steps(model), compiled_step(model, part.epochs * steps, part.epochs * test_steps):
         return go_on(
             model,

@@ -222,7 +222,7 @@ def about_parameters(backbone: str, arguments: Mapping[str, Any]) -> float:
         plain, channels = depth * groups * width * (5 * values["filters"] + 22 * width), 4 * values["filters"]
     if not values.get("attention"):
         return plain
-    # A cell has at most eight matrices of the channels squared, for itself and for the one below.
+    # A cell has at most eight matrices of the channels squared. All stages together have at most 11 of the last one's.
     cells = (values.get("attention_config") or {}).get("cells", 1)
     units = depth / 6 if values.get("shared") is False else 1
     return plain + 11 * cells * units * channels**2
