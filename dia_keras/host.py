@@ -11,6 +11,10 @@ from collections.abc import Sequence
 
 import keras
 
+CPUINFO = pathlib.Path("/proc/cpuinfo")
+#: Linux' names of instructions for bfloat16: three of x86, one of Arm.
+BFLOAT16 = {"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"}
+
 
 def describe_run() -> dict[str, str]:
     """Returns command, device and versions of this process, as logs and results cite them."""
@@ -69,10 +73,20 @@ def _accelerator() -> str | None:
 
 
 def _processor() -> str:
-    # Linux has the name only here; `platform.processor()` is often empty there.
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
+    return _of_processor("model name") or platform.processor()  # the latter is often empty on Linux
+
+
+def lacks_bfloat16() -> bool:
+    """Returns whether this process computes on a processor without instructions for bfloat16, as far as Linux says."""
+    features = _of_processor("flags") or _of_processor("Features")
+    return _accelerator() is None and features is not None and BFLOAT16.isdisjoint(features.split())
+
+
+def _of_processor(entry: str) -> str | None:
+    """Returns an entry of the first core, as Linux has it."""
+    if CPUINFO.exists():
+        for line in CPUINFO.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == entry:
+                return value.strip()
+    return None

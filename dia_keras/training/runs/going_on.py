@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ..precision import warn_of_slow_bfloat16
 from .budget import WallClockBudget
 from .checkpoint import Checkpoint, Stopped, resume
 from .divergence import FiniteLoss
@@ -46,6 +47,7 @@ def go_on(
         Whether the training got there, or one of the callbacks ended it; `False` where the budget did.
     """
     while (begin := resume(model, directory)).epochs < end:
+        warn_of_slow_bfloat16(model)
         try:
             model.fit(
                 batches(*begin),

@@ -17,6 +17,7 @@ from keras import ops
 from ...backbones import stage_outputs
 from ...data.picture import Resize
 from ...files import staged
+from ..precision import warn_of_slow_bfloat16
 from ..steps.cpu_steps import fast_cpu_steps
 from .images import prepare, starting_model
 from .settings import FineTuning
@@ -72,6 +73,7 @@ def find_learning_rate(
     options: dict[str, Any] = {"shuffle": False, "verbose": 1 if sys.stdout.isatty() else 2}
     training, classes = images.training, len(images.class_names)
     recorder = _Losses()
+    warn_of_slow_bfloat16(model)
     with fast_cpu_steps(model):
         if settings.head_epochs:
             set_trainable(model, stages, stages, settings.norms, is_head_only=True)
