@@ -5,6 +5,7 @@ number has one owner. Work of a dead process is taken over by the next number, a
 that try at the same time, one succeeds.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -33,7 +34,8 @@ class Claim:
 
     def still_alive(self) -> None:
         """Tells other machines that this process works on: they judge by the time of the file."""
-        self.path.touch()
+        with contextlib.suppress(FileNotFoundError):  # the work was taken over and is done
+            os.utime(self.path)
 
     def release(self) -> None:
         """Gives the work back, unfinished: the next one that asks may have it."""
@@ -45,7 +47,7 @@ class Claim:
 
 
 class Heartbeat(keras.callbacks.Callback):
-    """Gives a sign of life a minute while a model trains.
+    """Gives a sign of life a minute while a model trains and is evaluated.
 
     Args:
         claim: The claim.
@@ -59,6 +61,8 @@ class Heartbeat(keras.callbacks.Callback):
         if time.monotonic() - self._last > HEARTBEAT:
             self.claim.still_alive()
             self._last = time.monotonic()
+
+    on_test_batch_begin = on_train_batch_begin
 
 
 def take(folder: pathlib.Path, work: str, stale_hours: float | None = None) -> Claim | None:
@@ -86,8 +90,12 @@ def take(folder: pathlib.Path, work: str, stale_hours: float | None = None) -> C
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:  # another process was faster
         return None
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(_owner(), file)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(_owner(), file)
+    except OSError:  # an empty claim would hold for ever
+        path.unlink()
+        raise
     return Claim(path)
 
 

@@ -70,12 +70,13 @@ def roc_curve(scores: np.ndarray, positive: np.ndarray) -> list[float] | None:
     _, inverse = np.unique(-scores, return_inverse=True)
     found = np.cumsum(np.bincount(inverse[positive], minlength=inverse.max() + 1)) / positives
     wrong = np.cumsum(np.bincount(inverse[~positive], minlength=inverse.max() + 1)) / negatives
+    found, wrong = np.insert(found, 0, 0.0), np.insert(wrong, 0, 0.0)
+    shares = np.linspace(0, 1, ROC_STEPS)
     # Of thresholds that find the same negatives, the one that finds most positives counts.
-    at = np.unique(wrong)
-    best = found[np.searchsorted(wrong, at, side="right") - 1]
-    if at[0] > 0:
-        at, best = np.insert(at, 0, 0.0), np.insert(best, 0, 0.0)
-    return np.interp(np.linspace(0, 1, ROC_STEPS), at, best).tolist()
+    last = np.searchsorted(wrong, shares + 1e-9, side="right") - 1
+    following = np.minimum(last + 1, len(wrong) - 1)
+    way = (shares - wrong[last]) / np.maximum(wrong[following] - wrong[last], 1 / negatives)
+    return (found[last] + way * (found[following] - found[last])).tolist()
 
 
 def outputs(model, split: Split, batch_size: int = 250) -> np.ndarray:

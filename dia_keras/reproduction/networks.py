@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 ATTENTIONS: dict[str, dict[str, Any]] = {
     "Org": {"attention": None},
     **{name: {"attention": name.lower()} for name in ("SE", "ECA", "CBAM", "SRM", "SPA", "SEM", "SPEM")},
-    # The paper's r counts from the inner width of a bottleneck, a quarter of the channels.
-    **{f"SE (r={r})": {"attention": "se", "attention_config": {"ratio": 4 * r}} for r in (4, 8, 16, 32)},
+    # The paper's r counts from the inner width of a block: `attention` makes it count from the output's.
+    **{f"SE (r={r})": {"attention": "se", "attention_config": {"ratio": r}} for r in (4, 8, 16, 32)},
     **{f"ECA (k={k})": {"attention": "eca", "attention_config": {"kernel_size": k}} for k in (5, 7, 9)},
     "DIA-LSTM": {"attention": "dia_lstm"},
     "DIA-LSTM (Light)": {"attention": "dia_lstm_light"},
@@ -47,6 +47,23 @@ def backbone(name: str) -> Backbone:
     >>> backbone("WRN52-4")
     Backbone(function='wrn', arguments={'depth': 52, 'widen': 4})
     """
+    found = _backbone(name)
+    if found is None:
+        raise ValueError(
+            "`network` must have the form ResNet164, ResNet20-basic, WRN52-4 or ResNeXt101,8x32. "
+            f"Received: network={name!r}"
+        )
+    if found.function != "imagenet_resnet":
+        of_block, others = _layers(found)
+        if found.arguments["depth"] < of_block + others or (found.arguments["depth"] - others) % of_block:
+            raise ValueError(
+                f"`network` must have a depth of {of_block} n + {others}, with n blocks a stage. "
+                f"Received: network={name!r}"
+            )
+    return found
+
+
+def _backbone(name: str) -> Backbone | None:
     if found := re.fullmatch(r"ResNet(18|34|50|101)", name):
         return Backbone("imagenet_resnet", {"depth": int(found[1])})
     if found := re.fullmatch(r"ResNet(\d+)(-basic)?", name):
@@ -56,23 +73,44 @@ def backbone(name: str) -> Backbone:
     if found := re.fullmatch(r"ResNeXt(\d+),(\d+)x(\d+)", name):
         depth, cardinality, width = map(int, found.groups())
         return Backbone("resnext", {"depth": depth, "cardinality": cardinality, "group_width": width})
-    raise ValueError(
-        "`network` must have the form ResNet164, ResNet20-basic, WRN52-4 or ResNeXt101,8x32. "
-        f"Received: network={name!r}"
-    )
+    return None
+
+
+def _layers(found: Backbone) -> tuple[int, int]:
+    """Returns the layers that a block has in each of three stages together, and those outside of the stages."""
+    if found.function == "wrn":
+        return 6, 4
+    return (6 if found.arguments.get("block") == "basic" else 9), 2
 
 
 def blocks(name: str) -> int:
     """Returns the number of blocks in the shortest stage of the network that a name stands for."""
-    function, arguments = backbone(name)
-    if function == "imagenet_resnet":
+    found = backbone(name)
+    if found.function == "imagenet_resnet":
         return 2
-    of_block = 6 if function == "wrn" or arguments.get("block") == "basic" else 9
-    return (arguments["depth"] - (4 if function == "wrn" else 2)) // of_block
+    of_block, others = _layers(found)
+    return (found.arguments["depth"] - others) // of_block
 
 
-def attention(name: str) -> dict[str, Any]:
+def stages(name: str) -> int:
+    """Returns the number of stages of the network that a name stands for."""
+    return 4 if backbone(name).function == "imagenet_resnet" else 3
+
+
+def has_bottlenecks(name: str) -> bool:
+    """Returns whether the blocks of a network have four times their inner width in output channels."""
+    found = backbone(name)
+    if found.function == "imagenet_resnet":
+        return found.arguments["depth"] >= 50
+    return found.function == "resnet" and found.arguments["block"] == "bottleneck"
+
+
+def attention(name: str, network: str) -> dict[str, Any]:
     """Returns the arguments of a backbone for an attention; `"SE, DIA"` is SE that a stage's blocks share.
+
+    Args:
+        name: The paper's name of the attention.
+        network: Name of the network, see `backbone`.
 
     Raises:
         ValueError: Where there is no such attention.
@@ -80,7 +118,10 @@ def attention(name: str) -> dict[str, Any]:
     own = name.removesuffix(SHARED)
     if own not in ATTENTIONS:
         raise ValueError(f"`attention` must be one of {', '.join(ATTENTIONS)}. Received: attention={name!r}")
-    return {**ATTENTIONS[own], **({"shared": True} if own != name else {})}
+    arguments = {**ATTENTIONS[own], **({"shared": True} if own != name else {})}
+    if own.startswith("SE (r=") and has_bottlenecks(network):
+        arguments["attention_config"] = {"ratio": 4 * arguments["attention_config"]["ratio"]}
+    return arguments
 
 
 def recipe(network: str) -> dict[str, Any]:

@@ -47,9 +47,15 @@ class RunDirectory:
         """
         for folder in (self.results, self.claims, self.trainings):
             folder.mkdir(parents=True, exist_ok=True)
-        if not self._record.exists():
+        if not self._record.exists() or self._is_unused():
             write_json(self._record, {"table": table.name, **scale.record()})
         self.check(table, scale)
+
+    def _is_unused(self) -> bool:
+        """Returns whether nobody has trained here, nor does: what was opened for a command that failed."""
+        works = {path.name.rsplit(".", 2)[0] for path in self.claims.glob("*.claim")}
+        is_trained = any(self.results.iterdir()) or any(self.trainings.iterdir())
+        return not is_trained and not any(claims.is_held(self.claims, work) for work in works)
 
     def check(self, table: Table, scale: Scale) -> None:
         """Checks that the folder is of this table at this scale, if it has been opened.
@@ -70,6 +76,10 @@ class RunDirectory:
     def result_file(self, job: Job) -> pathlib.Path:
         """Returns the file of a training's result. It is there once the training is complete."""
         return self.results / f"{job.name}.json"
+
+    def network_file(self, job: Job) -> pathlib.Path:
+        """Returns the file of a network that is kept."""
+        return self.path / "networks" / f"{job.name}.keras"
 
     def read(self, job: Job, scale: Scale) -> dict[str, Any] | None:
         """Returns the result of a training, `None` where it is not complete.
@@ -96,7 +106,7 @@ class RunDirectory:
 
     def keep(self, job: Job, model: keras.Model) -> None:
         """Writes the network of a training, in float32 and without its optimizer, to `networks/<row>-<seed>.keras`."""
-        path = self.path / "networks" / f"{job.name}.keras"
+        path = self.network_file(job)
         path.parent.mkdir(exist_ok=True)
         save_network(model, path)
 

@@ -1,5 +1,6 @@
 """The one runner of all tables."""
 
+import math
 import os
 import pathlib
 import time
@@ -71,6 +72,8 @@ def reproduce(
     scale, sources = scale or Scale(), sources or Sources()
     chosen = check(table, scale, sources, rows)
     WallClockBudget(minutes, started)  # refuses what is no time
+    if stale_hours is not None and not 0 < stale_hours < math.inf:
+        raise ValueError(f"`stale_hours` must be positive and finite. Received: stale_hours={stale_hours!r}")
     keep_compiled_programs()
     run = RunDirectory(pathlib.Path(directory))
     run.open_for(table, scale)
@@ -81,6 +84,8 @@ def reproduce(
             same_data.check(result["data"], str(run.result_file(job)))
             if not claims.is_held(run.claims, job.name, stale_hours):
                 run.tidy(job)  # of a process that was killed after it wrote the result
+            if keep_weights and result["exploded"] is None and not run.network_file(job).exists():
+                say(f"{job.name} was trained without keeping its network. To train it again, remove its result.")
     for job in all_jobs:
         if run.result_file(job).exists():
             continue
@@ -117,7 +122,7 @@ def _train(
     budget: WallClockBudget,
     keep_weights: bool,
 ) -> None:
-    """Trains a row with a seed. Writes its result where the training is complete, and after it the network."""
+    """Trains a row with a seed. Where the training is complete, writes the network, and then its result."""
     with stopped_by_signals(budget) as signals:
         trained = train_row(
             training,
@@ -132,9 +137,9 @@ def _train(
             run_eagerly=scale.is_smoke and keras.backend.backend() != "jax",
         )
         if trained is not None:
-            run.write(job, trained.result)
             if keep_weights and trained.model is not None:
                 run.keep(job, trained.model)
+            run.write(job, trained.result)
     if signals:
         raise Interrupted("Stopped. Run the same command again to go on.", signals[0])
 
@@ -172,6 +177,8 @@ def check(table: Table, scale: Scale, sources: Sources, rows: Sequence[str] = ()
         )
     scale.check(table)
     chosen = choose(table, rows)
+    for row in chosen:
+        training_of(row, 0, scale)  # refuses what no recipe has
     names = list(dict.fromkeys(row.data for row in chosen))
     unnamed = [name for name in names if name not in sources.paths and "" in sources.paths]
     if len(unnamed) > 1 and not scale.is_smoke:

@@ -1,14 +1,17 @@
 """The scale of a reproduction: the paper's own, or what a machine and an evening allow."""
 
 import dataclasses
+import inspect
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from ..arguments import positive_integer
+from ..backbones.network import build_network
 from ..training import Recipe
 from ..training.runs.epochs_that_fit import moved_milestones
 from ..training.runs.run import smoke
+from ..zoo.architectures import BACKBONES
 from . import networks
 from .table import Row, Table
 
@@ -67,12 +70,29 @@ class Scale:
                 f"`network` must leave the networks of {table.label} different. Received: "
                 f"{', '.join(f'{old}={new}' for old, new in self.networks.items())}"
             )
-
+        for row in table.rows:
+            self._check_row(row)
         single = [name for name in replaced if networks.blocks(name) < 2]
         if single and not self.is_smoke and not table.is_timed:
             raise ValueError(
                 "`network` must be networks of two blocks a stage or more, since a single block shares its unit with "
                 f"no other: rows with and without DIA would be the same. Received: {', '.join(sorted(single))}"
+            )
+
+    def _check_row(self, row: Row) -> None:
+        """Raises a `ValueError` where the network in a row's place does not have what the row changes."""
+        name = self.networks.get(row.network, row.network)
+        if "attention_stages" in row.changes and networks.stages(name) != networks.stages(row.network):
+            raise ValueError(
+                f"`network` must have {networks.stages(row.network)} stages, since {row.name!r} has attention in some. "
+                f"Received: {row.network}={name}, with {networks.stages(name)}"
+            )
+        function = networks.backbone(name).function
+        known = {key for each in (BACKBONES[function], build_network) for key in inspect.signature(each).parameters}
+        if unknown := set(row.changes) - known:
+            raise ValueError(
+                f"`network` must take what {row.name!r} changes, {', '.join(sorted(unknown))}. "
+                f"Received: {row.network}={name}, a {function} without it"
             )
 
     def record(self) -> dict[str, Any]:
@@ -105,12 +125,13 @@ class Training:
 
 def training_of(row: Row, seed: int, scale: Scale) -> Training:
     """Returns what the training of a row with a seed is at a scale."""
-    function, arguments = networks.backbone(scale.networks.get(row.network, row.network))
+    network = scale.networks.get(row.network, row.network)
+    function, arguments = networks.backbone(network)
     recipe = Recipe(entry=row.key, seed=seed, **{**networks.recipe(row.network), **row.recipe})
     recipe = _with_epochs(recipe, scale.epochs).replace(**scale.recipe)
     return Training(
         function,
-        {**arguments, **networks.attention(row.attention), **row.changes},
+        {**arguments, **networks.attention(row.attention, network), **row.changes},
         smoke(recipe) if scale.is_smoke else recipe,
     )
 

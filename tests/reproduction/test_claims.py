@@ -108,3 +108,24 @@ def test_a_training_gives_signs_of_life_once_a_minute(tmp_path, monkeypatch):
     monkeypatch.setattr(claims, "HEARTBEAT", -1)
     heartbeat.on_train_batch_begin(1)
     assert claim.path.stat().st_mtime > 0
+    os.utime(claim.path, (0, 0))
+    heartbeat.on_test_batch_begin(0)
+    assert claim.path.stat().st_mtime > 0
+
+
+def test_a_sign_of_life_for_work_that_another_process_finished_leaves_no_file(tmp_path):
+    claim = claims.take(tmp_path, "work")
+    claims.remove(tmp_path, "work")
+    claim.still_alive()
+    assert list(tmp_path.iterdir()) == [] and claims.take(tmp_path, "work") is not None
+
+
+def test_a_claim_that_cannot_be_written_leaves_no_file(tmp_path, monkeypatch):
+    def fails(*arguments):
+        raise OSError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(claims.json, "dump", fails)
+        with pytest.raises(OSError, match="no space"):
+            claims.take(tmp_path, "work")
+    assert list(tmp_path.iterdir()) == []

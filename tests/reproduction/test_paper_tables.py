@@ -30,7 +30,7 @@ ROWS = {
 SETTINGS = {}
 for _name in CAN_RUN:
     for _row in TABLES[_name].rows:
-        _settings = {**attention(_row.attention), **_row.changes}
+        _settings = {**attention(_row.attention, _row.network), **_row.changes}
         SETTINGS.setdefault(repr(_settings), _settings)
 
 
@@ -180,6 +180,34 @@ def test_wrong_scales(arguments, error):
 def test_a_scale_fits_its_table(networks):
     with pytest.raises(ValueError, match="`network` must"):
         Scale(networks=networks).check(TABLES["table3"])
+
+
+@pytest.mark.parametrize(
+    ("network", "ratio"), [("ResNet83", 16), ("ResNet50", 16), ("ResNet20-basic", 4), ("ResNet18", 4), ("WRN16-1", 4)]
+)
+def test_the_papers_r_of_se_counts_from_the_inner_width_of_a_block(network, ratio):
+    row = next(row for row in TABLES["table3"].rows if row.name == "SE (r=4), DIA")
+    arguments = training_of(row, 0, Scale(networks={row.network: network})).arguments
+    assert arguments["attention_config"] == {"ratio": ratio} and arguments["shared"]
+
+
+@pytest.mark.parametrize(
+    ("table", "networks", "error"),
+    [
+        ("table13", {"ResNet164": "ResNet18"}, "must have 3 stages, since 'stage 1' has attention in some"),
+        ("table14", {"ResNet83": "WRN16-1"}, "must take what 'Org' changes, normalize"),
+        ("table14", {"ResNet83": "ResNet18"}, "must take what 'Org' changes, normalize"),
+    ],
+)
+def test_a_network_has_what_the_rows_change(table, networks, error):
+    with pytest.raises(ValueError, match=error):
+        Scale(networks=networks).check(TABLES[table])
+
+
+@pytest.mark.parametrize("name", ["ResNet21", "ResNet21-basic", "WRN17-1", "ResNeXt30,8x4", "ResNet2", "WRN4-1"])
+def test_a_network_has_a_depth_of_whole_blocks(name):
+    with pytest.raises(ValueError, match=rf"`network` must have a depth of \d n \+ \d.*Received: network='{name}'"):
+        backbone(name)
 
 
 def test_networks_of_one_block_a_stage_are_refused_since_nothing_is_shared_in_them():

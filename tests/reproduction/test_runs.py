@@ -123,6 +123,50 @@ def test_a_folder_is_of_one_table_at_one_scale(trained, sources, tmp_path):
         write_report(TABLE, tmp_path, SCALE)
 
 
+def test_a_command_that_failed_before_it_trained_leaves_the_folder_free(trained, sources, tmp_path, monkeypatch):
+    def fails(*arguments, **options):
+        raise ValueError("bad")
+
+    wrong = dataclasses.replace(SCALE, recipe={"batch_size": 0})
+    with pytest.raises(ValueError, match="`batch_size` must be positive"):
+        reproduce(TABLE, tmp_path / "run", scale=wrong, sources=sources)
+    assert not (tmp_path / "run").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "train_row", fails)
+        with pytest.raises(ValueError, match="bad"):
+            reproduce(TABLE, tmp_path, scale=dataclasses.replace(SCALE, image_size=4), sources=sources)
+    assert reproduce(TABLE, tmp_path, scale=SCALE, sources=sources) == (12, 12, 0)
+
+
+def test_a_network_that_cannot_be_kept_leaves_the_training_to_go_on(sources, tmp_path, monkeypatch):
+    scale = Scale(seeds=1, networks={"ResNet50": "ResNet8-basic"}, image_size=8, is_smoke=True)
+    table, key, said = read_table("table9"), "resnet50_chest_xray_org", []
+
+    def fails(*arguments):
+        raise OSError("no space")
+
+    def train(keep_weights):
+        return reproduce(
+            table, tmp_path, scale=scale, sources=sources, rows=[key], keep_weights=keep_weights, say=said.append
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dia_keras.reproduction.run_directory.save_network", fails)
+        with pytest.raises(OSError, match="no space"):
+            train(keep_weights=True)
+    assert list((tmp_path / "trainings").iterdir()) and not list((tmp_path / "results").iterdir())
+    assert train(keep_weights=False) == (1, 1, 0)
+    train(keep_weights=True)
+    assert said[-1] == f"{key}-0 was trained without keeping its network. To train it again, remove its result."
+
+
+@pytest.mark.parametrize("hours", [0, -1.0, math.nan, math.inf])
+def test_hours_without_a_sign_of_life_are_positive(trained, sources, tmp_path, hours):
+    with pytest.raises(ValueError, match="`stale_hours` must be positive"):
+        reproduce(TABLE, tmp_path / "run", scale=SCALE, sources=sources, stale_hours=hours)
+    assert not (tmp_path / "run").exists() and not trained
+
+
 def test_the_report_has_our_figures_the_tests_and_the_papers(trained, sources, tmp_path):
     reproduce(TABLE, tmp_path, scale=SCALE, sources=sources)
     page = write_report(TABLE, tmp_path, SCALE)

@@ -35,10 +35,11 @@ def test_one_seed_has_a_difference_and_no_p_value():
     assert math.isnan(deviation([1.0])) and math.isnan(mean([]))
 
 
-def test_samples_without_spread_do_not_warn_and_have_no_verdict():
-    found = compare([1.0, 1.0], [1.0, 1.0])
+@pytest.mark.parametrize(("ours", "difference"), [([1.0, 1.0], "+0.00"), ([2.0, 2.0], "+1.00")])
+def test_samples_without_spread_do_not_warn_and_have_no_verdict(ours, difference):
+    found = compare(ours, [1.0, 1.0])
     assert math.isnan(found.p)
-    assert _tested(Summary(read_table("table9").rows[0], {}, found)) == ["+0.00", "", "", "", "no spread"]
+    assert _tested(Summary(read_table("table9").rows[0], {}, found)) == [difference, "", "", "", "no spread"]
 
 
 @pytest.mark.parametrize(
@@ -72,16 +73,23 @@ def test_the_roc_curve_by_hand():
     """Scores 4 (positive), 3 (negative), 2 (both), 1 (negative): through (0, 1/2), (1/3, 1/2), (2/3, 1), (1, 1)."""
     found = roc_curve(np.array([4.0, 3.0, 2.0, 2.0, 1.0]), np.array([True, False, True, False, False]))
     assert len(found) == 101 and found[0] == 0.5 and found[33] == 0.5 and found[50] == pytest.approx(0.75)
-    assert found[67:] == [1.0] * 34
+    assert found[67:] == pytest.approx([1.0] * 34)
     assert roc_curve(np.ones(3), np.ones(3, bool)) is None
 
 
-def test_the_area_under_the_roc_curve_is_that_under_its_points():
+def test_the_roc_curve_has_steps_where_a_threshold_finds_positives_alone():
+    """Positive, negative, positive, negative: through (0, 1/2), (1/2, 1/2), (1/2, 1), (1, 1)."""
+    found = roc_curve(np.array([3.0, 1.0, 2.0, 0.0]), np.array([True, True, False, False]))
+    assert found == pytest.approx([0.5] * 50 + [1.0] * 51)
+
+
+@pytest.mark.parametrize("negatives", [10, 70])
+def test_the_area_under_the_roc_curve_is_that_under_its_points(negatives):
     rng = np.random.default_rng(1)
-    positive = rng.random(100) < 0.3
+    positive = np.arange(100) >= negatives
     scores = rng.normal(size=100) + positive
     curve = roc_curve(scores, positive)
-    assert np.trapezoid(curve, dx=0.01) == pytest.approx(area_under_roc(scores, positive), abs=0.01)
+    assert np.trapezoid(curve, dx=0.01) == pytest.approx(area_under_roc(scores, positive), abs=0.005)
     assert roc_curve(np.zeros(100), positive) == pytest.approx(np.linspace(0, 1, 101))
 
 

@@ -63,7 +63,8 @@ def compare(ours: Sequence[float], theirs: Sequence[float]) -> Comparison:
         warnings.simplefilter("ignore", RuntimeWarning)  # of samples without any spread
         test = ttest_ind(ours, theirs)
         low, high = test.confidence_interval()
-    return Comparison(difference, float(low), float(high), float(test.pvalue))
+    has_spread = bool(deviation(ours) or deviation(theirs))
+    return Comparison(difference, float(low), float(high), float(test.pvalue) if has_spread else math.nan)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
