@@ -46,7 +46,8 @@ def staged(path: Path) -> Iterator[Path]:
                 raise ValueError(f"`path` must not be a folder, where a file is to be. Received: path='{path}'")
             if _exchanged(new, path):
                 return
-            path.rename(old)  # a folder cannot replace one that is not empty
+        if path.exists() and new.is_dir():
+            path.rename(old)  # a folder cannot replace a file, nor a folder that is not empty
         try:
             new.replace(path)
         except OSError:
@@ -97,8 +98,12 @@ def _remove_leftovers(path: Path) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Removes from a folder what processes left there that were killed while they wrote a file or folder to it."""
-    for lock in folder.glob(".*/*.lock"):
-        _remove_leftovers(folder / lock.name.removesuffix(".lock"))
+    names: set[str] = set()
+    for hidden in folder.glob(".*"):
+        with contextlib.suppress(OSError):  # another process may remove it at the same time
+            names |= {lock.name.removesuffix(".lock") for lock in hidden.glob("*.lock")}
+    for name in names:
+        _remove_leftovers(folder / name)
 
 
 def _exchanged(new: Path, path: Path) -> bool:

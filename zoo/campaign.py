@@ -129,7 +129,7 @@ class Campaign:
     def seconds_to_fit(self) -> float:
         """Returns the seconds that a training begun now may take, over all calls."""
         later = max(0.0, self.end_of_all - self.end)
-        left = self.end - time.time() + later
+        left = min(self.end, self.end_of_all) - time.time() + later
         further = math.ceil(round(later / self.call_seconds, 2))
         return left - MEASURE - (1 + further) * START
 

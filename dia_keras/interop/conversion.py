@@ -16,7 +16,7 @@ from . import dianet, pytorchcv, timm, torchvision
 from .catalog import source_of_entry, source_of_file
 from .network import Published
 from .rules import translated, weights_by_name
-from .state import read_state
+from .state import check_finite, read_state
 from .structure import difference, structure_of
 
 LIBRARIES = {module.__name__.rpartition(".")[2]: module for module in (pytorchcv, torchvision, timm, dianet)}
@@ -35,8 +35,9 @@ def convert_torch(
     Args:
         weights: Path of a file that `torch.save` wrote, or of a `.safetensors` file; or a state dict. Nothing in a file
             is run.
-        target: Name of a zoo entry; or a network of `dia_keras.backbones`, with its classifier; or `None` for the
-            source's own network, from raw RGB images, of values 0 to 255, to probabilities.
+        target: Name of a zoo entry; or a network of `dia_keras.backbones`, with its classifier, whose images are
+            normalized as the source's are; or `None` for the source's own network, from raw RGB images, of values 0 to
+            255, to probabilities.
         source: Library and model, such as `"pytorchcv/diaresnet164bn_cifar100"`, `"torchvision/resnet50"`,
             `"timm/seresnet50.a1_in1k"` or `"dianet/dia_resnet164_cifar100"`. The library alone is enough for an entry
             of which it has one model; nothing, for a file with the name that it was published under.
@@ -66,6 +67,11 @@ def convert_torch(
                 f"`target=None` the source's own network is built. Received: target={target!r}, with mean {ours.mean} "
                 f"and std {ours.std}"
             )
+        if theirs.labels != ours.labels:
+            raise ValueError(
+                f"`target` must have the classes of {source}, {', '.join(theirs.labels[:3])}, ...; with `target=None` "
+                f"the source's own network is built. Received: target={target!r}, with {', '.join(ours.labels[:3])}"
+            )
     state = read_state(weights)
     with without_initial_values():
         model = origin.build() if target is None else target
@@ -75,7 +81,10 @@ def convert_torch(
         if target is not None:
             _check(model, layers, source, origin)
     values = translated(state, origin.rules, model, layers)
-    for name, weight in weights_by_name(model).items():
+    places = weights_by_name(model)
+    for name, weight in places.items():
+        check_finite(name, values[name], weight.dtype)
+    for name, weight in places.items():
         weight.assign(values[name])
     return model
 
@@ -99,12 +108,18 @@ def published(source: str) -> Published:
 
 
 def save(model: keras.Model, path: str | os.PathLike) -> None:
-    """Saves a converted network in float32: its weights as `.weights.h5`, or all of it as `.keras`.
+    """Saves a converted network in float32: the weights of a zoo entry as `.weights.h5`, or any network as `.keras`.
 
     Raises:
-        ValueError: Where the name ends otherwise, or the folder does not exist.
+        ValueError: Where the name ends otherwise, or the folder does not exist; or where the weights are of no entry:
+            their file would not say which network they are of.
     """
     path = check_path(path)
+    if path.suffix != ".keras" and model.name not in zoo.list_models():
+        raise ValueError(
+            "`path` must end in .keras, since the network is no entry of the zoo, and weights do not say which network "
+            f"they are of. Received: path={str(path)!r}"
+        )
     with staged(path) as new:
         if path.suffix == ".keras":
             model.save(new)
@@ -126,8 +141,10 @@ def _full(source: str | None, weights, target) -> str:
         known = source_of_file(pathlib.Path(weights).name)
         if known:
             return known
-    if source in LIBRARIES and isinstance(target, str):
-        return source_of_entry(source, target)
+    if isinstance(source, str) and source in LIBRARIES and isinstance(target, str):
+        # The authors' checkpoints have the names of entries.
+        is_named = source == "dianet" and isinstance(dianet.published(target), Published)
+        return f"{source}/{target}" if is_named else source_of_entry(source, target)
     if source is None:
         raise ValueError(
             "`source` must name a library and its model, such as 'pytorchcv/diaresnet164bn_cifar100', where the "
@@ -139,7 +156,7 @@ def _full(source: str | None, weights, target) -> str:
 def _check(model: keras.Model, layers, source: str, origin: Published) -> None:
     """Raises a `ValueError` where a model is not the source's network, but for its images and number of classes."""
     head = layers.get("classifier")
-    if head is None:
+    if head is None or head.kind != "Dense":
         raise ValueError(
             f"`target` must be a network of dia_keras.backbones with its classifier. Received: {model.name!r}"
         )

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .state import COUNTER
 from .structure import Layer
 
 #: Pairs of a module of PyTorch and our layer, `("layer{stage}.{block-1}.conv1", "stage{stage}_block{block}_conv1")`.
@@ -18,8 +19,6 @@ Rules = Sequence[tuple[str, str]]
 # Of a norm, and of everything else.
 _NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 _MAP = {"weight": "kernel", "bias": "bias"}
-#: PyTorch counts the batches that a norm has seen; Keras does not.
-_DROPPED = "num_batches_tracked"
 _SHOWN = 20
 
 
@@ -45,7 +44,7 @@ def translated(
     problems = []
     for key, array in state.items():
         module, _, kind = key.rpartition(".")
-        if kind == _DROPPED:
+        if kind == COUNTER:
             continue
         layer = _renamed(module, rules)
         name = f"{layer}/{(_NORM if f'{layer}/gamma' in weights else _MAP).get(kind)}"

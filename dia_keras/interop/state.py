@@ -15,6 +15,8 @@ import safetensors
 #: Keys that training scripts put the weights under, and what `DataParallel` adds to every name.
 WRAPPERS = ("state_dict", "model")
 PARALLEL = "module."
+#: PyTorch counts the batches that a norm has seen, in an array of this name; Keras does not.
+COUNTER = "num_batches_tracked"
 _DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
@@ -61,10 +63,10 @@ def read_state(weights: str | os.PathLike | Mapping[str, Any], content: bytes | 
 def _array(key: str, value: Any) -> np.ndarray:
     """Returns a tensor as an array; numbers of 16 bits become float32."""
     if hasattr(value, "detach"):
-        value = value.detach().cpu()
         try:
+            value = value.detach().cpu()
             value = (value.float() if value.is_floating_point() and value.itemsize == 2 else value).numpy()
-        except (TypeError, RuntimeError) as error:  # sparse tensors, those of 8 bits, and those without numbers
+        except (TypeError, RuntimeError) as error:  # sparse tensors, those of 8 bits, and those without data
             raise ValueError(
                 f"`weights` must hold plain tensors. Received: {key}, a tensor of {value.dtype}"
             ) from error
@@ -72,9 +74,18 @@ def _array(key: str, value: Any) -> np.ndarray:
         value = value.astype("float32")
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
         raise ValueError(f"`weights` must hold tensors by their names. Received: {key} of type {type(value).__name__}")
-    if not np.isfinite(value).all():
-        raise ValueError(f"`weights` must be finite. Received: {key} with infinite values or NaN")
+    if value.dtype.kind != "f" and not key.endswith(COUNTER):
+        raise ValueError(f"`weights` must be floats, not quantized. Received: {key} of {value.dtype}")
+    check_finite(key, value, value.dtype)
     return value.astype("float32") if value.dtype == np.float16 else value
+
+
+def check_finite(key: str, value: np.ndarray, dtype: Any) -> None:
+    """Raises a `ValueError` where numbers are not finite, or are not in the dtype that they will have."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        is_finite = np.isfinite(value.astype(dtype)).all()
+    if not is_finite:
+        raise ValueError(f"`weights` must be finite in {dtype}. Received: {key} with infinite values or NaN")
 
 
 def _read_torch(path: pathlib.Path, content: bytes | None) -> Any:
@@ -119,9 +130,13 @@ def _read_safetensors(path: pathlib.Path, content: bytes | None) -> dict[str, np
             key: np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
             for key, tensor in tensors
         }
-    except (safetensors.SafetensorError, KeyError) as error:
+    except safetensors.SafetensorError as error:
         raise ValueError(
             f"`weights` must be a sound safetensors file. Received: {str(path)!r}, with {error}"
+        ) from error
+    except KeyError as error:
+        raise ValueError(
+            f"`weights` must have one of the types {', '.join(_DTYPES)}. Received: {str(path)!r}, with {error.args[0]}"
         ) from error
 
 

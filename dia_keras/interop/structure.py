@@ -59,7 +59,7 @@ def structure_of(model: keras.Model) -> dict[str, Layer]:
         else:
             settings = _settings(layer["config"])
             if layer["name"] == "classifier":
-                settings.pop("activation")
+                settings.pop("activation", None)
             layers[layer["name"]] = Layer(layer["class_name"], settings, inputs)
     return layers
 

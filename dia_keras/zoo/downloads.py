@@ -8,6 +8,7 @@ import pathlib
 import queue
 import shutil
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -120,10 +121,12 @@ def make_cache(folder: pathlib.Path) -> None:
     """Makes a folder of the cache, if it is missing.
 
     Raises:
-        ValueError: If it cannot be made.
+        ValueError: If it cannot be made, or not be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise ValueError(
             f"The cache must be a folder that may be written to: XDG_CACHE_HOME names another. Received: {error}"
@@ -157,8 +160,9 @@ def _remove_leftovers(folder: pathlib.Path) -> None:
     """Removes what killed processes left in the cache."""
     remove_leftovers(folder)
     for download in folder.glob(".download-*"):  # of a form that has no lock: it lives for a day
-        if time.time() - download.stat().st_mtime > 24 * 60 * 60:
-            shutil.rmtree(download, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another process may remove it at the same time
+            if time.time() - download.stat().st_mtime > 24 * 60 * 60:
+                shutil.rmtree(download)
 
 
 def download(url: str, most: int, size: int | None = None) -> bytes:

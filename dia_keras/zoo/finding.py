@@ -178,8 +178,19 @@ def _fine_tuned(folder: pathlib.Path) -> Network:
         resize=resize,
         data=None,
         load=lambda **changes: adapted(_load_verified(model, sha256), **changes),
-        card=_run_card(folder, fields),
+        card=_card_or_error(folder, fields),
     )
+
+
+def _card_or_error(folder: pathlib.Path, fields: dict[str, Any]) -> Card | None:
+    """Returns what `_run_card` does, with one error for whatever is missing or of a wrong type."""
+    try:
+        return _run_card(folder, fields)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{RUN_CARD} and {RUN_REPORT} of a run must be as the run wrote them. Received: {folder} "
+            f"({type(error).__name__}: {error})"
+        ) from error
 
 
 def _run_card(folder: pathlib.Path, fields: dict[str, Any]) -> Card | None:

@@ -37,6 +37,30 @@ def test_a_folder_replaces_a_folder(tmp_path):
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["new"]
 
 
+def test_a_folder_replaces_a_file(tmp_path):
+    (tmp_path / "model").write_text("old")
+    with staged(tmp_path / "model") as new:
+        new.mkdir()
+        (new / "new").write_text("")
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["new"] and len(list(tmp_path.iterdir())) == 1
+
+
+def test_leftovers_that_another_process_removes_at_the_same_time_are_no_error(tmp_path, monkeypatch):
+    (tmp_path / ".gone").mkdir()
+    (tmp_path / ".model.abc").mkdir()
+    (tmp_path / ".model.abc" / "model.lock").touch()  # whose process is gone
+    glob = Path.glob
+
+    def gone(path, pattern):
+        if path.name == ".gone":
+            raise FileNotFoundError(path)
+        return glob(path, pattern)
+
+    monkeypatch.setattr(Path, "glob", gone)
+    files.remove_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".gone"]
+
+
 def test_text_is_utf_8_in_every_locale(tmp_path, monkeypatch):
     monkeypatch.setattr("locale.getpreferredencoding", lambda *_: "ascii")
     write_text(tmp_path / "labels.txt", "été")

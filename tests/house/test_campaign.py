@@ -84,6 +84,15 @@ def test_a_complete_row_is_neither_taken_nor_put_out_again(start):
     assert second.taken == [] and file_parts.find([second.out]) == {}
 
 
+def test_epochs_fit_into_the_time_of_all_calls(start):
+    """Of calls of 10 minutes: one that is the first of 25 minutes, and one that begins 5 minutes before the end."""
+    begins = start(complete, all_minutes=25)
+    assert begins.seconds_to_fit() == pytest.approx(25 * 60 - 60 - 3 * 45, abs=5)
+    begins.state["began"] -= 20 * 60
+    begins.save()
+    assert start(complete, all_minutes=25).seconds_to_fit() == pytest.approx(5 * 60 - 60 - 45, abs=5)
+
+
 def test_a_row_that_fails_does_not_stop_the_next(start):
     def row(name, run, seconds):
         return (1, "Traceback\nValueError: bad entry") if name == "first" else complete(name, run, seconds)

@@ -30,6 +30,12 @@ def pack(load_script, npz, tmp_path, monkeypatch):
     return pack
 
 
+def test_a_folder_with_something_else_in_it_is_not_emptied(load_script, npz, tmp_path):
+    script = load_script("gpu_pack")
+    result = CliRunner().invoke(script.main, ["--data", str(npz.parent), "--to", str(npz.parent)])
+    assert result.exit_code == 2 and "--to must be a new folder" in result.output and npz.exists()
+
+
 def unpack(folder, to):
     script = __file__.replace("tests/house/test_gpu_pack.py", "zoo/tools/gpu_unpack.py")
     return subprocess.run([sys.executable, script, folder, "--to", to], capture_output=True, text=True)

@@ -109,6 +109,11 @@ def damaged(path):
             lambda path: path.write_bytes(safetensors(STATE, shape=[1 << 40])),
             "sound safetensors .* with ",
         ),
+        (
+            "type.safetensors",
+            lambda path: path.write_bytes(safetensors({"a": torch.zeros(2)}, dtype="I16", shape=[4])),
+            "must have one of the types F64, .* with I16",
+        ),
         ("none.pth", lambda path: None, "must be an existing file. Received: weights='.*none.pth'"),
     ],
 )
@@ -284,3 +289,6 @@ def test_pytorchcv_s_files_are_those_of_its_own_table():
 def test_a_network_is_saved_as_weights_or_whole(tmp_path):
     with pytest.raises(ValueError, match=r"must end in .weights.h5 or .keras. Received: path='.*w.h5'"):
         save(keras.Sequential(), tmp_path / "w.h5")
+    with pytest.raises(ValueError, match=r"must end in .keras, since the network is no entry of the zoo"):
+        save(keras.Sequential(), tmp_path / "w.weights.h5")
+    assert list(tmp_path.iterdir()) == []

@@ -24,6 +24,12 @@ def target():
     return resnet(20, attention="dia_lstm", input_shape=(8, 8, 3))
 
 
+def no_dense_layer():
+    """A network whose layer `classifier` is none."""
+    features = wrn(16, 4, include_top=False, input_shape=(8, 8, 3))
+    return keras.Model(features.input, keras.layers.Conv2D(10, 1, name="classifier")(features.output))
+
+
 def wrong(state, **changes):
     """Returns a state dict with other arrays, or without those that are `None`."""
     changed = {**state, **{key.replace("__", "."): value for key, value in changes.items()}}
@@ -42,7 +48,13 @@ def wrong(state, **changes):
             lambda s: wrong(s, fc__weight=s["fc.weight"][:, 1:]),
             r"fc.weight has shape \(10, 255\).*instead of \(256, 10\)",
         ),
-        (lambda s: wrong(s, fc__bias=s["fc.bias"] * np.nan), "must be finite. Received: fc.bias"),
+        (lambda s: wrong(s, fc__bias=s["fc.bias"] * np.nan), "must be finite in float32. Received: fc.bias"),
+        (
+            lambda s: wrong(s, fc__bias=np.full(10, 1e300)),
+            "must be finite in float32. Received: classifier/bias",
+        ),
+        (lambda s: wrong(s, fc__bias=s["fc.bias"].byte()), "must be floats, not quantized. Received: fc.bias of uint8"),
+        (lambda s: wrong(s, fc__bias=s["fc.bias"].to("meta")), "must hold plain tensors. Received: fc.bias"),
         (lambda s: wrong(s, fc__bias="none"), "must hold tensors by their names. Received: fc.bias of type str"),
         (lambda s: {}, "must hold tensors by their names. Received: weights=a dict"),
         (
@@ -105,6 +117,7 @@ def test_the_bias_of_a_convolution_goes_into_the_norm_that_follows(trained, targ
             "stage1_attention must have cell=.*'reduction': 4.*'reduction': 2",
         ),
         (lambda: wrn(16, 4, include_top=False, input_shape=(8, 8, 3)), "pytorchcv/wrn16_4_cifar10", "its classifier"),
+        (no_dense_layer, "pytorchcv/wrn16_4_cifar10", "its classifier"),
     ],
 )
 def test_another_network_is_refused_though_names_and_shapes_may_agree(build, source, message, monkeypatch):
@@ -121,6 +134,7 @@ def test_another_network_is_refused_though_names_and_shapes_may_agree(build, sou
             "a library, pytorchcv, torchvision, timm, dianet, and its model.*Received: source='keras/resnet50'",
         ),
         ("pytorchcv", "a library, .*, and its model"),
+        (["pytorchcv"], "a library, .*, and its model"),
         (None, "where the weights are in no file with the name that it was published under. Received: source=None"),
         ("pytorchcv/sepreresnet20_cifar10", "its stem ends in a norm"),
         ("pytorchcv/preresnet50", "no backbone for ImageNet is of pre-activation form"),
@@ -141,6 +155,18 @@ def test_a_source_that_cannot_be_converted_is_refused_with_the_reason(source, me
 def test_an_entry_must_normalize_as_the_source_does():
     with pytest.raises(ValueError, match=r"mean \(0.5, 0.5, 0.5\).*Received: target='resnet34_imagenet', with mean"):
         convert_torch({"none": np.zeros(1)}, "resnet34_imagenet", "timm/resnet34.ra4_e3600_r224_in1k")
+
+
+def test_an_entry_has_the_classes_of_the_source():
+    """The data sets have one mean, one standard deviation and ten classes each."""
+    message = "must have the classes of pytorchcv/resnet20_svhn, 0, 1, 2, .*Received: target='resnet20_cifar10', with"
+    with pytest.raises(ValueError, match=message):
+        convert_torch({"none": np.zeros(1)}, "resnet20_cifar10", "pytorchcv/resnet20_svhn")
+
+
+def test_the_authors_checkpoints_have_the_names_of_entries():
+    with pytest.raises(ValueError, match="must hold tensors by their names"):  # the source is known
+        convert_torch({}, "dia_resnet164_cifar100", "dianet")
 
 
 def test_every_published_file_is_of_a_network_that_we_build_and_of_an_entry_of_the_same_arguments():

@@ -126,6 +126,16 @@ def test_a_cache_that_cannot_be_made_is_one_clear_error(small_zoo, server, tmp_p
         zoo.load("tiny_cifar10")
 
 
+def test_a_cache_that_cannot_be_written_to_is_an_error_before_the_download(small_zoo, server, monkeypatch):
+    def fails(dir):
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr(downloads.tempfile, "TemporaryFile", fails)
+    monkeypatch.setattr(downloads, "download", lambda *arguments: pytest.fail("downloaded"))
+    with pytest.raises(ValueError, match=r"The cache must be .*XDG_CACHE_HOME names another. Received: .*denied"):
+        zoo.load("tiny_cifar10")
+
+
 def test_an_interrupted_download_leaves_nothing(small_zoo, server):
     server.sent = 10_000
     with pytest.raises((ConnectionError, ValueError), match=r"127.0.0.1.*tiny_cifar10"):

@@ -51,3 +51,23 @@ def test_a_network_of_a_run_that_is_replaced_after_it_was_verified_is_not_loaded
     model.save(path)
     with pytest.raises(ValueError, match=r"must have the SHA-256 that its card tells.*model\.keras"):
         found.load()
+
+
+@pytest.mark.parametrize("changes", [{}, {"architecture": "resnet"}, {"test": []}, {"normalization": {"mean": [0.5]}}])
+def test_a_card_of_a_run_without_its_figures_is_one_error(tmp_path, changes):
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
+    model.save(tmp_path / "model.keras")
+    card = {
+        "labels": ["a", "b"],
+        "image_size": [8, 8],
+        "channels": 3,
+        "resize": "crop",
+        "entry": "dia_resnet20_cifar10",
+    }
+    sha256 = hashlib.sha256((tmp_path / "model.keras").read_bytes()).hexdigest()
+    figures = {"test": {"accuracy": 1.0, "balanced_accuracy": 1.0, "images": 1}} | changes
+    (tmp_path / "card.json").write_text(json.dumps({**card, "sha256": sha256, **figures}))
+    with pytest.raises(
+        ValueError, match=r"card.json and report.json of a run must be as the run wrote them. Received: "
+    ):
+        find_network(tmp_path)

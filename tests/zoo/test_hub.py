@@ -308,6 +308,7 @@ def test_a_repository_loads_as_an_entry_does(repository, small_zoo, images, monk
         ({"architecture__arguments__attention_stages": [1, -2]}, "`architecture.arguments.attention_stages`"),
         ({"dataset__labels": "abc"}, "`dataset.labels` of config.json must be a list"),
         ({"dataset__labels": []}, "`dataset.labels`"),
+        ({"dataset__labels": ["cat"]}, "`dataset.labels`"),
         ({"dataset__image_size": [10**6, 32]}, "`dataset.image_size` .* a list of 2 to 2 values, each an integer from"),
         ({"dataset__std": [0.2, 0.0, 0.2]}, "`dataset.std`"),
         ({"dataset__mean": [1e400, 0, 0]}, "`dataset.mean`"),
@@ -319,6 +320,7 @@ def test_a_repository_loads_as_an_entry_does(repository, small_zoo, images, monk
         ({"weights__sha256": "0"}, "`weights.sha256`"),
         ({"weights": None}, "config.json must have `weights`, an object. Received: here, without it"),
         ({"name": "a/b"}, "`name`"),
+        ({"name": "_x"}, "`name`"),
         ({"name": None}, "must have `name`"),
         (
             {"library": "transformers"},

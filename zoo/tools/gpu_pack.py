@@ -114,6 +114,8 @@ def main(data: pathlib.Path, to: pathlib.Path, python: str, limit: float | None)
     files = in_order(sorted(data.glob("*.npz")))
     if not files:
         raise click.UsageError(f"--data must hold .npz files. Received: {data}")
+    if to.exists() and not all(path.name.isdecimal() for path in to.iterdir()):
+        raise click.UsageError(f"--to must be a new folder, or one that this command wrote. Received: {to}")
     room = int(limit * (1 << 20)) if limit else CALL_BYTES - travelling_bytes()
     shutil.rmtree(to, ignore_errors=True)
     (to / "1").mkdir(parents=True)

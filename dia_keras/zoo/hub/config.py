@@ -236,7 +236,7 @@ def _dataset(fields: _Object) -> Dataset:
     return Dataset(
         name=fields.take("name", _text(200)),
         title=fields.take("title", _text(200)),
-        labels=tuple(fields.take("labels", _list(1, 50_000, _text(200)))),
+        labels=tuple(fields.take("labels", _list(2, 50_000, _text(200)))),
         mean=tuple(map(float, mean)),
         std=tuple(map(float, std)),
         image_size=tuple(fields.take("image_size", _list(2, 2, _integer(1, 4096)))),
@@ -265,7 +265,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"\w[\w.-]{0,99}", value, re.ASCII) is not None
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", value, re.ASCII) is not None
 
 
 def _is_file(value: Any) -> bool:

@@ -55,6 +55,10 @@ def download(repository: str, file: str, revision: str | None) -> pathlib.Path:
         return pathlib.Path(library.hf_hub_download(repository, file, revision=revision, endpoint=_endpoint()))
     except errors.LocalEntryNotFoundError as error:
         raise ConnectionError(f"The download of {file} from {origin} failed: {_cause(error)}") from error
+    except errors.GatedRepoError as error:
+        raise FileNotFoundError(
+            f"The repository asks for an agreement on its page, and for a log-in by `hf auth login`. Received: {origin}"
+        ) from error
     except errors.RepositoryNotFoundError as error:
         raise FileNotFoundError(
             f"There is no repository {origin}, or it is private: log in by `hf auth login`. Received: {origin}"
