@@ -3,6 +3,7 @@
 import importlib.util
 import numbers
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..data.picture import check_resize, resized_pixels
 from ..inference.copies import is_quantized
+from ..pixel_range import PixelRangeWarning, looks_scaled
 from ..samples import load_samples
 from .format import Format, Quantization
 from .metadata import normalizes_pixels
@@ -64,6 +66,13 @@ def checked(
     names = labels_for(model.outputs[0].shape[-1], labels)
     tolerance = tolerance_for(format.quantizations[quantize], tolerance)
     ranges = None if representative is None else images_for(model, collected(representative), "representative")
+    if ranges is not None and looks_scaled(ranges) and normalizes_pixels(model):
+        warnings.warn(
+            "`representative` looks like images of values from 0 to 1, or from -1 to 1, but the model takes pixel "
+            "values, from 0 to 255: pass the images as they are, without `/ 255`.",
+            PixelRangeWarning,
+            stacklevel=3,
+        )
     test = test_set(model, test)
     images = (
         images_for(model, images) if images is not None else default_images(format, model, input_dtype, ranges, test)
@@ -216,9 +225,10 @@ def labels_for(classes: int, labels) -> tuple[str, ...] | None:
     """
     if labels is None:
         return None
-    if isinstance(labels, (set, frozenset)):
+    if isinstance(labels, (set, frozenset, Mapping)):
         raise ValueError(
-            f"`labels` must be in the order of the classes, which a set does not keep. Received: {labels!r}"
+            "`labels` must be a list in the order of the classes, which a set does not keep, and a dict need not have. "
+            f"Received: {labels!r}"
         )
     names = tuple(labels) if isinstance(labels, Iterable) and not isinstance(labels, str) else ()
     if len(names) != classes or not all(isinstance(name, str) and name.splitlines() == [name] for name in names):

@@ -1,6 +1,7 @@
 """How the answers of an exported file compare with those of the model."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -40,7 +41,7 @@ def compare(runners: Runners, images: np.ndarray, expected: np.ndarray, toleranc
     """
     differences = [0.0]
     for what, predict in runners.items():
-        difference = largest_difference(in_two_batches(predict, images), expected)
+        difference = largest_difference(in_two_sizes(predict, images), expected)
         if not difference <= tolerance:
             raise mismatch(what, difference, tolerance)
         differences.append(difference)
@@ -55,10 +56,16 @@ def mismatch(what: str, difference: float, tolerance: float) -> ExportMismatchEr
     )
 
 
-def in_two_batches(predict: Runner, images: np.ndarray) -> np.ndarray:
-    """Returns the predictions of one image and of all others: a file with a fixed batch size cannot give them."""
-    parts = [images[:1], images[1:]] if len(images) > 1 else [images]
-    return np.concatenate([predict(part) for part in parts])
+def in_two_sizes(predict: Runner, images: np.ndarray) -> np.ndarray:
+    """Returns the predictions of one image, and then of batches: a file with a fixed batch size cannot give them."""
+    size = batch_size_for(images)
+    starts = range(1, len(images), size)
+    return np.concatenate([predict(images[:1]), *(predict(images[i : i + size]) for i in starts)])
+
+
+def batch_size_for(images: np.ndarray) -> int:
+    """Returns the number of images in a batch: 250, and fewer where they are larger than 64x64."""
+    return max(1, min(250, 250 * 64 * 64 * 3 // images[0].size))
 
 
 def check_twin(model: keras.Model, images: np.ndarray, expected: np.ndarray) -> None:
@@ -71,18 +78,35 @@ def check_twin(model: keras.Model, images: np.ndarray, expected: np.ndarray) -> 
         )
 
 
-def has_classes(predictions: np.ndarray) -> bool:
-    """Whether predictions are scores of two classes or more, `(n, classes)`."""
-    return predictions.ndim == 2 and predictions.shape[1] > 1
+def agreement(predict: Runner, images: np.ndarray, expected: np.ndarray) -> float | None:
+    """Returns the fraction of images that a file puts into the class that is expected.
+
+    Args:
+        predict: The file.
+        images: The images.
+        expected: The model's predictions, `(n, ...)`: scores of classes, or probabilities of one class, which decide by
+            whether they are more than a half. For anything else the answer is `None`.
+    """
+    is_of_classes = expected.ndim == 2 and expected.shape[1] > 1
+    is_of_one = expected.ndim == 2 and expected.shape[1] == 1 and expected.min() >= 0 and expected.max() <= 1
+    if not is_of_classes and not is_of_one:
+        return None
+
+    def decide(predictions):
+        return predictions.argmax(-1) if is_of_classes else predictions[:, 0] > 0.5
+
+    return _fraction(lambda part: decide(predict(part)), images, decide(expected), "Comparing")
 
 
-def top1(
-    predict: Runner, images: np.ndarray, labels: np.ndarray, batch_size: int = 250, what: str = "Comparing"
-) -> float:
+def top1(predict: Runner, images: np.ndarray, labels: np.ndarray, what: str) -> float:
     """Returns the fraction of images whose best class is right.
 
     The predictions are made in batches, of which a command shows the progress as `what`.
     """
-    starts = track(range(0, len(images), batch_size), what)
-    best = [predict(images[i : i + batch_size]).argmax(-1) for i in starts]
-    return float((np.concatenate(best) == np.asarray(labels)).mean())
+    return _fraction(lambda part: predict(part).argmax(-1), images, labels, what)
+
+
+def _fraction(decide: Callable[[np.ndarray], Any], images: np.ndarray, wanted: np.ndarray, what: str) -> float:
+    size = batch_size_for(images)
+    found = [decide(images[i : i + size]) for i in track(range(0, len(images), size), what)]
+    return float((np.concatenate(found) == np.asarray(wanted)).mean())

@@ -31,7 +31,7 @@ class Findings:
         conversion_seconds: Time of the conversion alone.
         max_difference: Largest difference from the model's answers.
         anatomy: What the format says about the file, attributes of `ExportReport`.
-        agreement: Fraction of `request.compared` with the same best class, `None` for models without classes.
+        agreement: Fraction of `request.compared` put into the same class, `None` for models without classes.
         top1: Accuracy on the test images, if there are any.
         test_seconds: Time of the answers to the test images.
         box_difference: Largest difference of a detector's boxes in pixels.

@@ -20,7 +20,7 @@ from .detectors.exporter import export_detector
 from .format import Format
 from .report import ExportReport
 
-#: Below this fraction of images with the same best class there is a warning.
+#: Below this fraction of images that file and model put into the same class there is a warning.
 FEWEST_AGREEING = 0.95
 
 _logger = logging.getLogger("dia_keras")
@@ -61,7 +61,7 @@ def export_model(
     seconds = time.perf_counter() - start - findings.test_seconds
     if findings.agreement is not None and findings.agreement < FEWEST_AGREEING:
         _logger.warning(
-            "%s and the model give the same best class on %.1f%% of %d images only",
+            "%s and the model put only %.1f%% of %d images into the same class",
             request.path,
             100 * findings.agreement,
             len(request.compared),

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from .comparison import Runners, compare, has_classes, top1
+from .comparison import Runners, agreement, compare
 from .metadata import describe
 from .request import Request
 
@@ -96,8 +96,7 @@ class Format(abc.ABC):
         """
         difference = compare(runners, request.images, expected[: len(request.images)], request.tolerance)
         predict = next(iter(runners.values()))
-        agreement = top1(predict, request.compared, expected.argmax(-1)) if has_classes(expected) else None
-        return {"max_difference": difference, "agreement": agreement}
+        return {"max_difference": difference, "agreement": agreement(predict, request.compared, expected)}
 
     @abc.abstractmethod
     def anatomy(self, path: Path) -> dict[str, Any]:

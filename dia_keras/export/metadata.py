@@ -93,18 +93,21 @@ def normalization(model: keras.Model) -> tuple[np.ndarray, np.ndarray] | None:
             mean, variance = (
                 keras.ops.convert_to_numpy(value).astype("float64").ravel() for value in (layer.mean, layer.variance)
             )
-            is_of_channels = len(mean) in (1, model.inputs[0].shape[-1])
-            return ((mean - offset) / scale, variance**0.5 / scale) if is_of_channels else None
+            if len(mean) not in (1, model.inputs[0].shape[-1]):
+                return None
+            is_rescaled = True
+            deviation = np.maximum(variance**0.5, keras.backend.epsilon())
+            scale, offset = scale / deviation, (offset - mean) / deviation
         elif not _keeps_values(layer):
             break
     return (-offset / scale + 0.0, 1 / scale) if is_rescaled else None
 
 
 def normalizes_pixels(model: keras.Model) -> bool:
-    """Whether a model normalizes its images, and by figures of pixel values, 0 to 255: those of 0..1 or -1..1 are 1
-    at most."""
+    """Whether a model normalizes its images, and by figures of pixel values, 0 to 255: those of 0..1 or -1..1 are 2
+    at most, and a standard deviation of pixel values, or a mean, is far above."""
     found = normalization(model)
-    return found is not None and max(np.abs(values).max() for values in found) > 1
+    return found is not None and bool(max(np.abs(values).max() for values in found) > 10)
 
 
 def _keeps_values(layer) -> bool:

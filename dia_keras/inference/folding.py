@@ -127,20 +127,22 @@ def _pooled_first(unit, convolution, weights: Weights, inputs, states=None, trai
     """Calls a unit on the features that a 1x1 convolution gives, with its pooling before that convolution."""
     policy, history = convolution.dtype_policy, inputs._keras_history
     (narrow,) = convolution._inbound_nodes[history.node_index].input_tensors
-    pooled = keras.layers.GlobalAveragePooling2D(unit.data_format, dtype=policy)(narrow)
+    # Keras' own names may be taken in a model that was loaded.
+    name = f"{convolution.name}_{history.node_index}_{unit.name}"
+    pooled = keras.layers.GlobalAveragePooling2D(unit.data_format, dtype=policy, name=f"{name}_pool")(narrow)
     kernel, bias = next(values for layer, values in weights if layer is convolution)
     kernel = kernel[0, 0]
     if names := unit.cell.input_layer:
         maps = dict(zip(unit.cell.shapes, next(values for layer, values in weights if layer is unit), strict=True))
         reduce_kernel, reduce_bias = (maps[name] for name in names)
         kernel, bias = kernel @ reduce_kernel, bias @ reduce_kernel + reduce_bias
-    mapped = keras.layers.Dense(len(bias), "relu" if names else None, dtype=policy)
+    mapped = keras.layers.Dense(len(bias), "relu" if names else None, dtype=policy, name=f"{name}_map")
     weights.append((mapped, [kernel, bias]))
     attention, states = unit.cell(mapped(pooled), states, is_reduced=bool(names))
     shape = [1, 1, 1, 1]
     shape[unit.channel_axis] = unit.cell.units
-    broadcast = keras.layers.Reshape(shape[1:], dtype=policy)(attention)
-    return keras.layers.Multiply(dtype=policy)([inputs, broadcast]), states
+    broadcast = keras.layers.Reshape(shape[1:], dtype=policy, name=f"{name}_broadcast")(attention)
+    return keras.layers.Multiply(dtype=policy, name=f"{name}_scale")([inputs, broadcast]), states
 
 
 def _convolution(conv, norm) -> tuple[keras.layers.Layer, list[np.ndarray]]:

@@ -138,7 +138,11 @@ def predict(interpreter: Interpreter, image: np.ndarray) -> np.ndarray:
     batch[0] = image
     interpreter.set_tensor(given["index"], batch)
     interpreter.invoke()
-    return interpreter.get_tensor(answer["index"])[0]
+    scores = interpreter.get_tensor(answer["index"])[0]
+    if answer["dtype"] == np.float32:
+        return scores
+    scale, zero_point = answer["quantization"]
+    return scale * (scores.astype(np.float32) - zero_point)
 
 
 def to_probabilities(scores: np.ndarray, activation: str | None) -> np.ndarray:
@@ -164,9 +168,11 @@ def load_model(path: str, threads: int | None) -> Interpreter:
     """Returns an interpreter that is ready to run, of a file that takes RGB or gray images of 0 to 255."""
     try:
         interpreter = Interpreter(path, num_threads=threads)
+        interpreter.allocate_tensors()
     except ValueError as error:
         raise ValueError(f"{path} must be a TFLite file. {error}") from error
-    interpreter.allocate_tensors()
+    except RuntimeError as error:
+        raise ValueError(f"{path} must have ops of LiteRT only. {str(error).splitlines()[0]}") from error
     given = interpreter.get_input_details()[0]
     if given["dtype"] not in (np.uint8, np.float32) or len(given["shape"]) != 4 or given["shape"][-1] not in (1, 3):
         raise ValueError(
@@ -176,6 +182,11 @@ def load_model(path: str, threads: int | None) -> Interpreter:
     shapes = [tuple(map(int, each["shape"])) for each in interpreter.get_output_details()]
     if len(shapes) != 1 or len(shapes[0]) != 2:
         raise ValueError(f"{path} must give one output of shape (batch, classes). Received: a file that gives {shapes}")
+    answer = interpreter.get_output_details()[0]
+    if answer["dtype"] != np.float32 and not answer["quantization"][0]:
+        raise ValueError(
+            f"{path} must give scores as float32, or quantized. Received: a file that gives {answer['dtype'].__name__}"
+        )
     return interpreter
 
 

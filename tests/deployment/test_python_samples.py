@@ -354,3 +354,37 @@ def test_a_file_without_softmax_shows_probabilities(model, runtime, tmp_path):
     file = to_format(logits, tmp_path / path.name, labels=LABELS).path
     picture = sample_paths("cifar10")[0]
     assert_as_keras(answers(script, file, picture), model, [read_picture(picture, 32, 32)])
+
+
+@pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")
+def test_quantized_scores_are_scores(tmp_path):
+    """A file of another program, whose images and scores are integers of 8 bits."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 32, 32, 3), tf.float32)])
+    def classify(images):
+        return tf.nn.softmax(tf.reshape(images, (1, -1)) @ tf.fill((3072, 3), 1e-5) + [[0.0, 3.0, 1.0]])
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([classify.get_concrete_function()])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.uint8
+    converter.representative_dataset = lambda: ([image[None].astype("float32")] for image in load_samples()[0])
+    (tmp_path / "model.tflite").write_bytes(converter.convert())
+    received = answers(RUNTIMES["litert"][0], tmp_path / "model.tflite", sample_paths()[0])
+    assert list(received[0]) == ["1", "2", "0"]
+    assert [received[0][str(i)] for i in range(3)] == pytest.approx([0.042, 0.844, 0.114], abs=0.01)
+
+
+def test_a_file_with_an_op_of_its_own_is_one_error(tmp_path):
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 8, 8, 3), tf.float32)])
+    def strange(images):
+        return tf.raw_ops.BesselI0e(x=tf.reduce_mean(images, (1, 2)))
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([strange.get_concrete_function()])
+    converter.allow_custom_ops = True
+    (tmp_path / "custom.tflite").write_bytes(converter.convert())
+    found = failure(RUNTIMES["litert"][0], tmp_path / "custom.tflite")
+    assert re.search("Error: .*custom.tflite must have ops of LiteRT only", found)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dia_keras.export.comparison import ExportMismatchError, compare, in_two_batches, largest_difference
+from dia_keras.export.comparison import ExportMismatchError, agreement, compare, in_two_sizes, largest_difference
 
 
 def test_difference_is_absolute_for_probabilities_and_relative_for_logits():
@@ -31,7 +31,21 @@ def test_another_shape_is_a_mismatch():
         compare({"the file": lambda images: images[:, :1]}, np.zeros((2, 3)), np.zeros((2, 3)), 0.1)
 
 
-def test_two_batches_have_different_sizes():
-    sizes = []
-    answers = in_two_batches(lambda part: sizes.append(len(part)) or part, np.arange(8))
-    assert sizes == [1, 7] and (answers == np.arange(8)).all()
+@pytest.mark.parametrize(
+    ("expected", "found", "share"),
+    [
+        ([[0.1, 0.9], [0.6, 0.4]], [[0.2, 0.8], [0.4, 0.6]], 0.5),
+        ([[0.7], [0.2], [0.9], [0.6]], [[0.6], [0.6], [0.6], [0.4]], 0.5),
+        ([[0.7], [1.2]], [[0.7], [1.2]], None),  # numbers that are no probabilities
+        ([[[0.1, 0.9]]], [[[0.1, 0.9]]], None),
+    ],
+)
+def test_a_file_agrees_where_it_puts_an_image_into_the_same_class(expected, found, share):
+    assert agreement(lambda images: np.array(found), np.zeros((len(found), 2)), np.array(expected)) == share
+
+
+def test_batches_have_different_sizes_and_fewer_images_where_these_are_large():
+    for shape, expected in (((8, 2), [1, 7]), ((300, 2), [1, 250, 49]), ((50, 224, 224, 3), [1, 20, 20, 9])):
+        sizes, images = [], np.arange(np.prod(shape), dtype="float32").reshape(shape)
+        answers = in_two_sizes(lambda part, sizes=sizes: sizes.append(len(part)) or part, images)
+        assert sizes == expected and (answers == images).all()

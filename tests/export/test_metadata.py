@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dia_keras import backbones
-from dia_keras.export.metadata import describe, last_activation
+from dia_keras.export.metadata import describe, last_activation, normalizes_pixels
 
 
 def norm(**options):
@@ -46,9 +46,10 @@ def of_branches():
         (lambda: model(keras.layers.Rescaling(1 / 255), norm()), [127.5, 102, 76.5], [51, 76.5, 102]),
         (lambda: model(keras.layers.Rescaling(2, offset=-1), norm()), [0.75, 0.7, 0.65], [0.1, 0.15, 0.2]),
         (lambda: model(keras.layers.Normalization(axis=None, mean=3, variance=4)), [3], [2]),
+        (lambda: model(norm(), keras.layers.Rescaling(2, offset=-1)), [0.6, 0.55, 0.5], [0.1, 0.15, 0.2]),
         (fine_tuned, [0.5, 0.4, 0.3], [0.2, 0.3, 0.4]),
     ],
-    ids=["own", "adapted", "rescaled", "rescaled with offset", "one value", "fine-tuned"],
+    ids=["own", "adapted", "rescaled", "rescaled with offset", "one value", "rescaled after", "fine-tuned"],
 )
 def test_mean_and_std_are_those_of_the_images(make, mean, std):
     found = describe(make(), "uint8", None)["normalization"]
@@ -79,6 +80,21 @@ def test_what_is_no_normalization_of_the_images_is_not_called_so(make):
 def test_images_that_are_not_pixel_values_are_not_called_so():
     found = describe(model(norm()), "float32", None, of_pixels=False)["normalization"]
     assert found["where"] == "in the file: it takes images as the model does"
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "is_of_pixels"),
+    [
+        (0.5, 0.5, False),  # -1..1 to 0..1
+        (2, -1, False),
+        (1, [-0.5, -0.4, -0.4], False),
+        (1 / 127.5, -1, True),
+        (1 / 255, 0, True),
+        (1, [-124, -117, -104], True),
+    ],
+)
+def test_a_normalization_is_of_pixel_values_where_its_figures_are(scale, offset, is_of_pixels):
+    assert normalizes_pixels(model(keras.layers.Rescaling(scale, offset))) is is_of_pixels
 
 
 def test_a_normalization_of_pixel_values_tells_of_pixel_values():

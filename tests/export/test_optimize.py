@@ -75,6 +75,17 @@ def test_pooling_before_the_last_convolution_changes_nothing(attention, pool_fir
     np.testing.assert_array_equal(numpy(keras.models.load_model(tmp_path / "model.keras")(images)), numpy(twin(images)))
 
 
+def test_a_loaded_model_whose_layers_have_the_names_that_keras_gives_is_rewritten(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    features, _ = RecurrentAttention(DIALSTMCell(8))(keras.layers.Conv2D(8, 1)(inputs))
+    answer = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(features))
+    keras.utils.clear_session()  # layers are counted anew, as in another process
+    keras.Model(inputs, answer).save(tmp_path / "model.keras")
+    keras.utils.clear_session()
+    model = randomize(keras.models.load_model(tmp_path / "model.keras"))
+    np.testing.assert_allclose(numpy(optimize(model)(IMAGES[:, :8, :8])), numpy(model(IMAGES[:, :8, :8])), atol=1e-5)
+
+
 @pytest.mark.parametrize("reduction", [1, 64])
 def test_hidden_layers_as_wide_as_the_unit_or_of_one_value(reduction):
     config = {"reduction": reduction}

@@ -7,11 +7,18 @@ from exported import FORMATS, NETS, PARTS, answers_of, assert_near, normalizatio
 from files import ask
 from rich.console import Console
 
+import dia_keras
 from dia_keras import backbones, export
 from dia_keras.export.report import table
 from dia_keras.samples import load_samples
 
 pytestmark = pytest.mark.tensorflow
+
+
+def test_representative_images_that_were_scaled_are_a_warning(tmp_path):
+    model, images = one_block(), load_samples()[0]
+    with pytest.warns(dia_keras.PixelRangeWarning, match="`representative` looks like images of values from 0 to 1"):
+        export.to_onnx(model, tmp_path / "x.onnx", quantize="int8", representative=images / 255, tolerance=2)
 
 
 @pytest.mark.parametrize(

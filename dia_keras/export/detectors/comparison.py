@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...detection.models.detector import Detector
-from ..comparison import Runners, in_two_batches, mismatch
+from ..comparison import Runners, in_two_sizes, mismatch
 from ..request import Request
 
 
@@ -15,7 +15,7 @@ def compared(detector: Detector, request: Request, runners: Runners, expected: n
     """
     largest, pixels = 0.0, 0.0
     for what, detect in runners.items():
-        found = in_two_batches(detect, request.images)
+        found = in_two_sizes(detect, request.images)
         each = [differences(*pair, detector, request.tolerance) for pair in zip(found, expected, strict=True)]
         difference, of_boxes = np.max(each, axis=0)
         if not difference <= request.tolerance:
