@@ -65,8 +65,8 @@ def measure(
     until `runs` calls of each are timed.
 
     Args:
-        names: Names of entries, whose plain twins are added; or paths of runs' folders or `.keras` files, which take
-            images as the first one does.
+        names: Names of entries, whose plain twins are added; or paths of runs' folders or `.keras` files. All take
+            images of one shape.
         runtimes: Names in `RUNTIMES`.
         batch_sizes: Images a call.
         threads: Numbers of threads; runtimes that take them all are timed once.
@@ -81,8 +81,8 @@ def measure(
         The measurements, in the order of runtimes, batch sizes, threads and networks.
 
     Raises:
-        ValueError: On no name, an unknown entry or runtime, a number that is not a positive integer, with `least`
-            without an entry, or where pytorchcv has none of the networks.
+        ValueError: On no name, networks of images of different shapes, an unknown entry or runtime, a number that is
+            not a positive integer, with `least` without an entry, or where pytorchcv has none of the networks.
         ImportError: Where a runtime or pytorchcv is not installed.
     """
     if not names:
@@ -96,8 +96,7 @@ def measure(
     timed = candidates(names, as_trained, least)
     entries = list(dict.fromkeys([*(plain_twin(name) or name for name in names), *names]))
     in_pytorch = find_peers(entries) if peers else {}
-    first = find_network(names[0])
-    taken = (*first.image_size, first.channels)
+    taken = _images_of(names)
     random = np.random.default_rng(0)
     found: list[Measurement] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -124,6 +123,15 @@ def measure(
                     ratio = median / seconds[each._replace(network=each.base)]
                     found.append(Measurement(*each[:3], batch_size, each.threads, 1e3 * median, ratio, runs))
     return found
+
+
+def _images_of(names: Sequence[str]) -> tuple[int, int, int]:
+    """Returns height, width and channels of the images that networks take, which must be the same ones."""
+    found = {name: (*(each := find_network(name)).image_size, each.channels) for name in names}
+    if len(set(found.values())) > 1:
+        sizes = ", ".join(f"{name} of {height}x{width}x{channels}" for name, (height, width, channels) in found.items())
+        raise ValueError(f"`names` must be networks that take images of one shape. Received: {sizes}")
+    return found[names[0]]
 
 
 class Timed(NamedTuple):
