@@ -2,8 +2,12 @@
 
 import gc
 import itertools
+import os
 import signal
 import sys
+
+# TensorFlow convolves channels first on a CPU by oneDNN alone, which is off by default on processors without AVX512.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
 import pytest

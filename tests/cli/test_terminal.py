@@ -55,7 +55,7 @@ def test_an_evaluation_has_a_bar_within_a_command_only(capsys, monkeypatch):
 def test_the_test_of_an_export_has_a_bar(monkeypatch):
     screen = on_terminal(monkeypatch)
     with shown():
-        assert top1(lambda images: np.eye(3)[images], np.array([0, 1, 2]), np.array([0, 1, 1]), 1, "Testing") == 2 / 3
+        assert top1(lambda images: np.eye(3)[images], np.array([0, 1, 2]), np.array([0, 1, 1]), "Testing") == 2 / 3
     assert "Testing" in screen.getvalue()
 
 

@@ -26,7 +26,7 @@ class _Images(CalibrationDataReader):
 
 
 def quantized(proto: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
-    """Returns the graph with int8 weights, by channel, and uint8 activations, their ranges measured on images.
+    """Returns the graph with int8 weights by channel, of 7 bits, and uint8 activations, of ranges measured on images.
 
     Args:
         proto: The graph in float32, with an input "images".
@@ -45,5 +45,7 @@ def quantized(proto: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            # Weights of 7 bits: the sums of two products of 8 bits overflow on x86 processors without VNNI.
+            reduce_range=True,
         )
         return onnx.load(small)
