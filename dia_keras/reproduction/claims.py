@@ -105,6 +105,11 @@ def is_held(folder: pathlib.Path, work: str, stale_hours: float | None = None) -
     return bool(paths) and _is_held(max(paths, key=_number), stale_hours)
 
 
+def claimed(folder: pathlib.Path) -> set[str]:
+    """Returns the names of all work that has claims, held or not."""
+    return {_work_of(path) for path in folder.glob("*.claim")}
+
+
 def remove(folder: pathlib.Path, work: str) -> None:
     """Removes all claims on work that is done."""
     for path in _claims(folder, work):

@@ -53,9 +53,8 @@ class RunDirectory:
 
     def _is_unused(self) -> bool:
         """Returns whether nobody has trained here, nor does: what was opened for a command that failed."""
-        works = {path.name.rsplit(".", 2)[0] for path in self.claims.glob("*.claim")}
         is_trained = any(self.results.iterdir()) or any(self.trainings.iterdir())
-        return not is_trained and not any(claims.is_held(self.claims, work) for work in works)
+        return not is_trained and not any(claims.is_held(self.claims, work) for work in claims.claimed(self.claims))
 
     def check(self, table: Table, scale: Scale) -> None:
         """Checks that the folder is of this table at this scale, if it has been opened.
