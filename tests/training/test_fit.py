@@ -139,14 +139,12 @@ class Slow(keras.callbacks.Callback):
 
 
 def test_a_spent_budget_stops_within_an_epoch_with_a_checkpoint(tmp_path):
-    began = time.monotonic()
     # The first step, with which the time begins, is as long as compiling takes.
     budget = WallClockBudget(1.2 / 60)
     begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: setattr(budget, "started", time.monotonic()))
     assert not fit(plain(), Recipe("x", 5, 4), tmp_path, budget=budget, callbacks=[begin, Slow()])
     (saved,) = checkpoints(tmp_path)
     assert saved.epochs == 0 and 1 <= saved.step <= 4
-    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("minutes", [0, -1.0, float("nan"), float("inf")])
