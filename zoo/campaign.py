@@ -19,7 +19,6 @@ import pathlib
 import subprocess
 import sys
 import time
-import tomllib
 import traceback
 import zipfile
 from collections.abc import Callable
@@ -30,6 +29,7 @@ ZOO = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(ZOO / "tools"))
 
 import file_parts  # noqa: E402
+import wanted  # noqa: E402
 
 ROW = ZOO / "tools" / "campaign_row.py"
 #: What a row's folder holds of use to the developer, once the row is complete.
@@ -272,7 +272,7 @@ FOLDER = click.Path(file_okay=False, path_type=pathlib.Path)
 @click.option("--again", is_flag=True, help="Put out again what earlier calls did: their output was lost.")
 @click.option("--rehearsal", is_flag=True, help="A few steps an entry, and few test images.")
 def main(minutes, all_minutes, out, work, data, queue, least_epochs, again, rehearsal):
-    rows = tomllib.loads(queue.read_text())["wanted"]
+    rows = wanted.read(queue)
     arguments = [f"--least-epochs={1 if rehearsal else least_epochs}", *(["--rehearsal"] if rehearsal else [])]
     if data:
         arguments += ["--data", str(data.resolve())]

@@ -163,6 +163,16 @@ def test_minutes_that_are_none_are_refused(script, minutes, tmp_path):
     assert result.exit_code == 2 and "must be positive and finite" in result.output
 
 
+@pytest.mark.parametrize("text", ['[wanted]\nentry = "x"', "", "wanted = 3", "wanted = [3]", "[[wanted]"])
+def test_a_file_that_is_no_queue_is_refused(script, text, tmp_path):
+    queue = tmp_path / "queue.toml"
+    queue.write_text(text)
+    options = ["--minutes=1", f"--out={tmp_path / 'out'}", f"--work={tmp_path / 'work'}", f"--queue={queue}"]
+    result = CliRunner().invoke(script.main, options)
+    assert result.exit_code == 2 and f"{queue} must " in result.output.replace("\n", " ")
+    assert list(tmp_path.iterdir()) == [queue]
+
+
 def test_nothing_is_begun_at_the_end_of_a_call(start):
     campaign = start(complete, minutes=0.5)
     campaign.go_on()

@@ -97,6 +97,15 @@ def test_parts_that_are_missing_or_damaged_are_refused(collect, put_out, harm):
     assert code == 1 and "refused" in output and shipped == []
 
 
+def test_a_run_that_is_refused_does_not_replace_an_earlier_one(collect, put_out, tmp_path):
+    earlier = tmp_path / "runs" / NAME / "result.json"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_text("{}")
+    code, output, shipped = collect(put_out({"top1": 2.0}))
+    assert code == 1 and "% here" in output and shipped == []
+    assert earlier.read_text() == "{}" and [path.name for path in (tmp_path / "runs").iterdir()] == [NAME]
+
+
 def test_what_is_no_zip_is_refused(collect, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / f"{NAME}.zip").write_bytes(b"no zip" * 100)

@@ -2,24 +2,26 @@
 
     python zoo/tools/collect.py OUT1 OUT2 --data folder
 
-The folders are the outputs of the calls. Parts are put together, every run goes into a folder of its own under `--to`,
-and its weights are measured through `zoo.load`; an accuracy that is not the one measured on the GPU is an error. An
-entry ships when it reaches its row's `ship` accuracy in the queue and beats the figure on its card.
+The folders are the outputs of the calls. Parts are put together, and the weights of every run are measured through
+`zoo.load`; an accuracy that is not the one measured on the GPU is an error. A run that has its accuracy goes into a
+folder of its own under `--to`, in place of an earlier one. An entry ships when it reaches its row's `ship` accuracy in
+the queue and beats the figure on its card.
 """
 
 import json
 import pathlib
 import sys
 import tempfile
-import tomllib
 import zipfile
 
 import click
 import file_parts
+import wanted
 from evaluate import check_run, ship
 
 from dia_keras import zoo
 from dia_keras.files import staged
+from dia_keras.training import Evaluation
 from dia_keras.training.entry_evaluation import evaluate_entry
 
 ZOO = pathlib.Path(__file__).resolve().parents[1]
@@ -28,25 +30,31 @@ TOLERANCE = 0.002
 
 
 def unpack(packed: pathlib.Path, run: pathlib.Path) -> None:
-    """Writes the files of a run into its folder."""
-    with zipfile.ZipFile(packed) as file, staged(run) as new:
-        new.mkdir()
+    """Writes the files of a run into a new folder."""
+    run.mkdir()
+    with zipfile.ZipFile(packed) as file:
         for name in file.namelist():
-            (new / pathlib.PurePath(name).name).write_bytes(file.read(name))
+            (run / pathlib.PurePath(name).name).write_bytes(file.read(name))
 
 
-def settle(name: str, run: pathlib.Path, ship_at: float | None, data: pathlib.Path | None, only_check: bool) -> str:
-    """Measures a run and ships it where it may; returns what became of it.
+def measure(name: str, run: pathlib.Path, data: pathlib.Path | None) -> Evaluation:
+    """Returns what a run's weights have here.
 
     Raises:
         ValueError: Where the accuracy here is not the one that the run tells.
     """
-    card, there = zoo.card(name), json.loads((run / "result.json").read_text())
-    source = data / f"{card.dataset.name}.npz" if data else None
+    there = json.loads((run / "result.json").read_text())
+    source = data / f"{zoo.card(name).dataset.name}.npz" if data else None
     here = evaluate_entry(name, run / "final.weights.h5", source, images=there["images"])
     if abs(here.top1 - there["top1"]) > max(TOLERANCE, 1.5 / here.images):
         raise ValueError(f"{100 * there['top1']:.2f}% on {there['run']['device']}, but {100 * here.top1:.2f}% here")
-    figures = f"{100 * here.top1:.2f}%, as on {there['run']['device']}"
+    return here
+
+
+def settle(name: str, run: pathlib.Path, here: Evaluation, ship_at: float | None, only_check: bool) -> str:
+    """Ships a measured run where it may ship; returns what became of it."""
+    card, device = zoo.card(name), json.loads((run / "result.json").read_text())["run"]["device"]
+    figures = f"{100 * here.top1:.2f}%, as on {device}"
     try:
         check_run(name, run)
     except ValueError as error:
@@ -73,16 +81,17 @@ def settle(name: str, run: pathlib.Path, ship_at: float | None, data: pathlib.Pa
 @click.option("--queue", default=ZOO / "queue.toml", type=click.Path(exists=True, path_type=pathlib.Path))
 @click.option("--only-check", is_flag=True, help="Measure, and ship nothing.")
 def main(folders, data, to: pathlib.Path, queue: pathlib.Path, only_check: bool):
-    wanted = {row["entry"]: row for row in tomllib.loads(queue.read_text())["wanted"]}
+    rows = {row.get("entry"): row for row in wanted.read(queue)}
     is_wrong = False
     to.mkdir(parents=True, exist_ok=True)
     for whole, parts in sorted(file_parts.find(folders).items()):
         name = whole.name.removesuffix(".zip")
         try:
-            with tempfile.TemporaryDirectory() as temporary:
+            with tempfile.TemporaryDirectory() as temporary, staged(to / name) as run:
                 file_parts.join(whole, parts, pathlib.Path(temporary, whole.name))
-                unpack(pathlib.Path(temporary, whole.name), to / name)
-            outcome = settle(name, to / name, wanted.get(name, {}).get("ship"), data, only_check)
+                unpack(pathlib.Path(temporary, whole.name), run)
+                here = measure(name, run, data)
+            outcome = settle(name, to / name, here, rows.get(name, {}).get("ship"), only_check)
         except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
             outcome, is_wrong = f"refused: {type(error).__name__}: {error}", True
         print(f"{name}: {outcome}")

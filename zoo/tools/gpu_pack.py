@@ -15,12 +15,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 import zipfile
 
 import click
 import file_parts
 import numpy as np
+import wanted
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -85,9 +85,9 @@ def travelling_bytes() -> int:
 
 def in_order(files: list[pathlib.Path]) -> list[pathlib.Path]:
     """Returns data sets in the order in which the queue needs them."""
-    wanted = [row["entry"] for row in tomllib.loads((ROOT / "zoo" / "queue.toml").read_text())["wanted"]]
-    first = {path: [name.endswith(f"_{path.stem}") for name in wanted] for path in files}
-    return sorted(files, key=lambda path: first[path].index(True) if any(first[path]) else len(wanted))
+    entries = [row.get("entry", "") for row in wanted.read(ROOT / "zoo" / "queue.toml")]
+    first = {path: [name.endswith(f"_{path.stem}") for name in entries] for path in files}
+    return sorted(files, key=lambda path: first[path].index(True) if any(first[path]) else len(entries))
 
 
 def fill(folder: pathlib.Path, files: list[pathlib.Path], limit: int, used: int) -> int:
