@@ -24,7 +24,7 @@ class Stage(NamedTuple):
 
 
 class NetworkOptions(TypedDict, total=False):
-    """The keywords that every backbone takes; `network` documents them."""
+    """The keywords that every backbone takes; `build_network` documents them."""
 
     attention: Any
     attention_config: dict[str, Any] | None

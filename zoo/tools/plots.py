@@ -50,19 +50,20 @@ def points(dataset: str) -> list[Point]:
 
 
 def _write_names(axes: Axes, known: list[Point]) -> None:
-    """Writes the name of every point beside it, where neither another name nor another point is, if there is room."""
+    """Writes the name of every point beside it, in its color, free of other names and points where there is room."""
     places = axes.transData.transform([(point.parameters, point.top1) for point in known])
     taken = [Bbox.from_bounds(x - MARKER / 2, y - MARKER / 2, MARKER, MARKER) for x, y in places]
     for point, own in zip(known, list(taken), strict=True):
         others = [box for box in taken if box is not own]
         sides, heights = ((5, "left"), (-5, "right")), (3, -8, 11, -16, 19, -24)
-        for (x, side), y in itertools.product(sides, heights):
+        for y, (x, side) in itertools.product(heights, sides):
             name = axes.annotate(
                 point.network,
                 (point.parameters, point.top1),
                 (x, y),
                 textcoords="offset points",
                 fontsize=7,
+                color=STYLES[point.whose]["color"],
                 horizontalalignment=side,
                 in_layout=False,
             )

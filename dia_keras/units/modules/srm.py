@@ -96,7 +96,7 @@ class SRM(AttentionModule):
     shares the batch norm too.
 
     Args:
-        share_norm: Whether blocks that share the module share its batch norm too, which Fig. 11 shows to fail.
+        share_norm: Whether blocks that share the module share its batch norm too, which fails in Fig. 11 of the paper.
         data_format: `"channels_last"` or `"channels_first"`; the default is Keras' image data format.
         unbiased: Whether the standard deviation over n pixels divides by n - 1, as in the authors' code, or by n. The
             moving variance of the batch norm is Keras', which is biased.
