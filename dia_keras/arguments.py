@@ -1,6 +1,7 @@
 """Checks of arguments that all floors share."""
 
 import math
+import numbers
 import operator
 
 
@@ -47,6 +48,11 @@ def boolean(name: str, value) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"`{name}` must be a bool. Received: {name}={value!r}")
     return value
+
+
+def is_number(value) -> bool:
+    """Whether a value is a real number of any kind, and no bool."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def is_integer(value, least: float = -math.inf, most: float = math.inf) -> bool:

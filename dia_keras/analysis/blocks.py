@@ -25,17 +25,31 @@ def attention_calls(model: keras.Model) -> dict[int, Block]:
     """Returns the block of every call of an attention, by the `id` of Keras' node of the call, in their order.
 
     Raises:
-        ValueError: If the model has no attention.
+        ValueError: If the model has no attention, or was rewritten for inference.
+    """
+    if found := find_attention_calls(model):
+        return found
+    raise ValueError(
+        "`model` must be a network of `dia_keras.backbones` with attention. "
+        f"Received: model={model!r}, without layers named 'stage1_attention' or 'stage1_block1_attention'"
+    )
+
+
+def find_attention_calls(model: keras.Model) -> dict[int, Block]:
+    """Returns what `attention_calls` does, and nothing for a network without attention.
+
+    Raises:
+        ValueError: If the model was rewritten for inference: its attention may be spread over several layers.
     """
     found: dict[int, Block] = {}
     for node in nodes_of(model):
+        if hasattr(node.operation, "state_size"):
+            raise ValueError(
+                "`model` must not be rewritten for inference, as `dia_keras.export.optimize` does. "
+                f"Received: model={model!r}, which calls the cell {node.operation.name!r} outside of its attention"
+            )
         if match := _ATTENTION.fullmatch(node.operation.name):
             found[id(node)] = _next(found, int(match[1]))
-    if not found:
-        raise ValueError(
-            "`model` must be a network of `dia_keras.backbones` with attention. "
-            f"Received: model={model!r}, without layers named 'stage1_attention' or 'stage1_block1_attention'"
-        )
     return found
 
 

@@ -9,7 +9,7 @@ from keras import ops
 
 from ..backbones import stage_outputs
 from ..figure_text import as_is
-from .inner import axes_of, check_layer, checked, features_and_gradients, final_activation, logits
+from .inner import axes_of, check_layer, check_logits, checked, features_and_gradients, final_activation, logits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,6 +63,7 @@ def class_activation(
         layer = f"{list(stage_outputs(model))[-1]}_output"
     check_layer(model, layer)
     scores = ops.convert_to_numpy(logits(model, images)).astype("float32")
+    check_logits(model, scores)
     if not np.isfinite(scores).all():
         wrong = int((~np.isfinite(scores)).any(axis=1).sum())
         raise ValueError(

@@ -64,11 +64,14 @@ def plot_gradients(
         logarithmic axis, but in the means; a network that exploded has the mean `nan`.
 
     Raises:
-        ValueError: See `stage_gradients`.
+        ValueError: If the networks do not have equally many stages; see also `stage_gradients`.
     """
     from matplotlib.figure import Figure
 
     found = {name: stage_gradients(model, images, labels, training) for name, model in models.items()}
+    if len({len(each) for each in found.values()}) != 1:
+        numbers = ", ".join(f"{len(each)} for {name!r}" for name, each in found.items())
+        raise ValueError(f"`models` must be networks of equally many stages. Received: stages: {numbers or 'no model'}")
     dashed = {name for name, model in models.items() if not sums(checked(model, images)[0])}
     colors = list(dict.fromkeys(name.split(",")[0] for name in found))
     panels = list(next(iter(found.values())))

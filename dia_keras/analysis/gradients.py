@@ -71,6 +71,8 @@ def _by_torch(function, x):
     leaves = tree.map_structure(lambda tensor: tensor.detach().clone().requires_grad_(), x)
     with torch.enable_grad():
         value = function(leaves)
+    if not value.requires_grad:
+        return tree.map_structure(torch.zeros_like, x)
     found = torch.autograd.grad(value, tree.flatten(leaves), allow_unused=True, materialize_grads=True)
     return tree.pack_sequence_as(x, found)
 

@@ -141,11 +141,29 @@ def _before_activation(call: Call, training: bool):
 
 def final_activation(model: keras.Model) -> str | None:
     """Returns the activation that `logits` leaves out, `"softmax"` or `"sigmoid"`, or `None` where there is none."""
-    operation = last_node(model.outputs[0])[0].operation
-    if is_functional(operation):
-        return final_activation(as_functional(operation))
-    found = activation_of(operation)
+    found = activation_of(_last_operation(model))
     return None if found == "linear" else found
+
+
+def check_logits(model: keras.Model, scores: np.ndarray) -> None:
+    """Checks that what `logits` returns are logits.
+
+    Raises:
+        ValueError: If they are probabilities: the model ends in an operation that hides its softmax.
+    """
+    last = _last_operation(model)
+    are_probabilities = scores.shape[-1] > 1 and (scores >= 0).all() and np.allclose(scores.sum(axis=-1), 1, atol=1e-2)
+    if are_probabilities and activation_of(last) is None:
+        raise ValueError(
+            "`model` must end in its softmax, or give logits. "
+            f"Received: a model whose probabilities pass through {last.name!r}"
+        )
+
+
+def _last_operation(model: keras.Model):
+    """Returns the operation that a network ends in, also where that is within a model within it."""
+    operation = last_node(model.outputs[0])[0].operation
+    return _last_operation(as_functional(operation)) if is_functional(operation) else operation
 
 
 def axes_of(model: keras.Model) -> tuple[int, tuple[int, int]]:
@@ -173,6 +191,9 @@ def features_and_gradients(
 
     Returns:
         `(features, gradients)`: each an array a name, of the shape of the layer's output, float32.
+
+    Raises:
+        ValueError: See `check_logits`.
     """
     features: dict[str, Any] = {}
 
@@ -193,7 +214,7 @@ def features_and_gradients(
     # In the scope, batch norms keep their moving statistics.
     with keras.StatelessScope():
         with untracked():
-            logits(model, images, see, training)
+            check_logits(model, ops.convert_to_numpy(ops.cast(logits(model, images, see, training), "float32")))
         gradients = gradient(value_with, {name: np.zeros_like(features[name]) for name in names})
     return features, gradients
 
@@ -205,9 +226,10 @@ def check_layer(model: keras.Model, name: str) -> None:
         ValueError: If there is no such layer, or it does not.
     """
     nodes = nodes_of(model)
-    calls = [node for node in nodes if node.operation.name == name]
+    calls = [node for node in nodes if node.operation.name == name and not node.is_input]
     if not calls:
-        near = difflib.get_close_matches(str(name), [node.operation.name for node in nodes], 3)
+        names = [node.operation.name for node in nodes if not node.is_input]
+        near = difflib.get_close_matches(str(name), names, 3)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise ValueError(f"`layer` must be the name of a layer of the model.{hint} Received: layer={name!r}")
     shapes = [tuple(tensor.shape) for tensor in calls[0].outputs]

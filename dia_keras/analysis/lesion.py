@@ -13,7 +13,7 @@ from keras import ops
 from ..arguments import positive_integer
 from ..figure_text import as_is
 from ..progress import track
-from .blocks import Block, attention_calls, sums
+from .blocks import Block, find_attention_calls, sums
 from .gradients import untracked
 from .inner import Call, Change, checked, checked_labels, logits
 
@@ -31,16 +31,13 @@ def without_block(model: keras.Model, block: Block) -> Change:
         block: The block.
 
     Raises:
-        ValueError: If there is no such block.
+        ValueError: If there is no such block, or the model was rewritten for inference.
     """
     added = sums(model)
     if block not in added.values():
         places = ", ".join(map(str, added.values())) or "none, without skip connections"
         raise ValueError(f"`block` must be one of the model's: {places}. Received: block={block!r}")
-    try:
-        attentions = attention_calls(model)
-    except ValueError:  # a network without attention
-        attentions = {}
+    attentions = find_attention_calls(model)
 
     def change(call: Call, outputs):
         if added.get(call.layer.name) == block:
@@ -72,8 +69,8 @@ def accuracy_without_blocks(
         `(accuracy, without)`: from 0 to 1; `without` by `Block(stage, number)`. Scores that are not finite are wrong.
 
     Raises:
-        ValueError: If the model has no skip connections, images or labels do not fit it, or `batch_size` is not
-            positive.
+        ValueError: If the model has no skip connections or was rewritten for inference, images or labels do not fit
+            it, or `batch_size` is not positive.
     """
     model, images = checked(model, images)
     batch_size = positive_integer("batch_size", batch_size)

@@ -9,6 +9,7 @@ from keras import ops
 
 from .. import zoo
 from ..inference.fused_cells import FusedLSTMCell
+from ..units import DIALSTMCell
 from ..units.cells.lstm_base import TwoStateCell
 from ..zoo.architectures import BACKBONES
 from ..zoo.finding import find_network
@@ -106,7 +107,7 @@ def candidates(names: Sequence[str], as_trained: bool = False, least: bool = Fal
             if base in entries
         }
         found |= {
-            f"{name}, matrices alone": Candidate(partial(variant, name, MatricesAlone), True, base)
+            f"{name}, matrices alone": Candidate(partial(matrices_alone, name), True, base)
             for name, base in bases.items()
             if name in entries and zoo.card(name).architecture.arguments.get("attention") == "dia_lstm"
         }
@@ -133,12 +134,19 @@ def plain_twin(name: str) -> str | None:
     return None
 
 
-def variant(name: str, attention: Any) -> keras.Model:
-    """Returns the network of an entry, with another attention in place of its own."""
+def matrices_alone(name: str) -> keras.Model:
+    """Returns the network of an entry with DIA-LSTM, with `MatricesAlone` of the same reduction in its place."""
+    cell = next(layer for layer in builder(name)()._flatten_layers() if isinstance(layer, DIALSTMCell))
+    return variant(name, MatricesAlone, reduction=cell.reduction)
+
+
+def variant(name: str, attention: Any, **settings) -> keras.Model:
+    """Returns the network of an entry, with another attention in place of its own, with the settings given."""
     card = zoo.card(name)
     return BACKBONES[card.architecture.backbone](
         **_plain_arguments(card),
         attention=attention,
+        attention_config=settings or None,
         input_shape=(*card.dataset.image_size, 3),
         num_classes=len(card.labels),
         preprocessing=preprocessing(card.dataset),

@@ -10,14 +10,17 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from ..arguments import is_integer, positive_integer
+from ..arguments import is_integer, is_number, positive_integer
+from ..backbones.imagenet_resnets import BLOCKS
 from ..training import SGDL2
-from .data.batching import check_size
 from .models import FasterRCNN, RetinaNet
-from .models.detector import Detector
+from .models.detector import Detector, check_arguments
 
 #: Detectors by name, with their learning rates for 16 images a batch: the FPN paper's and RetinaNet's.
 DETECTORS: dict[str, tuple[type[Detector], float]] = {"retinanet": (RetinaNet, 0.01), "faster-rcnn": (FasterRCNN, 0.02)}
+
+#: The options that `check_arguments` checks, and those that are numbers of something.
+CHECKED, COUNTS = ("anchor_scale", "score_threshold", "iou_threshold"), {"max_detections", "proposals", "regions"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,17 +80,31 @@ class DetectorSettings:
                 raise ValueError(f"`{name}` must be an integer of at least 0. Received: {getattr(self, name)!r}")
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
+            if value is not None and not (is_number(value) and 0 < value < math.inf):
                 raise ValueError(f"`{name}` must be positive and finite. Received: {name}={value!r}")
-        if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"`weight_decay` must not be negative. Received: weight_decay={self.weight_decay!r}")
-        check_size(self.image_size)
+        if not is_number(self.weight_decay) or not 0 <= self.weight_decay < math.inf:
+            raise ValueError(
+                f"`weight_decay` must not be negative, and finite. Received: weight_decay={self.weight_decay!r}"
+            )
+        if self.depth not in BLOCKS:
+            raise ValueError(f"`depth` must be one of {', '.join(map(str, BLOCKS))}. Received: depth={self.depth!r}")
+        try:
+            keras.dtype_policies.get(self.precision)
+        except ValueError as error:
+            raise ValueError(
+                "`precision` must be a dtype policy of Keras, such as 'float32' or 'mixed_bfloat16'. "
+                f"Received: precision={self.precision!r}"
+            ) from error
         known = _options(DETECTORS[self.model][0])
         if unknown := sorted(set(self.options) - known):
             raise ValueError(
                 f"`options` must be other arguments of {self.model}: {', '.join(sorted(known))}. "
                 f"Received: {', '.join(map(repr, unknown))}"
             )
+        checked = {name: self.options[name] for name in CHECKED if name in self.options}
+        check_arguments(self.attention, self.image_size, **checked)
+        for name in COUNTS & set(self.options):
+            positive_integer(name, self.options[name])
 
     def build(self, num_classes: int, labels: Sequence[str] | None = None) -> Detector:
         """Returns the detector, of initial values but for the backbone's weights.

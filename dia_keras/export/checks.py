@@ -1,7 +1,6 @@
 """What the exporters accept."""
 
 import importlib.util
-import numbers
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..arguments import is_number
 from ..data.picture import check_resize, resized_pixels
 from ..inference.copies import is_quantized
 from ..pixel_range import PixelRangeWarning, looks_scaled
@@ -184,7 +184,7 @@ def tolerance_for(quantization: Quantization, tolerance) -> float:
     """
     if tolerance is None:
         return quantization.tolerance
-    if isinstance(tolerance, bool) or not isinstance(tolerance, numbers.Real) or not float(tolerance) >= 0:
+    if not is_number(tolerance) or not float(tolerance) >= 0:
         raise ValueError(f"`tolerance` must be a number of at least 0. Received: tolerance={tolerance!r}")
     return float(tolerance)
 

@@ -11,17 +11,23 @@ ACTIVATIONS = ("sigmoid", "softmax", "linear")
 def last_node(answer) -> tuple[Any, int]:
     """Returns Keras' node that gives a tensor its values, and the number of the node's output that it is.
 
-    Layers that only pass values on, as where they cast them, are passed over.
+    What only passes values on, as where it casts them, is passed over.
     """
     while True:
         operation, number, output = answer._keras_history
         node = operation._inbound_nodes[number]
-        passes_on = isinstance(operation, (keras.layers.Identity, keras.layers.Dropout)) or (
-            isinstance(operation, keras.layers.Activation) and activation_of(operation) == "linear"
-        )
-        if not passes_on:
+        if not _passes_on(node):
             return node, output
         answer = node.input_tensors[0]
+
+
+def _passes_on(node) -> bool:
+    operation = node.operation
+    if isinstance(operation, (keras.layers.Identity, keras.layers.Dropout)) or _is_of_keras(operation, "Cast"):
+        return True
+    if isinstance(operation, (keras.layers.Flatten, keras.layers.Reshape)) or _is_of_keras(operation, "Reshape"):
+        return [tensor.shape for tensor in node.input_tensors] == [tensor.shape for tensor in node.outputs]
+    return isinstance(operation, keras.layers.Activation) and activation_of(operation) == "linear"
 
 
 def activation_of(operation) -> str | None:
@@ -34,4 +40,8 @@ def activation_of(operation) -> str | None:
 
 def is_activation(operation) -> bool:
     """Returns whether an operation is a sigmoid or a softmax and nothing else, as `keras.ops.softmax` is."""
-    return type(operation).__module__.startswith("keras.") and type(operation).__name__ in ("Sigmoid", "Softmax")
+    return _is_of_keras(operation, "Sigmoid", "Softmax")
+
+
+def _is_of_keras(operation, *names: str) -> bool:
+    return type(operation).__module__.startswith("keras.") and type(operation).__name__ in names

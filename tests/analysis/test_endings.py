@@ -24,6 +24,17 @@ FORMS = {
         body.input,
         keras.layers.Activation("linear", dtype="float32")(keras.layers.Activation("softmax")(head(body.output))),
     ),
+    "cast by an operation": lambda body, head: keras.Model(
+        body.input, keras.ops.cast(keras.ops.cast(keras.ops.softmax(head(body.output)), "float64"), "float32")
+    ),
+    "flattened": lambda body, head: keras.Model(
+        body.input, keras.layers.Reshape((4,))(keras.layers.Flatten()(keras.ops.softmax(head(body.output))))
+    ),
+}
+
+HIDDEN = {
+    "clipped": lambda probabilities: keras.ops.clip(probabilities, 1e-7, 1),
+    "averaged": lambda probabilities: keras.layers.Average()([probabilities, probabilities]),
 }
 
 
@@ -54,6 +65,24 @@ def test_probabilities_maps_and_gradients_are_those_of_the_logits(confident, ima
     labels = expected.argmin(axis=1)
     for stage, gradient in stage_gradients(model, images, labels).items():
         np.testing.assert_allclose(gradient, stage_gradients(logits, images, labels)[stage], rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("form", HIDDEN)
+def test_probabilities_are_not_taken_for_logits(confident, images, form):
+    body, head = confident
+    model = keras.Model(body.input, HIDDEN[form](keras.ops.softmax(head(body.output))))
+    message = "`model` must end in its softmax, or give logits. Received: a model whose probabilities pass through"
+    with pytest.raises(ValueError, match=message):
+        class_activation(model, images)
+    with pytest.raises(ValueError, match=message):
+        stage_gradients(model, images, np.zeros(len(images), int))
+
+
+def test_logits_that_an_operation_changes_are_logits(confident, images):
+    body, head = confident
+    colder, logits = (keras.Model(body.input, keras.ops.multiply(head(body.output), f)) for f in (2.0, 1.0))
+    found, right = class_activation(colder, images), class_activation(logits, images)
+    np.testing.assert_allclose(found.maps, 2 * right.maps, rtol=1e-3, atol=1e-6)
 
 
 def test_the_probability_of_a_network_of_many_labels_is_its_sigmoid(images):

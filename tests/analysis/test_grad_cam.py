@@ -53,6 +53,7 @@ def test_channels_may_be_first():
     ("arguments", "message"),
     [
         ({"layer": "stage3_outptu"}, "Did you mean 'stage3_output'.* Received: layer='stage3_outptu'"),
+        ({"layer": "images"}, "must be the name of a layer of the model.* Received: layer='images'"),
         ({"layer": "pool"}, r"feature maps. Received: layer='pool', which is called 1 times and gives \(None, 64\)"),
         ({"layer": "stage1_attention"}, "Received: layer='stage1_attention', which is called 2 times"),
         ({"classes": 4}, "from 0 to 3, or one for each of the 3 images. Received: classes=4"),

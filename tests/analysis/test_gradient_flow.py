@@ -6,6 +6,7 @@ import pytest
 from small_networks import run, small
 
 from dia_keras.analysis import plot_gradients, stage_gradients
+from dia_keras.backbones import imagenet_resnet
 
 LABELS = np.array([0, 3, 1])
 
@@ -46,6 +47,16 @@ def test_the_figure_has_a_dashed_line_for_a_network_without_skip_connections(mon
     assert solid.get_linestyle() in ("-", "solid") and dashed.get_linestyle() in ("--", "dashed")
     assert dashed.get_label() == "without: mean 1.0e-01"
     np.testing.assert_allclose([sum(axes.patches[0].get_data()[0]) for axes in figure.axes], [200 / 3, 100])
+
+
+def test_networks_of_different_numbers_of_stages_are_an_error(images):
+    whole = imagenet_resnet(18, input_shape=(32, 32, 3), num_classes=4)
+    large_images = np.repeat(np.repeat(images, 4, axis=1), 4, axis=2)
+    models = {"three": small(8, input_shape=(32, 32, 3)), "four": whole}
+    with pytest.raises(ValueError, match=r"equally many stages\. Received: stages: 3 for 'three', 4 for 'four'"):
+        plot_gradients(models, large_images, LABELS)
+    with pytest.raises(ValueError, match=r"equally many stages\. Received: stages: no model"):
+        plot_gradients({}, images, LABELS)
 
 
 def test_a_network_that_exploded_is_drawn_as_nan(images):

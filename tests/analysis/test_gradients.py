@@ -24,6 +24,11 @@ def test_gradients_have_the_structure_of_what_they_are_by():
     np.testing.assert_allclose(found["c"], [0])  # what the value does not depend on
 
 
+@pytest.mark.parametrize("value", [lambda x: ops.convert_to_tensor(3.0), lambda x: ops.stop_gradient(x[0])])
+def test_the_gradient_of_what_does_not_depend_on_x_is_zero(value):
+    np.testing.assert_array_equal(gradient(value, np.ones(2, "float32")), [0, 0])
+
+
 def test_a_value_that_is_not_a_scalar_is_an_error():
     with pytest.raises(ValueError, match=r"must return a scalar. Received: a tensor of shape \(2,\)"):
         gradient(lambda x: 2 * x, np.ones(2, "float32"))

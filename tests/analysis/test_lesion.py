@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from small_networks import run, small
 
-from dia_keras.analysis import Block, accuracy_without_blocks, plot_lesions
+from dia_keras.analysis import Block, accuracy_without_blocks, attention_by_stage, plot_lesions
 from dia_keras.analysis.blocks import sums
 from dia_keras.analysis.inner import logits
 from dia_keras.analysis.lesion import without_block
-from dia_keras.backbones import preresnet, resnext, wrn
+from dia_keras.backbones import preresnet, resnet, resnext, wrn
+from dia_keras.inference import optimize
 from dia_keras.units.initializers import without_initial_values
 
 LABELS = np.array([0, 3, 1])
@@ -93,6 +94,15 @@ def test_scores_that_are_not_finite_are_wrong(images):
     model.get_layer("classifier").bias.assign(np.full(4, np.nan))
     whole, without = accuracy_without_blocks(model, images, [0, 0, 0])
     assert whole == 0 and set(without.values()) == {0}
+
+
+def test_a_network_rewritten_for_inference_is_an_error(images):
+    """Its attention is spread over layers, so that nobody could hand on the state."""
+    whole = resnet(20, attention="dia_lstm", input_shape=(8, 8, 3), num_classes=4)
+    with pytest.raises(ValueError, match="must not be rewritten for inference"):
+        accuracy_without_blocks(optimize(whole), images, LABELS)
+    with pytest.raises(ValueError, match="must not be rewritten for inference"):
+        attention_by_stage(optimize(whole), images)
 
 
 def test_what_cannot_be_removed_is_an_error(dia, images):

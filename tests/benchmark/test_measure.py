@@ -105,6 +105,13 @@ def test_matrices_alone_are_those_of_dia_lstm_for_inference():
     assert sizes[0] == sizes[1] > 10 * 64**2 // 4
 
 
+def test_matrices_alone_have_the_reduction_of_the_entry():
+    """ResNet50 has another than the cell's own default."""
+    found = candidates(["dia_resnet50_imagenet"], least=True)["dia_resnet50_imagenet, matrices alone"].build()
+    cells = [layer for layer in found._flatten_layers() if isinstance(layer, MatricesAlone)]
+    assert [cell.reduction for cell in cells] == [20] * 4
+
+
 @pytest.mark.parametrize("pool_first", [False, True])
 @pytest.mark.parametrize("cell", [LeastAttention, MatricesAlone])
 def test_networks_of_least_cost_are_rewritten_as_those_of_dia_lstm(cell, pool_first):

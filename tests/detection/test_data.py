@@ -267,7 +267,12 @@ def test_a_bad_voc_object_stops_by_name_or_is_left_out_and_counted(name, voc):
 BOMB = '<!DOCTYPE a [<!ENTITY b "cc"><!ENTITY c "&b;&b;">]><annotation><size>&c;</size></annotation>'
 
 
-@pytest.mark.parametrize("xml", ["<annotation>", "no XML", BOMB, '<!DOCTYPE a SYSTEM "/etc/passwd"><annotation/>'])
+CODES = ['<?xml version="1.0" encoding="foo"?><annotation/>', '<?xml version="1.0" encoding="hex"?><annotation/>']
+
+
+@pytest.mark.parametrize(
+    "xml", ["<annotation>", "no XML", BOMB, '<!DOCTYPE a SYSTEM "/etc/passwd"><annotation/>', *CODES]
+)
 def test_a_voc_file_that_is_no_xml_or_has_a_dtd_is_refused(xml, voc):
     with pytest.raises(ValueError, match=r"0001\.xml must be an XML file without a DTD.* Received: "):
         load(voc(xml=xml), split="train", labels=["sign"])

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import types
 
 import click
@@ -49,10 +50,18 @@ def test_the_slurm_array_runs_the_table_in_the_shared_folder(tmp_path):
     assert subprocess.run(script, env=environment, capture_output=True).returncode != 0
 
 
-@pytest.mark.parametrize(("codes", "ends_with"), [([0, 0], 0), ([0, 3], 3)])
-def test_the_ray_job_has_a_worker_for_each_gpu(codes, ends_with, monkeypatch):
+@pytest.mark.parametrize(
+    ("options", "codes", "ends_with"),
+    [
+        ([], [0, 0], 0),
+        ([], [3, 3, 0, 0], 0),  # the first worker waits for others
+        (["--minutes", "60"], [3, 0], 0),  # the second worker completes the table
+        (["--minutes=60"], [3, 3], 3),
+    ],
+)
+def test_the_ray_job_has_a_worker_for_each_gpu(options, codes, ends_with, monkeypatch):
     """Ray is a module that runs what is remote at once."""
-    commands, left = [], list(codes)
+    commands, left, waits = [], list(codes), []
 
     def remote(**options):
         assert options["num_gpus"] == 1
@@ -64,15 +73,17 @@ def test_the_ray_job_has_a_worker_for_each_gpu(codes, ends_with, monkeypatch):
 
     def run(command):
         commands.append(command)
-        return types.SimpleNamespace(returncode=left.pop())
+        return types.SimpleNamespace(returncode=left.pop(0))
 
     monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr(time, "sleep", waits.append)
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(sys, "argv", ["ray_job.py", "table4", "--out", "runs"])
+    monkeypatch.setattr(sys, "argv", ["ray_job.py", "table4", "--out", "runs", *options])
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(EXAMPLES / "ray_job.py"), run_name="__main__")
     assert stop.value.code == ends_with
-    assert commands == [["dia-keras", "reproduce", "--stale-after", "1", "table4", "--out", "runs"]] * 2
+    command = ["dia-keras", "reproduce", "--stale-after", "1", "table4", "--out", "runs", *options]
+    assert commands == [command] * len(codes) and left == [] and len(waits) == len(codes) - 2
 
 
 def test_the_options_of_the_cluster_examples_exist():

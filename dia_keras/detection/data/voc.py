@@ -78,7 +78,7 @@ def parse_xml(content: bytes) -> ET.Element:
 
     Raises:
         ExpatError: If it is no XML.
-        ValueError: If it has a DTD, whose entities could fill the memory.
+        ValueError: If its encoding is unknown, or it has a DTD, whose entities could fill the memory.
     """
 
     def refuse_dtd(*_) -> None:
@@ -89,7 +89,10 @@ def parse_xml(content: bytes) -> ET.Element:
     parser.StartElementHandler = tree.start
     parser.EndElementHandler = tree.end
     parser.CharacterDataHandler = tree.data
-    parser.Parse(content, True)
+    try:
+        parser.Parse(content, True)
+    except LookupError as error:  # an encoding that Python does not have, or that is none of text
+        raise ValueError(str(error)) from error
     return tree.close()
 
 

@@ -1,12 +1,13 @@
 """What both detectors share: the backbone's arguments, the losses in `fit`, and answers from `predict`."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
-from ...arguments import boolean, positive_integer
+from ...arguments import boolean, is_number, positive_integer
 from ...backbones import ATTENTIONS
 from ...training.precision import built_in
 from ..data.batching import check_size
@@ -70,15 +71,7 @@ class Detector(keras.Model):
         super().__init__(**kwargs)
         if keras.config.image_data_format() != "channels_last":
             raise ValueError("Detectors need Keras' image data format 'channels_last'. Received: 'channels_first'")
-        if attention is not None and attention not in ATTENTIONS:
-            raise ValueError(f"`attention` must be None or one of {', '.join(ATTENTIONS)}. Received: {attention!r}")
-        size = check_size(image_size)
-        if size[0] % 32 or size[1] % 32:
-            raise ValueError(f"`image_size` must be multiples of 32 pixels. Received: image_size={image_size!r}")
-        for name, value in {"score_threshold": score_threshold, "iou_threshold": iou_threshold}.items():
-            _check_threshold(name, value)
-        if not anchor_scale > 0:
-            raise ValueError(f"`anchor_scale` must be positive. Received: anchor_scale={anchor_scale!r}")
+        size = check_arguments(attention, image_size, anchor_scale, score_threshold, iou_threshold)
         self.depth, self.attention, self.image_size = depth, attention, size
         self.num_classes = positive_integer("num_classes", num_classes)
         self.max_detections = positive_integer("max_detections", max_detections)
@@ -196,8 +189,32 @@ class Detector(keras.Model):
         return cls(**config)
 
 
+def check_arguments(
+    attention: str | None,
+    image_size: tuple[int, int],
+    anchor_scale: float = 4.0,
+    score_threshold: float = 0.05,
+    iou_threshold: float = 0.5,
+) -> tuple[int, int]:
+    """Checks arguments of a detector, before it is built; returns the size of the images.
+
+    Raises:
+        ValueError: If one is out of range, or of a wrong type.
+    """
+    if attention is not None and attention not in ATTENTIONS:
+        raise ValueError(f"`attention` must be None or one of {', '.join(ATTENTIONS)}. Received: {attention!r}")
+    size = check_size(image_size)
+    if size[0] % 32 or size[1] % 32:
+        raise ValueError(f"`image_size` must be multiples of 32 pixels. Received: image_size={image_size!r}")
+    _check_threshold("score_threshold", score_threshold)
+    _check_threshold("iou_threshold", iou_threshold)
+    if not is_number(anchor_scale) or not 0 < anchor_scale < math.inf:
+        raise ValueError(f"`anchor_scale` must be positive and finite. Received: anchor_scale={anchor_scale!r}")
+    return size
+
+
 def _check_threshold(name: str, value: float) -> None:
-    if not 0 <= value < 1:
+    if not is_number(value) or not 0 <= value < 1:
         raise ValueError(f"`{name}` must be at least 0 and below 1. Received: {name}={value!r}")
 
 
