@@ -9,7 +9,8 @@ from keras import ops
 
 from ..backbones import stage_outputs
 from ..figure_text import as_is
-from .inner import axes_of, check_layer, check_logits, checked, features_and_gradients, final_activation, logits
+from ..inference.ending import final_activation
+from .inner import axes_of, check_layer, check_logits, checked, features_and_gradients, logits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

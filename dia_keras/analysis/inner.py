@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops, tree
 
 from ..inference.copies import as_functional, is_functional
-from ..inference.ending import activation_of, is_activation, last_node
+from ..inference.ending import activation_of, is_activation, last_node, last_operation
 from ..units.attention_module import image_axes
 from .gradients import gradient, untracked
 
@@ -139,31 +139,19 @@ def _before_activation(call: Call, training: bool):
         layer.activation = activation
 
 
-def final_activation(model: keras.Model) -> str | None:
-    """Returns the activation that `logits` leaves out, `"softmax"` or `"sigmoid"`, or `None` where there is none."""
-    found = activation_of(_last_operation(model))
-    return None if found == "linear" else found
-
-
 def check_logits(model: keras.Model, scores: np.ndarray) -> None:
     """Checks that what `logits` returns are logits.
 
     Raises:
         ValueError: If they are probabilities: the model ends in an operation that hides its softmax.
     """
-    last = _last_operation(model)
+    last = last_operation(model)
     are_probabilities = scores.shape[-1] > 1 and (scores >= 0).all() and np.allclose(scores.sum(axis=-1), 1, atol=1e-2)
     if are_probabilities and activation_of(last) is None:
         raise ValueError(
             "`model` must end in its softmax, or give logits. "
             f"Received: a model whose probabilities pass through {last.name!r}"
         )
-
-
-def _last_operation(model: keras.Model):
-    """Returns the operation that a network ends in, also where that is within a model within it."""
-    operation = last_node(model.outputs[0])[0].operation
-    return _last_operation(as_functional(operation)) if is_functional(operation) else operation
 
 
 def axes_of(model: keras.Model) -> tuple[int, tuple[int, int]]:

@@ -13,6 +13,32 @@ class Split(NamedTuple):
     labels: np.ndarray
 
 
+def check_split(argument: str, split: Split, num_classes: int) -> None:
+    """Checks that a split has images, and for each the number of one of the classes.
+
+    Args:
+        argument: Name of the argument, for the error.
+        split: The split.
+        num_classes: Number of classes.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    images, labels = split
+    if not len(images):
+        raise ValueError(f"`{argument}` must have images. Received: none")
+    if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"`{argument}` must have an integer label for each of its {len(images)} images, of shape (n,). "
+            f"Received: labels of {labels.dtype} and shape {labels.shape}"
+        )
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise ValueError(
+            f"`{argument}` must have labels from 0 to {num_classes - 1}. "
+            f"Received: labels from {labels.min()} to {labels.max()}"
+        )
+
+
 @dataclasses.dataclass(frozen=True)
 class DataSet:
     """A data set in memory.

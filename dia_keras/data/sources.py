@@ -64,7 +64,7 @@ def load(
         from .npz import load_npz
 
         train, test, class_names = load_npz(path, image_size, resize, channels)
-    elif path.is_dir() and (data_dir is None or not _is_name(source)):
+    elif is_folder(source, data_dir):
         if image_size is None:
             raise ValueError("`image_size` must be (height, width) for a folder of images. Received: image_size=None")
         from .folder import load_folder
@@ -81,6 +81,12 @@ def load(
     return with_held_out(train, test, class_names, held_out, seed)
 
 
+def is_folder(source: str | os.PathLike, data_dir: str | os.PathLike | None) -> bool:
+    """Returns whether `load` takes a source for a folder of images."""
+    is_name = isinstance(source, str) and pathlib.PurePath(source).name == source
+    return pathlib.Path(source).is_dir() and not (is_name and data_dir is not None)
+
+
 def tfds_folder(data_dir: str | os.PathLike | None = None) -> str | os.PathLike:
     """Returns where TFDS' data sets are."""
     default = pathlib.Path.home() / "tensorflow_datasets"
@@ -90,11 +96,6 @@ def tfds_folder(data_dir: str | os.PathLike | None = None) -> str | os.PathLike:
 def data_dir_of(name: str, data_dir: str | os.PathLike | None = None) -> str | os.PathLike | None:
     """Returns the `data_dir` with which `load` takes a name for that of a TFDS data set, whatever folder is here."""
     return tfds_folder(data_dir) if pathlib.Path(name).is_dir() else data_dir
-
-
-def _is_name(source: str | os.PathLike) -> bool:
-    """Returns whether it can be the name of a TFDS data set, without a folder before it."""
-    return isinstance(source, str) and pathlib.PurePath(source).name == source
 
 
 def _is_meant_as_path(source: str | os.PathLike) -> bool:

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from .copies import as_functional, is_functional
+
 #: The activations that tell how to read predictions.
 ACTIVATIONS = ("sigmoid", "softmax", "linear")
 
@@ -28,6 +30,18 @@ def _passes_on(node) -> bool:
     if isinstance(operation, (keras.layers.Flatten, keras.layers.Reshape)) or _is_of_keras(operation, "Reshape"):
         return [tensor.shape for tensor in node.input_tensors] == [tensor.shape for tensor in node.outputs]
     return isinstance(operation, keras.layers.Activation) and activation_of(operation) == "linear"
+
+
+def last_operation(model: keras.Model):
+    """Returns the operation that a network ends in, also where that is within a model within it."""
+    operation = last_node(model.outputs[0])[0].operation
+    return last_operation(as_functional(operation)) if is_functional(operation) else operation
+
+
+def final_activation(model: keras.Model) -> str | None:
+    """Returns the activation that makes a network's probabilities, `"softmax"` or `"sigmoid"`; `None` without one."""
+    found = activation_of(last_operation(model))
+    return None if found == "linear" else found
 
 
 def activation_of(operation) -> str | None:

@@ -6,6 +6,7 @@ those that the uncut run would have seen.
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
@@ -278,27 +279,38 @@ def augmenter(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: 
     return apply
 
 
-def batches(
-    images: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    recipe: Recipe,
-    first_epoch: int = 0,
-    first_step: int = 0,
-) -> Iterator:
-    """Yields augmented batches `(images, one-hot targets)`, epoch after epoch without end; see `augmenter`.
+class Batches:
+    """The augmented batches of a data set, which is put on the device once, with the first batch.
 
-    The first epoch begins with its batch `first_step`, counted from 0.
+    Args:
+        images, labels, num_classes, recipe: See `augmenter`.
+
+    Call arguments:
+        first_epoch: Number of the epoch to begin with, counted from 0.
+        first_step: Number of the batch to begin with in it, counted from 0.
+
+    Returns:
+        An iterator of `(images, one-hot targets)`, epoch after epoch without end.
 
     Raises:
         ValueError: At the first batch, where there are fewer images than it has.
     """
-    steps_an_epoch(recipe, len(labels))
-    augment = augmenter(images, labels, num_classes, recipe)
-    for epoch in itertools.count(first_epoch):
-        draws_of_epoch = draw_epoch(recipe, epoch, len(labels), images.shape[1:3])
-        for draws in itertools.islice(draws_of_epoch, first_step if epoch == first_epoch else 0, None):
-            yield augment(draws)
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: Recipe):
+        self._number, self._sides, self._recipe = len(labels), images.shape[1:3], recipe
+        self._augmenter = functools.cache(lambda: augmenter(images, labels, num_classes, recipe))
+
+    def __call__(self, first_epoch: int = 0, first_step: int = 0) -> Iterator:
+        steps_an_epoch(self._recipe, self._number)
+        for epoch in itertools.count(first_epoch):
+            draws_of_epoch = draw_epoch(self._recipe, epoch, self._number, self._sides)
+            for draws in itertools.islice(draws_of_epoch, first_step if epoch == first_epoch else 0, None):
+                yield self._augmenter()(draws)
+
+
+def batches(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: Recipe, *begin: int) -> Iterator:
+    """Yields augmented batches; see `Batches`."""
+    return Batches(images, labels, num_classes, recipe)(*begin)
 
 
 def _compile(function: Callable) -> Callable:

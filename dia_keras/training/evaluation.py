@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from ..data import Split
+from ..data.data_set import Split, check_split
 from ..progress import track
 
 
@@ -41,8 +41,10 @@ def evaluate(model: keras.Model, split: Split, class_names: tuple[str, ...], bat
         batch_size: Images a batch.
 
     Raises:
-        ValueError: If the model has other outputs, or a score is NaN or infinite.
+        ValueError: If there are no images, labels that are no classes, or other outputs; or if a score is NaN or
+            infinite.
     """
+    check_split("split", split, len(class_names))
     scores = finite_scores(model, split, batch_size)
     if scores.shape[-1] != len(class_names):
         raise ValueError(

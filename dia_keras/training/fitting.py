@@ -2,17 +2,19 @@
 
 import functools
 import math
+import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 
-from ..data import Split
-from .augment import batches, steps_an_epoch
+from ..data.data_set import Split, check_split
+from ..inference.ending import final_activation
+from .augment import Batches, steps_an_epoch
 from .averaging import AveragedWeights, first_images, measure_statistics
 from .phases import Build, check_size, enter, parts_to_go, scaled_down, scaled_padding
-from .recipe import Recipe
+from .recipe import Phase, Recipe
 from .runs.budget import WallClockBudget
 from .runs.checkpoint_files import epochs_done, keep_whole
 from .runs.going_on import go_on
@@ -30,7 +32,7 @@ def fit(
     model: keras.Model | Build,
     recipe: Recipe,
     train: Split,
-    directory: pathlib.Path,
+    directory: str | os.PathLike,
     *,
     num_classes: int,
     teachers: Sequence[keras.Model] = (),
@@ -61,21 +63,37 @@ def fit(
         The trained model, or `None` where the budget ended the run before the last epoch.
 
     Raises:
-        ValueError: Where there are fewer images than a batch has, a recipe with phases gets a model, or none of the
-            checkpoints is whole.
+        ValueError: Where there are fewer images than a batch has, labels that are no classes, or no folder; where the
+            model answers with probabilities, a recipe with phases gets a model, or none of the checkpoints is whole.
         Diverged: Where the loss is not finite. The last good checkpoint stays.
     """
+    directory = pathlib.Path(directory)
+    if not directory.is_dir():
+        raise ValueError(f"`directory` must be an existing folder. Received: directory={str(directory)!r}")
+    check_split("train", train, num_classes)
+    if held_out is not None and len(held_out.labels):
+        check_split("held_out", held_out, num_classes)
     steps = steps_an_epoch(recipe, len(train.labels))
     if recipe.phases and isinstance(model, keras.Model):
         raise ValueError("`model` must be a function that builds the model of a phase. Received: a model, and phases")
     test_steps = validation_steps(held_out)
-    build: Build = (lambda phase: model) if isinstance(model, keras.Model) else model
+    given: Build = (lambda phase: model) if isinstance(model, keras.Model) else model
+
+    def build(phase: Phase) -> keras.Model:
+        return _answering_logits(given(phase))
+
     budget = budget or WallClockBudget(None)
     budget.epochs = recipe.epochs
     keep_whole(directory, steps)
     keep_epochs(directory / "log.csv", epochs_done(directory))
     for part in parts_to_go(recipe, directory):
-        trained = enter(part, build, lambda each: compile_for(each, recipe, steps, run_eagerly), recipe, directory)
+        trained = enter(
+            part,
+            lambda phase: _answering_logits(build(phase)),
+            lambda each: compile_for(each, recipe, steps, run_eagerly),
+            recipe,
+            directory,
+        )
         size = part.phase.image_size
         data = batches_of_phase(recipe, train, num_classes, teachers, size)
         averaged = [AveragedWeights(functools.partial(data, is_taught=False))] if recipe.ema is not None else []
@@ -105,6 +123,20 @@ def fit(
     return trained
 
 
+def _answering_logits(model: keras.Model) -> keras.Model:
+    """Returns a model.
+
+    Raises:
+        ValueError: Where it answers with probabilities: the loss takes logits.
+    """
+    if activation := final_activation(model):
+        raise ValueError(
+            "`model` must answer with logits: build it with `classifier_activation=None`. "
+            f"Received: a model that ends in a {activation}"
+        )
+    return model
+
+
 def batches_of_phase(
     recipe: Recipe, train: Split, num_classes: int, teachers: Sequence[keras.Model], image_size: int | None
 ) -> Callable[..., Iterator]:
@@ -129,9 +161,10 @@ def batches_of_phase(
         given, smaller = scaled_down(train, image_size), None
         scaled = scaled_padding(recipe, train.images.shape[1], image_size)
 
+    drawn = Batches(given.images, given.labels, num_classes, scaled)
+
     def begin(*done: int, is_taught: bool = True) -> Iterator:
-        drawn = batches(given.images, given.labels, num_classes, scaled, *done)
-        return taught(drawn, teachers if is_taught else (), recipe.distillation, smaller)
+        return taught(drawn(*done), teachers if is_taught else (), recipe.distillation, smaller)
 
     return begin
 

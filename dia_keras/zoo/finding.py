@@ -41,6 +41,7 @@ class Network:
         load: Returns the network; with `num_classes`, `input_shape` or both, for other classes or images, as
             `dia_keras.zoo.load` does.
         card: What tells its architecture and what it reaches; `None` for a `.keras` file, which alone tells neither.
+        sha256: Returns the SHA-256 of the file that its weights are in; `None` without weights.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Network:
     data: str | None
     load: Callable[..., keras.Model]
     card: Card | None = None
+    sha256: Callable[[], str | None] = lambda: None
 
     @property
     def picture_channels(self) -> Literal[1, 3]:
@@ -116,12 +118,24 @@ def entry_network(entry: Card, weights: str | os.PathLike = "pretrained") -> Net
     """Returns the network of an entry; see `find_network`."""
     # Figures are those of the entry's own weights.
     known = entry if weights == "pretrained" else dataclasses.replace(entry, weights=None, metrics=None)
-    return _by_card(known, entry.dataset.name, functools.partial(load, entry.name, weights=weights))
+    network = _by_card(known, entry.dataset.name, functools.partial(load, entry.name, weights=weights))
+    if weights == "pretrained":
+        return network
+    return dataclasses.replace(network, sha256=lambda: describe(pathlib.Path(weights)).sha256)
 
 
 def _by_card(known: Card, data: str | None, load: Callable[..., keras.Model]) -> Network:
-    dataset = known.dataset
-    return Network(known.name, known.labels, dataset.image_size, len(dataset.mean), known.resize, data, load, known)
+    return Network(
+        name=known.name,
+        labels=known.labels,
+        image_size=known.dataset.image_size,
+        channels=len(known.dataset.mean),
+        resize=known.resize,
+        data=data,
+        load=load,
+        card=known,
+        sha256=lambda: known.weights.sha256 if known.weights else None,
+    )
 
 
 def _in_repository(name: str | os.PathLike) -> Network:
@@ -179,6 +193,7 @@ def _fine_tuned(folder: pathlib.Path) -> Network:
         data=None,
         load=lambda **changes: adapted(_load_verified(model, sha256), **changes),
         card=_card_or_error(folder, fields),
+        sha256=lambda: sha256,
     )
 
 
@@ -261,7 +276,14 @@ def _from_file(path: pathlib.Path) -> Network:
     last = channel_axis() == -1
     height, width, channels = images[0][1:] if last else (*images[0][2:], images[0][1])
     return Network(
-        str(path), None, (height, width), channels, "crop", None, lambda **changes: adapted(model, **changes)
+        name=str(path),
+        labels=None,
+        image_size=(height, width),
+        channels=channels,
+        resize="crop",
+        data=None,
+        load=lambda **changes: adapted(model, **changes),
+        sha256=lambda: describe(path).sha256,
     )
 
 

@@ -31,6 +31,20 @@ def test_a_confusion_matrix_counts_answers_by_class():
     assert figures(counts, ("a", "b", "c"))["balanced_accuracy"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("labels", "images", "message"),
+    [
+        (np.array([0, 1, 2, 3]), 4, r"`split` must have labels from 0 to 2\. Received: labels from 0 to 3"),
+        (np.array([[0], [1], [2], [2]]), 4, r"`split` must have an integer label for each of its 4 images"),
+        (np.zeros(0, int), 0, r"`split` must have images\. Received: none"),
+    ],
+)
+def test_splits_that_cannot_be_measured_are_an_error(labels, images, message):
+    model, pixels = answering(SCORES)
+    with pytest.raises(ValueError, match=message):
+        evaluate(model, Split(pixels[:images], labels), ("a", "b", "c"))
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_scores_that_are_not_finite_are_no_answer(wrong):
     scores = SCORES.copy()

@@ -17,13 +17,20 @@ from cuts import CutAt
 from PIL import Image
 
 from dia_keras import data, training, zoo
+from dia_keras.backbones import resnet
 from dia_keras.cli import main
 from dia_keras.training import SGDL2, FineTuning, fine_tune
 from dia_keras.training.tuning import best_epoch, fine_tuning, rate_finder, two_phases
 from dia_keras.training.tuning.confusion import figures
 from dia_keras.training.tuning.images import hold_out, prepare, starting_model
 from dia_keras.training.tuning.layerwise import LayerwiseSGD, depth_of, factors_of
-from dia_keras.training.tuning.two_phases import batches_of, class_weights, set_trainable
+from dia_keras.training.tuning.two_phases import (
+    answering_logits,
+    batches_of,
+    class_weights,
+    compile_with,
+    set_trainable,
+)
 from dia_keras.zoo import cards, entries
 from dia_keras.zoo.finding import find_network
 from dia_keras.zoo.hub.publishing import write_repository
@@ -174,6 +181,22 @@ def test_frozen_stages_keep_all_their_weights_and_the_others_learn(run):
     assert changed["classifier"] and (changed["stage3_block1_conv2"] or run.found.test["accuracy"] == 1)
 
 
+def test_an_image_that_is_wrong_with_certainty_is_learned_from():
+    """Its probability is 0 in float32's log, where JAX and PyTorch would have no gradient."""
+    model = resnet(8, "basic", input_shape=(8, 8, 3), num_classes=2)
+    classifier = model.get_layer("classifier")
+    classifier.set_weights([np.zeros((64, 2)), np.array([0.0, 60.0])])
+    settings = FineTuning("x", head_epochs=1, label_smoothing=0.0)
+    set_trainable(model, 3, 3, "trained", is_head_only=True)
+    with answering_logits(model):
+        compile_with(model, settings, 3, 1.0)
+        loss = model.train_on_batch(np.zeros((4, 8, 8, 3)), np.tile([1.0, 0.0], (4, 1)))
+    assert np.ravel(loss)[0] == pytest.approx(60, rel=1e-3)
+    bias = keras.ops.convert_to_numpy(classifier.bias)
+    assert bias[0] > 0.5 and bias[1] < 59.5
+    assert classifier.activation is keras.activations.softmax
+
+
 def test_layers_are_frozen_by_stage_and_norms_by_choice():
     model = zoo.load("tiny_cifar10", weights=None, input_shape=(8, 8, 3))
     set_trainable(model, 3, 1, "trained", is_head_only=False)
@@ -217,7 +240,7 @@ def test_a_step_is_that_of_sgd_with_each_weights_own_learning_rate():
 def test_light_and_shape_are_those_of_the_settings(npz):
     split = data.load(npz).train
     plain, same, changed = (
-        keras.ops.convert_to_numpy(next(batches_of(FineTuning("tiny_cifar10", batch_size=8, **options), split, 2))[0])
+        keras.ops.convert_to_numpy(next(batches_of(FineTuning("tiny_cifar10", batch_size=8, **options), split, 2)())[0])
         for options in ({}, dict.fromkeys(LIGHT_AND_SHAPE, 0.0), LIGHT_AND_SHAPE)
     )
     np.testing.assert_array_equal(plain, same)
@@ -622,6 +645,36 @@ def test_the_best_epoch_is_kept_and_patience_counts_from_the_phase(tmp_path):
     (tmp_path / "best_epoch_4.npz").write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"must hold the best weights of its run.*best_epoch_4.npz"):
         best_epoch.load_best(model, tmp_path, 4)
+
+
+def test_a_folder_whose_log_or_best_weights_are_gone_is_an_error(run, tmp_path, monkeypatch):
+    settings, arguments = FineTuning("tiny_cifar10", **SETTINGS), {"image_size": (8, 8), "channels": 1}
+    monkeypatch.setattr(fine_tuning, "WallClockBudget", lambda *_: CutAt(2, 0))
+    assert fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, **arguments) is None
+    log = (tmp_path / "run" / "log.csv").read_text()
+    for rows in (0, 2):
+        (tmp_path / "run" / "log.csv").write_text("".join(log.splitlines(keepends=True)[:rows]))
+        with pytest.raises(ValueError, match=r"must hold log\.csv with a row for each of the 2 epochs"):
+            fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, **arguments)
+    (tmp_path / "run" / "log.csv").write_text(log)
+    for path in best_epoch.best_files(tmp_path / "run"):
+        path.unlink()
+    with pytest.raises(ValueError, match=r"must hold the best weights of its run\..* without best_epoch_"):
+        fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, **arguments)
+
+
+def test_a_run_goes_on_from_the_weights_that_it_began_with_only(run, tmp_path, monkeypatch):
+    settings, arguments = FineTuning("tiny_cifar10", **SETTINGS), {"image_size": (8, 8), "channels": 1}
+    monkeypatch.setattr(fine_tuning, "WallClockBudget", lambda *_: CutAt(1, 0))
+    assert fine_tune(settings, run.npz, tmp_path / "run", weights=run.weights, **arguments) is None
+    other = tmp_path / "other.weights.h5"
+    zoo.save_weights(zoo.load("tiny_cifar10", weights=None), other)
+    with pytest.raises(ValueError, match="whose settings differ in weights_of_entry"):
+        fine_tune(settings, run.npz, tmp_path / "run", weights=other, **arguments)
+    started = zoo.cards.describe(run.weights).sha256
+    assert json.loads((run.folder / "report.json").read_text())["start"]["sha256"] == started
+    assert json.loads((run.folder / "card.json").read_text())["from_sha256"] == started
+    assert find_network(run.folder).sha256() == zoo.cards.describe(run.folder / "model.keras").sha256
 
 
 def start(name, npz, **options):

@@ -244,6 +244,34 @@ def test_training_lowers_the_loss(tmp_path):
     assert losses[-1] < 0.95 * losses[0]
 
 
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_a_model_that_answers_with_probabilities_is_an_error(activation, tmp_path):
+    layers = [keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10, activation)]
+    with pytest.raises(ValueError, match=f"must answer with logits.* Received: a model that ends in a {activation}"):
+        fit(keras.Sequential(layers), Recipe("x", 1, 72), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.full(72, 10), "`train` must have labels from 0 to 9. Received: labels from 10 to 10"),
+        (np.full(72, -1), "`train` must have labels from 0 to 9. Received: labels from -1 to -1"),
+        (np.zeros((72, 1), int), r"`train` must have an integer label for each of its 72 images.* shape \(72, 1\)"),
+        (np.zeros(71, int), "`train` must have an integer label for each of its 72 images"),
+        (np.zeros(72), "`train` must have an integer label for each of its 72 images.* labels of float64"),
+    ],
+)
+def test_labels_that_are_no_classes_are_an_error(labels, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        fit(plain(), Recipe("x", 1, 72), tmp_path, Split(TRAIN.images, labels))
+
+
+def test_a_folder_that_does_not_exist_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"`directory` must be an existing folder\. Received: directory='.*new'"):
+        fit(plain(), Recipe("x", 1, 72), str(tmp_path / "new"))
+
+
 def test_fewer_images_than_a_batch_is_an_error(tmp_path: pathlib.Path):
     with pytest.raises(ValueError, match=r"at most the number of training images, 72\. Received: batch_size=128"):
         fit(plain(), Recipe("x", 1), tmp_path)

@@ -55,6 +55,14 @@ def test_only_folders_have_names(source):
         groups_of(source, "a")
 
 
+def test_a_name_with_a_folder_of_data_sets_is_that_of_a_data_set(folder, monkeypatch):
+    """As for `data.load`: else the groups would be of other images than those that are loaded."""
+    monkeypatch.chdir(folder.parent)
+    assert len(groups_of(folder.name, r"\d")) == len(groups_of(folder, r"\d", data_dir="tfds"))
+    with pytest.raises(ValueError, match=r"`group` needs a folder of images: .* data_dir='tfds'"):
+        groups_of(folder.name, r"\d", data_dir="tfds")
+
+
 @pytest.mark.parametrize("options", [{"group": "(a"}, {"group": "a", "held_out": 0.0}, {"group": 5}])
 def test_settings_refuse_what_groups_nothing(options):
     with pytest.raises(ValueError, match=r"`group` (must|needs) .*Received: group="):

@@ -6,7 +6,6 @@ were recorded have files alone; those are read instead.
 
 import hashlib
 import json
-import os
 import pathlib
 import re
 import warnings
@@ -15,6 +14,8 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
+
+from ...files import to_disk
 
 NAME = re.compile(r"epoch_(\d+)(?:_phase_(\d+))?(?:_step_(\d+))?\.weights\.h5")
 RECORD = "checkpoints.json"
@@ -53,24 +54,25 @@ def epochs_done(directory: pathlib.Path) -> int:
 def put_in_place(written: pathlib.Path, path: pathlib.Path) -> None:
     """Gives a written file its name as a checkpoint. The oldest one goes once this one is on the disk."""
     directory, earlier = path.parent, _recorded(path.parent) or {}
-    _to_disk(written)
+    to_disk(written)
     recorded = {**earlier, path.name: _sha256(written)}
     written.replace(path)
-    _to_disk(directory)
+    to_disk(directory)
     kept = {saved.path.name for saved in _in_order(directory, recorded)[-KEPT:]}
     _write_record(directory, {name: digest for name, digest in recorded.items() if name in kept})
     for name in earlier.keys() - kept:
         (directory / name).unlink(missing_ok=True)
 
 
-def keep_whole(directory: pathlib.Path, steps_per_epoch: int) -> list[Saved]:
+def keep_whole(directory: pathlib.Path, steps_per_epoch: int | None) -> list[Saved]:
     """Checks the checkpoints in a folder, and returns those that are whole, oldest first.
 
     A warning names each of the others, which is no checkpoint from then on; its file stays.
 
     Args:
         directory: The folder.
-        steps_per_epoch: Steps of an epoch, by which files without a recorded hash are checked.
+        steps_per_epoch: Steps of an epoch, by which files without a recorded hash are checked; `None` where the
+            optimizer does not count all steps of the run.
 
     Raises:
         ValueError: Where there are checkpoints, and none is whole.
@@ -105,7 +107,7 @@ def _difference(saved: Saved, recorded: str) -> str | None:
     return None if _sha256(saved.path) == recorded else "is damaged: its bytes are not those that were written"
 
 
-def _fault_of(saved: Saved, steps_per_epoch: int) -> str | None:
+def _fault_of(saved: Saved, steps_per_epoch: int | None) -> str | None:
     """Returns what is wrong with the content of a checkpoint."""
     try:
         with h5py.File(saved.path) as file:
@@ -118,7 +120,7 @@ def _fault_of(saved: Saved, steps_per_epoch: int) -> str | None:
         return f"cannot be read ({error})"
     if not is_finite:
         return "holds numbers that are not finite"
-    expected = saved.epochs * steps_per_epoch + saved.step
+    expected = steps if steps_per_epoch is None else saved.epochs * steps_per_epoch + saved.step
     return None if steps == expected else f"was written after {steps} steps, and its name says {expected}"
 
 
@@ -143,22 +145,11 @@ def _recorded(directory: pathlib.Path) -> dict[str, str] | None:
 def _write_record(directory: pathlib.Path, recorded: dict[str, str]) -> None:
     written = directory / f"{RECORD}.new"
     written.write_text(json.dumps(recorded, indent=2) + "\n")
-    _to_disk(written)
+    to_disk(written)
     written.replace(directory / RECORD)
-    _to_disk(directory)
+    to_disk(directory)
 
 
 def _sha256(path: pathlib.Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _to_disk(path: pathlib.Path) -> None:
-    """Waits until a file, or the names in a folder, are on the disk."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows opens no folders
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import keras
 
-from ...files import staged, write_json
+from ...files import staged, to_disk, write_json
 from ...host import describe_run
 from .run_folder import read_record
 
@@ -33,6 +33,7 @@ class EpochLog(keras.callbacks.Callback):
             if is_new:
                 writer.writeheader()
             writer.writerow({"epoch": epoch, **values})
+        to_disk(self.path)  # before the checkpoint of the epoch is
 
 
 class Clocks(NamedTuple):

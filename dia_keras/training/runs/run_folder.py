@@ -27,7 +27,7 @@ except ImportError:  # on Windows, where no lock of a folder ends with its proce
 #: What a start writes before the first checkpoint.
 OF_A_START = (
     *("recipe.json", "fine_tuning.json", "card.json", "data.json", "teachers.json", "initial_weights.json"),
-    *("run.json", "log.csv", "partial.weights.h5", RECORD),
+    *("run.json", "log.csv", "partial.weights.h5", RECORD, f"{RECORD}.new", "best_epoch_1.npz"),
 )
 
 

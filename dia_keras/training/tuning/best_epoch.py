@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from ...files import staged
+from ...files import staged, to_disk
 from ..averaging import AveragedWeights
 
 #: Files of best weights that are kept: where the newest checkpoint is damaged, a run goes on from the one before.
 KEPT = 2
-_PATTERN = "best_epoch_*.npz"
+BEST_FILES = "best_epoch_*.npz"
 
 
 def held_out_losses(log: pathlib.Path) -> list[float | None]:
@@ -82,8 +82,11 @@ def save_best(model: keras.Model, directory: pathlib.Path, epoch: int) -> None:
     """Writes all that a network has learned until an epoch, counted from 1."""
     if keras.backend.backend() == "jax":
         model.jax_state_sync()
-    with staged(directory / _PATTERN.replace("*", str(epoch))) as new, new.open("wb") as file:
-        np.savez(file, *(keras.ops.convert_to_numpy(variable) for variable in model.variables))
+    with staged(_best_file(directory, epoch)) as new:
+        with new.open("wb") as file:
+            np.savez(file, *(keras.ops.convert_to_numpy(variable) for variable in model.variables))
+        to_disk(new)
+    to_disk(directory)
     for path in best_files(directory)[:-KEPT]:
         path.unlink()
 
@@ -94,7 +97,7 @@ def load_best(model: keras.Model, directory: pathlib.Path, epoch: int) -> None:
     Raises:
         ValueError: Where the file is missing or damaged.
     """
-    path = directory / _PATTERN.replace("*", str(epoch))
+    path = _best_file(directory, epoch)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             values = [arrays[name] for name in arrays.files]
@@ -107,6 +110,29 @@ def load_best(model: keras.Model, directory: pathlib.Path, epoch: int) -> None:
         ) from error
 
 
+def check_epochs(directory: pathlib.Path, done: int) -> None:
+    """Checks that a run's folder has the losses and the best weights of the epochs that its checkpoint has.
+
+    Raises:
+        ValueError: Where it does not, as after a copy of some of its files.
+    """
+    losses = held_out_losses(directory / "log.csv")
+    if len(losses) != done:
+        raise ValueError(
+            f"`directory` must hold log.csv with a row for each of the {done} epochs of its checkpoint. To begin anew, "
+            f"take another folder. Received: {directory}, with {len(losses)} rows"
+        )
+    if losses and not _best_file(directory, best_of(losses)).is_file():
+        raise ValueError(
+            "`directory` must hold the best weights of its run. To begin anew, take another folder. "
+            f"Received: {directory}, without {_best_file(directory, best_of(losses)).name}"
+        )
+
+
+def _best_file(directory: pathlib.Path, epoch: int) -> pathlib.Path:
+    return directory / BEST_FILES.replace("*", str(epoch))
+
+
 def best_files(directory: pathlib.Path) -> list[pathlib.Path]:
     """Returns the files of best weights in a folder, oldest first."""
-    return sorted(directory.glob(_PATTERN), key=lambda path: int(path.stem.rpartition("_")[2]))
+    return sorted(directory.glob(BEST_FILES), key=lambda path: int(path.stem.rpartition("_")[2]))

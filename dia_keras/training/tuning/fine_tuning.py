@@ -98,8 +98,10 @@ def fine_tune(
     images = prepare(settings, source, data_dir, image_size, channels, resize, weights)
     with locked_folder(directory):
         with stopped_by_signals(budget) as signals:
+            chosen = {**dataclasses.asdict(settings), **images.shape, "weights_of_entry": images.start.sha256()}
             before = {field.name: field.default for field in dataclasses.fields(settings)}  # of an older record
-            check_same_settings({**dataclasses.asdict(settings), **images.shape}, directory / SETTINGS, before)
+            before["weights_of_entry"] = chosen["weights_of_entry"]
+            check_same_settings(chosen, directory / SETTINGS, before)
             check_same_data(images.training, directory / "data.json")
             model = starting_model(settings, images)
             best = train_in_two_phases(model, settings, images.training, images.held_out, directory, budget)
@@ -135,7 +137,9 @@ def _write_results(
     plot_curves(directory / "log.csv", directory / "curves.png", title=f"{settings.entry}, fine-tuned")
     counts = np.array(result.test["confusion"])
     plot_confusion(counts, names, directory / "confusion.png", title=f"{counts.sum()} test images")
-    record = {"settings": dataclasses.asdict(settings), "data": data, "best_epoch": best, **describe_run()}
+    start = {"entry": settings.entry, "sha256": images.start.sha256()}
+    record = {"settings": dataclasses.asdict(settings), "start": start, "data": data, "best_epoch": best}
+    record |= describe_run()
     if images.groups:
         record = {"groups": images.groups, **record}
     write_json(directory / RUN_REPORT, {"held_out": result.held_out, "test": result.test, **record})
@@ -153,6 +157,7 @@ def _card_of(model: keras.Model, directory: pathlib.Path, settings: FineTuning, 
     known = images.start.card
     return {
         "from": settings.entry,
+        "from_sha256": images.start.sha256(),
         "architecture": None if known is None else dataclasses.asdict(known.architecture),
         "labels": list(images.class_names),
         "image_size": list(images.size),

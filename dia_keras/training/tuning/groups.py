@@ -8,24 +8,26 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...data.folder import training_names
+from ...data.sources import is_folder
 
 
-def groups_of(source: str | os.PathLike, pattern: str) -> np.ndarray:
+def groups_of(source: str | os.PathLike, pattern: str, data_dir: str | os.PathLike | None = None) -> np.ndarray:
     """Returns the number of the group of every training image in a folder, in the order in which they are loaded.
 
     Args:
         source: Folder of images, as `dia_keras.data.load` takes it.
         pattern: Regular expression. What its first parentheses match in the name of an image, or else all that it
             matches, is the name of the group.
+        data_dir: As `dia_keras.data.load` takes it.
 
     Raises:
         ValueError: Where the source is no folder, or the pattern does not match in a name.
     """
     path = pathlib.Path(source)
-    if path.suffix == ".npz" or not path.is_dir():
+    if path.suffix == ".npz" or not is_folder(source, data_dir):
         raise ValueError(
             "`group` needs a folder of images: images of an .npz file or a data set of TFDS have no names. "
-            f"Received: group={pattern!r}, source={str(source)!r}"
+            f"Received: group={pattern!r}, source={str(source)!r}, data_dir={data_dir and str(data_dir)!r}"
         )
     names = training_names(path)
     groups = []

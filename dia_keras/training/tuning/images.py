@@ -51,7 +51,7 @@ def prepare(settings: FineTuning, source, data_dir, image_size, channels, resize
     start = find_network(settings.entry, weights)
     size, depth, rule = image_size or start.image_size, channels or start.channels, resize or start.resize
     # Before the images, which take minutes to read.
-    groups = None if settings.group is None else groups_of(source, settings.group)
+    groups = None if settings.group is None else groups_of(source, settings.group, data_dir)
     found = load_images(source, data_dir, size, rule, depth)
     if groups is None:
         chosen = choose_images(found.train.labels, settings.held_out, settings.seed)

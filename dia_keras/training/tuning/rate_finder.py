@@ -21,7 +21,7 @@ from ..precision import warn_of_slow_bfloat16
 from ..steps.cpu_steps import fast_cpu_steps
 from .images import prepare, starting_model
 from .settings import FineTuning
-from .two_phases import batch_size_of, batches_of, check_freeze, compile_with, set_trainable
+from .two_phases import answering_logits, batch_size_of, batches_of, check_freeze, compile_with, set_trainable
 
 #: The test ends where the smoothed loss is so many times its lowest.
 DIVERGED = 4.0
@@ -74,21 +74,21 @@ def find_learning_rate(
     training, classes = images.training, len(images.class_names)
     recorder = _Losses()
     warn_of_slow_bfloat16(model)
-    with fast_cpu_steps(model):
+    data = batches_of(settings, training, classes)
+    with answering_logits(model), fast_cpu_steps(model):
         if settings.head_epochs:
             set_trainable(model, stages, stages, settings.norms, is_head_only=True)
             compile_with(model, settings, stages, settings.head_learning_rate)
             of_epoch = len(training.labels) // batch_size_of(settings, training)
             model.fit(
-                batches_of(settings, training, classes),
+                data(),
                 epochs=settings.head_epochs,
                 steps_per_epoch=of_epoch,
                 **options,
             )
         set_trainable(model, stages, settings.freeze, settings.norms, is_head_only=False)
         compile_with(model, settings, stages, Rising(lowest, highest, steps))
-        data = batches_of(settings, training, classes, first_epoch=settings.head_epochs)
-        model.fit(data, steps_per_epoch=steps, callbacks=[recorder], **options)
+        model.fit(data(settings.head_epochs), steps_per_epoch=steps, callbacks=[recorder], **options)
     losses = np.array(recorder.losses)
     rates = lowest * (highest / lowest) ** (np.arange(len(losses)) / (steps - 1))
     found = steepest(rates, losses)

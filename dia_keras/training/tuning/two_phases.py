@@ -1,8 +1,8 @@
 """The training of a fine-tuning: the head alone, then all that is not frozen, earlier stages more slowly."""
 
-import functools
+import contextlib
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -10,7 +10,7 @@ import numpy as np
 
 from ...backbones import stage_outputs
 from ...data import Split
-from ..augment import batches
+from ..augment import Batches
 from ..averaging import AveragedWeights
 from ..fitting import TEST_BATCH_SIZE, is_xla_worth_it, validation_steps
 from ..recipe import AUGMENTATIONS, Recipe
@@ -21,7 +21,15 @@ from ..runs.going_on import go_on
 from ..runs.log import keep_epochs
 from ..steps.cpu_steps import fast_cpu_steps
 from ..steps.torch_step import compiled_step
-from .best_epoch import BestEpoch, best_of, epochs_of, epochs_without_progress, held_out_losses, load_best
+from .best_epoch import (
+    BestEpoch,
+    best_of,
+    check_epochs,
+    epochs_of,
+    epochs_without_progress,
+    held_out_losses,
+    load_best,
+)
 from .layerwise import LayerwiseSGD, depth_of, factors_of
 from .settings import FineTuning
 
@@ -49,11 +57,24 @@ def train_in_two_phases(
         The number of that epoch, counted from 1: the last one where nothing is held out. `None` where the budget ended
         the training before.
     """
+    with answering_logits(model):
+        return _train_parts(model, settings, training, held_out, directory, budget)
+
+
+def _train_parts(
+    model: keras.Model,
+    settings: FineTuning,
+    training: Split,
+    held_out: Split,
+    directory: pathlib.Path,
+    budget: WallClockBudget,
+) -> int | None:
     stages = len(stage_outputs(model))
     check_freeze(settings, stages)
     log = directory / "log.csv"
-    keep_whole(directory, len(training.labels) // batch_size_of(settings, training))
+    keep_whole(directory, None)  # each part has an optimizer of its own
     keep_epochs(log, epochs_done(directory))
+    check_epochs(directory, epochs_done(directory))
     budget.epochs = settings.head_epochs + settings.epochs
     begin = 0
     for part in (
@@ -86,6 +107,17 @@ def _is_before(part: Part, begin: int, directory: pathlib.Path) -> bool:
     """Returns whether the newest checkpoint is that of the end of the part before."""
     newest = checkpoints(directory)[-1]
     return newest.epochs == begin and newest.phase < part.number
+
+
+@contextlib.contextmanager
+def answering_logits(model: keras.Model) -> Iterator[None]:
+    """Within it, a network answers with logits, to train by: JAX and PyTorch clip the logarithms of probabilities."""
+    classifier = model.get_layer("classifier")
+    activation, classifier.activation = classifier.activation, keras.activations.linear
+    try:
+        yield
+    finally:
+        classifier.activation = activation
 
 
 def check_freeze(settings: FineTuning, stages: int) -> None:
@@ -129,7 +161,7 @@ def compile_for(model: keras.Model, settings: FineTuning, stages: int, images: i
 
 
 def compile_with(model: keras.Model, settings: FineTuning, stages: int, rate) -> None:
-    """Compiles a network with a learning rate or a schedule of it, that of the head."""
+    """Compiles a network that answers with logits, with a learning rate or a schedule of it, that of the head."""
     balanced = keras.metrics.CategoricalAccuracy(name="balanced_accuracy")
     model.compile(
         LayerwiseSGD(
@@ -142,17 +174,18 @@ def compile_with(model: keras.Model, settings: FineTuning, stages: int, rate) ->
             use_ema=settings.ema is not None,
             ema_momentum=settings.ema if settings.ema is not None else 0.99,
         ),
-        keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         weighted_metrics=[balanced] if settings.balance else [],
         jit_compile=is_xla_worth_it(),
     )
 
 
-def batches_of(
-    settings: FineTuning, training: Split, classes: int, first_epoch: int = 0, first_step: int = 0
-) -> Iterator:
-    """Yields augmented batches, with the weights of images where classes are balanced, without end."""
+def batches_of(settings: FineTuning, training: Split, classes: int) -> Callable[..., Iterator]:
+    """Returns the function from the epochs done, and the steps done of the next, to the batches that follow.
+
+    They are augmented, without end, and have the weights of images where classes are balanced.
+    """
     recipe = Recipe(
         settings.entry,
         epochs=1,
@@ -163,7 +196,8 @@ def batches_of(
         seed=settings.seed,
     )
     weights = class_weights(training.labels, classes) if settings.balance else None
-    return weighted(batches(training.images, training.labels, classes, recipe, first_epoch, first_step), weights)
+    drawn = Batches(training.images, training.labels, classes, recipe)
+    return lambda *done: weighted(drawn(*done), weights)
 
 
 def _train(
@@ -187,7 +221,7 @@ def _train(
             "validation_data": (held_out.images, targets, *of_images),
             "validation_batch_size": TEST_BATCH_SIZE,
         }
-    data = functools.partial(batches_of, settings, training, classes)
+    data = batches_of(settings, training, classes)
     averaged = None if settings.ema is None else AveragedWeights(data)
     steps = len(training.labels) // batch_size_of(settings, training)
     test_steps = validation_steps(held_out)
