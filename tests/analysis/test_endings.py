@@ -25,7 +25,7 @@ FORMS = {
         keras.layers.Activation("linear", dtype="float32")(keras.layers.Activation("softmax")(head(body.output))),
     ),
     "cast by an operation": lambda body, head: keras.Model(
-        body.input, keras.ops.cast(keras.ops.cast(keras.ops.softmax(head(body.output)), "float64"), "float32")
+        body.input, keras.ops.cast(keras.ops.softmax(head(body.output)), "float32")
     ),
     "flattened": lambda body, head: keras.Model(
         body.input, keras.layers.Reshape((4,))(keras.layers.Flatten()(keras.ops.softmax(head(body.output))))
