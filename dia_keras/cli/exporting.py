@@ -63,7 +63,7 @@ def export(
     from ..export.exporter import export_model
     from ..export.registry import FORMATS, format_of
     from ..export.report import table
-    from ..training.runs.run import load_data_of
+    from ..training.network_data import load_data_of
     from ..zoo.finding import find_network
 
     format = format_of(path)

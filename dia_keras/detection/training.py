@@ -13,9 +13,8 @@ from ..training.fitting import is_xla_worth_it
 from ..training.runs.budget import WallClockBudget
 from ..training.runs.checkpoint_files import epochs_done, keep_whole
 from ..training.runs.going_on import go_on
-from ..training.runs.interruption import Interrupted, stopped_by_signals
+from ..training.runs.interruption import Interrupted, how_to_go_on, stopped_by_signals
 from ..training.runs.log import Clocks, RunRecord, keep_epochs
-from ..training.runs.run import how_to_go_on
 from ..training.runs.run_folder import check_same_settings, locked_folder
 from ..training.steps.memory import kept_memory
 from .data import Batches, DetectionSet, batches, load

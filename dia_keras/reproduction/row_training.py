@@ -11,10 +11,10 @@ import keras
 from ..data import DataSet
 from ..host import describe_run
 from ..training import Recipe, fit
+from ..training.network_data import training_images
 from ..training.precision import built_in
 from ..training.runs.budget import WallClockBudget
 from ..training.runs.divergence import Diverged
-from ..training.runs.run import training_images
 from ..training.runs.run_folder import check_same_data, check_same_recipe, locked_folder, sha256_of
 from ..zoo.architectures import BACKBONES
 from .data_sets import is_itself, normalization

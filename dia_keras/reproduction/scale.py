@@ -9,8 +9,8 @@ from typing import Any
 from ..arguments import positive_integer
 from ..backbones.network import build_network
 from ..training import Recipe
+from ..training.recipe_file import smoke
 from ..training.runs.epochs_that_fit import moved_milestones
-from ..training.runs.run import smoke
 from ..zoo.architectures import BACKBONES
 from . import networks
 from .table import Row, Table

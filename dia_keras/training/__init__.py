@@ -6,7 +6,7 @@ from .fitting import fit as fit
 from .optimizer import SGDL2 as SGDL2
 from .recipe import Phase as Phase
 from .recipe import Recipe as Recipe
-from .runs.run import load_recipe as load_recipe
+from .recipe_file import load_recipe as load_recipe
 from .runs.run import train as train
 from .tuning.fine_tuning import FineTuned as FineTuned
 from .tuning.fine_tuning import fine_tune as fine_tune

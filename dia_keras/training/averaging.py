@@ -111,14 +111,14 @@ class AveragedWeights(keras.callbacks.Callback):
         for variable, average in zip(self.model.trainable_variables, averages, strict=True):
             # A copy, since JAX gives the arrays of the evaluated weights away.
             variable.assign(np.array(keras.ops.convert_to_numpy(average)))
-        measure_statistics(self.model, first_images(self.batches()), self._forward)
+        measure_statistics(self.model, statistics_batches(self.batches()), self._forward)
 
     def on_test_end(self, logs=None):
         for variable, value in self._kept:
             variable.assign(value)
 
 
-def first_images(batches: Iterable) -> Iterator:
+def statistics_batches(batches: Iterable) -> Iterator:
     """Yields the images of as many batches as statistics are measured on."""
     for _, (images, *_) in zip(range(BATCHES), batches, strict=False):
         yield images

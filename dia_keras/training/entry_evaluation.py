@@ -4,9 +4,9 @@ import os
 
 from ..data import Split
 from ..data.picture import Resize
-from ..training import Evaluation, evaluate
 from ..zoo.finding import find_network
-from .runs.run import load_data_of
+from .evaluation import Evaluation, evaluate
+from .network_data import load_data_of
 
 
 def evaluate_entry(

@@ -12,7 +12,7 @@ import keras
 from ..data.data_set import Split, check_split
 from ..inference.ending import final_activation
 from .augment import Batches, steps_an_epoch
-from .averaging import AveragedWeights, first_images, measure_statistics
+from .averaging import AveragedWeights, measure_statistics, statistics_batches
 from .phases import Build, check_size, enter, parts_to_go, scaled_down, scaled_padding
 from .recipe import Phase, Recipe
 from .runs.budget import WallClockBudget
@@ -77,23 +77,22 @@ def fit(
     if recipe.phases and isinstance(model, keras.Model):
         raise ValueError("`model` must be a function that builds the model of a phase. Received: a model, and phases")
     test_steps = validation_steps(held_out)
-    given: Build = (lambda phase: model) if isinstance(model, keras.Model) else model
+    build: Build = (lambda phase: model) if isinstance(model, keras.Model) else model
 
-    def build(phase: Phase) -> keras.Model:
-        return _answering_logits(given(phase))
+    def build_checked(phase: Phase) -> keras.Model:
+        built = build(phase)
+        check_answers_logits(built)
+        return built
+
+    def compile_model(built: keras.Model) -> None:
+        compile_for(built, recipe, steps, run_eagerly)
 
     budget = budget or WallClockBudget(None)
     budget.epochs = recipe.epochs
     keep_whole(directory, steps)
     keep_epochs(directory / "log.csv", epochs_done(directory))
     for part in parts_to_go(recipe, directory):
-        trained = enter(
-            part,
-            lambda phase: _answering_logits(build(phase)),
-            lambda each: compile_for(each, recipe, steps, run_eagerly),
-            recipe,
-            directory,
-        )
+        trained = enter(part, build_checked, compile_model, recipe, directory)
         size = part.phase.image_size
         data = batches_of_phase(recipe, train, num_classes, teachers, size)
         averaged = [AveragedWeights(functools.partial(data, is_taught=False))] if recipe.ema is not None else []
@@ -119,22 +118,21 @@ def fit(
     # Puts the averaged weights in place of those that the last checkpoint has for training on.
     trained.optimizer.finalize_variable_values(trained.trainable_variables)
     if recipe.ema is not None:
-        measure_statistics(trained, first_images(data(is_taught=False)))
+        measure_statistics(trained, statistics_batches(data(is_taught=False)))
     return trained
 
 
-def _answering_logits(model: keras.Model) -> keras.Model:
-    """Returns a model.
+def check_answers_logits(model: keras.Model) -> None:
+    """Checks that a model answers with logits, which the loss takes.
 
     Raises:
-        ValueError: Where it answers with probabilities: the loss takes logits.
+        ValueError: If it answers with probabilities.
     """
     if activation := final_activation(model):
         raise ValueError(
             "`model` must answer with logits: build it with `classifier_activation=None`. "
             f"Received: a model that ends in a {activation}"
         )
-    return model
 
 
 def batches_of_phase(

@@ -19,7 +19,7 @@ Build = Callable[[Phase], keras.Model]
 CHUNK = 1000
 
 
-class Part(NamedTuple):
+class ScheduledPhase(NamedTuple):
     """A phase with its place in the training: its number, counted from 0, and the epochs before and after it."""
 
     phase: Phase
@@ -28,23 +28,29 @@ class Part(NamedTuple):
     end: int
 
 
-def parts(recipe: Recipe) -> list[Part]:
+def parts(recipe: Recipe) -> list[ScheduledPhase]:
     """Returns the phases of a recipe with their places; a recipe without phases is one phase."""
-    found: list[Part] = []
+    found: list[ScheduledPhase] = []
     for number, phase in enumerate(recipe.phases or (Phase(recipe.epochs),)):
         begin = found[-1].end if found else 0
-        found.append(Part(phase, number, begin, begin + phase.epochs))
+        found.append(ScheduledPhase(phase, number, begin, begin + phase.epochs))
     return found
 
 
-def parts_to_go(recipe: Recipe, directory: pathlib.Path) -> Iterator[Part]:
+def parts_to_go(recipe: Recipe, directory: pathlib.Path) -> Iterator[ScheduledPhase]:
     """Yields the phases that the checkpoints in a folder leave to do; the last one even where nothing is."""
     for part in parts(recipe):
         if epochs_done(directory) < part.end or part.end == recipe.epochs:
             yield part
 
 
-def enter(part: Part, build: Build, compile_: Callable[[keras.Model], None], recipe: Recipe, directory: pathlib.Path):
+def enter(
+    part: ScheduledPhase,
+    build: Build,
+    compile_model: Callable[[keras.Model], None],
+    recipe: Recipe,
+    directory: pathlib.Path,
+) -> keras.Model:
     """Returns the compiled network of a phase, after turning the checkpoint of the phase before into its own.
 
     Everything goes through the checkpoints, so that a run which is cut between two phases goes on exactly.
@@ -52,16 +58,16 @@ def enter(part: Part, build: Build, compile_: Callable[[keras.Model], None], rec
     Args:
         part: The phase.
         build: Function from a phase to its network.
-        compile_: Function that compiles a network for the whole training.
+        compile_model: Function that compiles a network for the whole training.
         recipe: The recipe.
         directory: Folder of the checkpoints.
     """
     model = build(part.phase)
-    compile_(model)
+    compile_model(model)
     found = checkpoints(directory)
     if part.number and found and found[-1].epochs == part.begin and found[-1].phase < part.number:
         before = build(parts(recipe)[part.number - 1].phase)
-        compile_(before)
+        compile_model(before)
         resume(before, directory)
         model.optimizer.build(model.trainable_variables)
         grow(before, model, recipe.growth, recipe.momenta)

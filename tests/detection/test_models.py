@@ -170,7 +170,7 @@ def test_faster_rcnn_proposes_the_surest_boxes_of_all_levels():
         objectness[0, row] = 9.0 - score
         codes[0, row] = ops.convert_to_numpy(encode_boxes(np.array([box], "float32"), detector.anchors[row][None]))[0]
     outputs = {"objectness": ops.convert_to_tensor(objectness), "box_codes": ops.convert_to_tensor(codes)}
-    boxes, counts = map(ops.convert_to_numpy, detector.propose(outputs))
+    boxes, counts = map(ops.convert_to_numpy, detector.generate_proposals(outputs))
     assert boxes.shape == (1, 20, 4) and counts[0, :2].all()
     np.testing.assert_allclose(boxes[0, :2], [BOX, (0, 0, 64, 64)], atol=1e-3)
     assert not np.isclose(boxes[0][counts[0]], wanted[6], atol=0.1).all(-1).any()

@@ -6,7 +6,7 @@ from keras import ops
 
 from dia_keras.detection.models.anchors import make_anchors
 from dia_keras.detection.models.matching import match
-from dia_keras.detection.models.suppression import chosen
+from dia_keras.detection.models.suppression import class_wise_nms
 
 pytestmark = pytest.mark.tensorflow
 
@@ -44,7 +44,7 @@ def test_keras_cv_suppresses_boxes_of_other_classes(keras_cv):
     theirs = keras_cv.layers.NonMaxSuppression("xyxy", from_logits=False, confidence_threshold=0.1)(boxes, scores)
     assert ops.convert_to_numpy(theirs["num_detections"]).tolist() == [1]
     classes, sound = np.array([[0, 1]], "int32"), np.array([False])
-    ours = chosen(boxes, scores.max(-1), classes, sound, threshold=0.1, iou=0.5, max_detections=5)
+    ours = class_wise_nms(boxes, scores.max(-1), classes, sound, threshold=0.1, iou=0.5, max_detections=5)
     assert ops.convert_to_numpy(ours["num_detections"]).tolist() == [2]
 
 

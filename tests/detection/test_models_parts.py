@@ -11,9 +11,9 @@ from dia_keras.detection.models.anchors import make_anchors
 from dia_keras.detection.models.boxes import clip_boxes, decode_boxes, encode_boxes, pairwise_iou
 from dia_keras.detection.models.losses import binary_cross_entropy, cross_entropy, focal_loss, smooth_l1
 from dia_keras.detection.models.matching import match
-from dia_keras.detection.models.roi_align import pooled_regions
+from dia_keras.detection.models.roi_align import roi_align
 from dia_keras.detection.models.sampling import draw_sample
-from dia_keras.detection.models.suppression import best_pairs, chosen, have_nan, kept_by_nms
+from dia_keras.detection.models.suppression import class_wise_nms, have_nan, nms_mask, top_k_candidate_class_pairs
 
 pytestmark = pytest.mark.eager
 
@@ -116,20 +116,20 @@ def test_suppression_keeps_what_the_greedy_rule_keeps():
     rng = np.random.default_rng(1)
     boxes = boxes_at_random(rng, 2, 24, size=20)
     scores = -np.sort(-rng.uniform(size=(2, 24)), axis=1)
-    kept = numpy(kept_by_nms(boxes, np.ones((2, 24), bool), 0.3))
+    kept = numpy(nms_mask(boxes, np.ones((2, 24), bool), 0.3))
     for row in range(2):
         assert np.flatnonzero(kept[row]).tolist() == greedy(boxes[row], scores[row], 0.3)
     # A chain: the second falls to the first, and so the third, which only the second overlaps, is kept.
     chain = np.array([[[0, 0, 10, 10], [0, 4, 10, 14], [0, 8, 10, 18], [0, 8, 10, 18]]], "float32")
     valid = np.array([[True, True, True, False]])
-    np.testing.assert_array_equal(numpy(kept_by_nms(chain, valid, 0.3)), [[True, False, True, False]])
+    np.testing.assert_array_equal(numpy(nms_mask(chain, valid, 0.3)), [[True, False, True, False]])
 
 
 def test_answers_are_the_best_of_every_class_and_rows_without_one_are_minus_one():
     boxes = np.array([[[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 9], [20, 20, 30, 30]]], "float32")
     scores, classes = np.array([[0.9, 0.8, 0.7, 0.01]], "float32"), np.array([[1, 1, 0, 1]], "int32")
     sound = np.array([False])
-    answers = chosen(boxes, scores, classes, sound, threshold=0.05, iou=0.5, max_detections=5)
+    answers = class_wise_nms(boxes, scores, classes, sound, threshold=0.05, iou=0.5, max_detections=5)
     found = {name: numpy(value)[0] for name, value in answers.items()}
     assert found["num_detections"] == 2
     np.testing.assert_array_equal(found["classes"], [1, 0, -1, -1, -1])
@@ -143,14 +143,16 @@ def test_an_image_of_which_an_output_is_nan_does_not_seem_to_have_no_objects():
     broken = have_nan(*outputs)
     assert numpy(broken).tolist() == [False, True]
     boxes, scores = np.zeros((2, 1, 4), "float32"), np.array([[0.01], [np.nan]], "float32")
-    answers = chosen(boxes, scores, np.zeros((2, 1), "int32"), broken, threshold=0.05, iou=0.5, max_detections=3)
+    answers = class_wise_nms(
+        boxes, scores, np.zeros((2, 1), "int32"), broken, threshold=0.05, iou=0.5, max_detections=3
+    )
     assert numpy(answers["num_detections"]).tolist() == [0, 1]
     np.testing.assert_array_equal(numpy(answers["scores"]), [[-1, -1, -1], [np.nan, -1, -1]])
 
 
 def test_the_best_pairs_are_those_of_all_candidates_and_classes():
     scores = np.random.default_rng(0).normal(size=(2, 9, 4)).astype("float32")
-    found, candidates, classes = map(numpy, best_pairs(scores, 6))
+    found, candidates, classes = map(numpy, top_k_candidate_class_pairs(scores, 6))
     for row in range(2):
         np.testing.assert_allclose(found[row], -np.sort(-scores[row].ravel())[:6])
         np.testing.assert_allclose(scores[row, candidates[row], classes[row]], found[row])
@@ -207,7 +209,7 @@ def test_roi_align_is_that_of_a_loop_over_samples_on_the_level_of_the_box():
     )
     # sqrt(area) below 112 is level 2, from 112 level 3, from 224 level 4.
     of_box = [[0, 2, 0], [1, 1, 0]]
-    found = numpy(pooled_regions(levels, (4, 8, 16, 32), boxes))
+    found = numpy(roi_align(levels, (4, 8, 16, 32), boxes))
     for image, row in np.ndindex(2, 3):
         level = of_box[image][row]
         expected = pooled_by_loops(levels[level][image], 4 * 2**level, boxes[image, row])
@@ -217,5 +219,5 @@ def test_roi_align_is_that_of_a_loop_over_samples_on_the_level_of_the_box():
 def test_roi_align_of_a_ramp_gives_the_places_of_the_samples():
     # A map whose value is the pixel at the center of a place: features are where the boxes are.
     ramp = np.broadcast_to((np.arange(16) + 0.5)[None, None, :, None] * 4, (1, 16, 16, 1)).astype("float32")
-    found = numpy(pooled_regions([ramp], (4,), np.array([[[8, 8, 36, 36]]], "float32")))
+    found = numpy(roi_align([ramp], (4,), np.array([[[8, 8, 36, 36]]], "float32")))
     np.testing.assert_allclose(found[0, 0, 0, :, 0], 8 + 4 * (np.arange(7) + 0.5), atol=1e-4)

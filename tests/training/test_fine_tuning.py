@@ -25,11 +25,11 @@ from dia_keras.training.tuning.confusion import figures
 from dia_keras.training.tuning.images import hold_out, prepare, starting_model
 from dia_keras.training.tuning.layerwise import LayerwiseSGD, depth_of, factors_of
 from dia_keras.training.tuning.two_phases import (
-    answering_logits,
     batches_of,
     class_weights,
     compile_with,
     set_trainable,
+    without_classifier_activation,
 )
 from dia_keras.zoo import cards, entries
 from dia_keras.zoo.finding import find_network
@@ -188,7 +188,7 @@ def test_an_image_that_is_wrong_with_certainty_is_learned_from():
     classifier.set_weights([np.zeros((64, 2)), np.array([0.0, 60.0])])
     settings = FineTuning("x", head_epochs=1, label_smoothing=0.0)
     set_trainable(model, 3, 3, "trained", is_head_only=True)
-    with answering_logits(model):
+    with without_classifier_activation(model):
         compile_with(model, settings, 3, 1.0)
         loss = model.train_on_batch(np.zeros((4, 8, 8, 3)), np.tile([1.0, 0.0], (4, 1)))
     assert np.ravel(loss)[0] == pytest.approx(60, rel=1e-3)

@@ -13,11 +13,12 @@ import pytest
 
 from dia_keras import data, zoo
 from dia_keras.training import Recipe, load_recipe, train
+from dia_keras.training.network_data import training_images
+from dia_keras.training.recipe_file import smoke
 from dia_keras.training.runs import run
 from dia_keras.training.runs.curves import plot_curves
 from dia_keras.training.runs.interruption import Interrupted
 from dia_keras.training.runs.log import Clocks, RunRecord
-from dia_keras.training.runs.run import smoke, training_images
 from dia_keras.training.runs.run_folder import locked_folder
 from dia_keras.zoo.weights_file import load_weights
 

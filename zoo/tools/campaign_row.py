@@ -18,8 +18,9 @@ from dia_keras.files import write_json, write_text
 from dia_keras.host import describe_run
 from dia_keras.training import Recipe, load_recipe, train
 from dia_keras.training.entry_evaluation import evaluate_entry
+from dia_keras.training.recipe_file import smoke
 from dia_keras.training.runs.epochs_that_fit import Speed, with_epochs
-from dia_keras.training.runs.run import smoke, speed
+from dia_keras.training.runs.run import speed
 from dia_keras.training.steps.xla_cache import keep_compiled_programs
 
 #: Test images of a rehearsal.

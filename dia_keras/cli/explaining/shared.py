@@ -150,7 +150,7 @@ def some_test_images(
     import numpy as np
 
     from ...data import Split
-    from ...training.runs.run import load_data_of
+    from ...training.network_data import load_data_of
 
     # A network that has no labels cannot tell the order of its classes.
     network = next((each for each in networks if each.labels), networks[0])

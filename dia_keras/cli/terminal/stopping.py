@@ -28,7 +28,7 @@ def exit_where_interrupted() -> Iterator[None]:
 
 def complete(result: Result | None, directory: pathlib.Path) -> Result:
     """Returns what a training gives. Where its budget is spent, says how it goes on, and exits with 3."""
-    from ...training.runs.run import how_to_go_on
+    from ...training.runs.interruption import how_to_go_on
 
     if result is None:
         console.print(f"The budget is spent. {how_to_go_on(directory)}")

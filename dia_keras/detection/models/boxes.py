@@ -5,7 +5,7 @@ import math
 from keras import ops
 
 #: Most that a side may grow when a box is decoded, as in Detectron: 1000 / 16.
-LARGEST_STEP = math.log(1000 / 16)
+MAX_LOG_SCALE = math.log(1000 / 16)
 
 
 def areas(boxes):
@@ -14,7 +14,7 @@ def areas(boxes):
     return sides[..., 0] * sides[..., 1]
 
 
-def overlaps(first, second):
+def intersection_areas(first, second):
     """Returns the areas that boxes `(..., n, 4)` share with boxes `(..., m, 4)`, `(..., n, m)`."""
     first, second = first[..., :, None, :], second[..., None, :, :]
     starts = ops.maximum(first[..., :2], second[..., :2])
@@ -24,7 +24,7 @@ def overlaps(first, second):
 
 def pairwise_iou(first, second):
     """Returns the intersection over union of boxes `(..., n, 4)` with boxes `(..., m, 4)`, `(..., n, m)`."""
-    shared = overlaps(first, second)
+    shared = intersection_areas(first, second)
     union = areas(first)[..., :, None] + areas(second)[..., None, :] - shared
     return shared / ops.maximum(union, 1e-9)
 
@@ -60,7 +60,7 @@ def decode_boxes(coded, references, scales=(1.0, 1.0, 1.0, 1.0)):
     coded = coded / ops.convert_to_tensor(scales, dtype=coded.dtype)
     own_centers, own_sides = _centers_and_sides(references)
     centers = own_centers + coded[..., :2] * own_sides
-    sides = ops.exp(ops.minimum(coded[..., 2:], LARGEST_STEP)) * own_sides
+    sides = ops.exp(ops.minimum(coded[..., 2:], MAX_LOG_SCALE)) * own_sides
     return ops.concatenate([centers - sides / 2, centers + sides / 2], axis=-1)
 
 

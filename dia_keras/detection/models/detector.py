@@ -226,8 +226,8 @@ def _names(labels: Sequence[str], num_classes: int) -> tuple[str, ...]:
     return names
 
 
-class Answers(keras.layers.Layer):
-    """A layer without weights, from raw outputs to answers, see `suppression.chosen`.
+class DetectionLayer(keras.layers.Layer):
+    """A layer without weights, from raw outputs to answers, see `suppression.class_wise_nms`.
 
     Args:
         function: Function of the outputs that returns the dictionary of answers.

@@ -9,22 +9,24 @@ from keras import ops
 from ...arguments import positive_integer
 from .anchors import make_anchors
 from .boxes import clip_boxes, decode_boxes, encode_boxes
-from .detector import CANDIDATES, Answers, Detector
+from .detector import CANDIDATES, DetectionLayer, Detector
 from .losses import binary_cross_entropy, cross_entropy, smooth_l1
 from .matching import match
 from .pyramid import CHANNELS, STRIDES
-from .roi_align import pooled_regions
+from .roi_align import roi_align
 from .sampling import draw_sample
-from .suppression import best_pairs, best_rows, chosen, have_nan, kept_by_nms, pick
+from .suppression import class_wise_nms, gather_rows, have_nan, nms_mask, top_k_candidate_class_pairs, top_k_indices
 
 #: Bins of a region each way, and units of the two dense layers.
 BINS, UNITS = 7, 1024
 #: Scales of the second stage's codes, so that dx, dy, dw and dh count about as much as the classes.
-SCALES = (10.0, 10.0, 5.0, 5.0)
+BOX_CODE_SCALES = (10.0, 10.0, 5.0, 5.0)
 #: Greatest IoU of two proposals of a level.
 PROPOSAL_IOU = 0.7
 #: Anchors an image in the first stage's loss; half of them positive, at most.
 ANCHORS = 256
+#: Anchors at a place of a level: one for each ratio.
+ANCHORS_PER_LOCATION = 3
 
 
 @keras.saving.register_keras_serializable("dia_keras")
@@ -36,7 +38,7 @@ class FasterRCNN(Detector):
     `dia_keras.detection.data.batches`; `compile` needs an optimizer only. `predict` finds objects.
 
     keras-cv's ROIGenerator does what `propose` does, on TensorFlow alone: on PyTorch it needs torchvision, and XLA and
-    exports get a loop with a round for each box, where `suppression.kept_by_nms` has a few for all.
+    exports get a loop with a round for each box, where `suppression.nms_mask` has a few for all.
 
     Args:
         depth: Depth of the ResNet.
@@ -88,7 +90,7 @@ class FasterRCNN(Detector):
         # Of which anchors and regions the losses count; `keras.utils.set_random_seed` sets it.
         self._generator = keras.random.SeedGenerator()
 
-    def propose(self, outputs: dict):
+    def generate_proposals(self, outputs: dict):
         """Returns the proposals of an image, the surest first, and which count: `(batch, n, 4)`, bool `(batch, n)`.
 
         They are the best of every level, of which non-maximum suppression at IoU 0.7 keeps some, and the best of all.
@@ -97,21 +99,21 @@ class FasterRCNN(Detector):
         kept_boxes, kept_scores, start = [], [], 0
         for anchors in self._levels:
             scores = objectness[:, start : start + len(anchors)]
-            rows = best_rows(scores, self.proposals)
-            level = pick(codes[:, start : start + len(anchors)], rows)
+            rows = top_k_indices(scores, self.proposals)
+            level = gather_rows(codes[:, start : start + len(anchors)], rows)
             boxes = clip_boxes(
                 decode_boxes(level, ops.take(ops.convert_to_tensor(anchors), rows, axis=0)), self.image_size
             )
             has_size = ops.all(boxes[..., 2:] - boxes[..., :2] > 1e-3, axis=-1)
-            kept = kept_by_nms(boxes, has_size, PROPOSAL_IOU)
+            kept = nms_mask(boxes, has_size, PROPOSAL_IOU)
             kept_boxes.append(boxes)
-            kept_scores.append(ops.where(kept, pick(scores, rows), -1e9))
+            kept_scores.append(ops.where(kept, gather_rows(scores, rows), -1e9))
             start += len(anchors)
         scores = ops.concatenate(kept_scores, axis=1)
-        rows = best_rows(scores, self.proposals)
-        return pick(ops.concatenate(kept_boxes, axis=1), rows), pick(scores, rows) > -1e8
+        rows = top_k_indices(scores, self.proposals)
+        return gather_rows(ops.concatenate(kept_boxes, axis=1), rows), gather_rows(scores, rows) > -1e8
 
-    def look_at(self, outputs: dict, boxes) -> tuple:
+    def region_outputs(self, outputs: dict, boxes) -> tuple:
         """Returns what the second stage says of regions `(batch, n, 4)`.
 
         Returns:
@@ -119,7 +121,7 @@ class FasterRCNN(Detector):
             the regions, `(batch, n, num_classes, 4)`.
         """
         levels = [outputs[f"P{level}"] for level in self.LEVELS[:-1]]
-        features = pooled_regions(levels, self._strides[:-1], boxes, BINS)
+        features = roi_align(levels, self._strides[:-1], boxes, BINS)
         logits, codes = self.region_head(ops.reshape(features, (-1, boxes.shape[1], BINS * BINS * CHANNELS)))
         return logits, ops.reshape(codes, (-1, boxes.shape[1], self.num_classes, 4))
 
@@ -131,17 +133,17 @@ class FasterRCNN(Detector):
         sample = draw_sample(matches.positive, matches.negative, ANCHORS, 0.5, self._generator)
         positive, counted = (ops.cast(each, "float32") for each in (sample.positive, sample.counted))
         number = ops.maximum(ops.sum(counted), 1.0)
-        logits = pick(outputs["objectness"], sample.rows)
+        logits = gather_rows(outputs["objectness"], sample.rows)
         anchors = ops.take(ops.convert_to_tensor(self.anchors), sample.rows, axis=0)
-        codes = encode_boxes(pick(matches.boxes, sample.rows), anchors)
-        moved = ops.sum(smooth_l1(codes, pick(outputs["box_codes"], sample.rows)), axis=-1)
+        codes = encode_boxes(gather_rows(matches.boxes, sample.rows), anchors)
+        moved = ops.sum(smooth_l1(codes, gather_rows(outputs["box_codes"], sample.rows)), axis=-1)
         return {
             "proposal_class_loss": ops.sum(binary_cross_entropy(positive, logits) * counted) / number,
             "proposal_box_loss": ops.sum(moved * positive) / number,
         }
 
     def _region_losses(self, targets: dict, outputs: dict) -> dict:
-        boxes, is_proposal = self.propose(outputs)
+        boxes, is_proposal = self.generate_proposals(outputs)
         # The objects themselves are regions, too, so that there are positive ones from the first step.
         objects, classes = ops.cast(targets["boxes"], "float32"), ops.cast(targets["classes"], "int32")
         boxes = ops.concatenate([boxes, clip_boxes(objects, self.image_size)], axis=1)
@@ -156,12 +158,12 @@ class FasterRCNN(Detector):
         )
         positive, counted = (ops.cast(each, "float32") for each in (sample.positive, sample.counted))
         number = ops.maximum(ops.sum(counted), 1.0)
-        regions = pick(boxes, sample.rows)
-        logits, codes = self.look_at(outputs, regions)
-        classes = ops.where(sample.positive, pick(matches.classes, sample.rows), self.num_classes)
+        regions = gather_rows(boxes, sample.rows)
+        logits, codes = self.region_outputs(outputs, regions)
+        classes = ops.where(sample.positive, gather_rows(matches.classes, sample.rows), self.num_classes)
         own = ops.one_hot(ops.minimum(classes, self.num_classes - 1), self.num_classes, dtype="float32")[..., None]
         codes = ops.sum(codes * own, axis=2)
-        wanted = encode_boxes(pick(matches.boxes, sample.rows), regions, SCALES)
+        wanted = encode_boxes(gather_rows(matches.boxes, sample.rows), regions, BOX_CODE_SCALES)
         moved = ops.sum(smooth_l1(wanted, codes, beta=1.0), axis=-1)
         return {
             "class_loss": ops.sum(cross_entropy(classes, logits) * counted) / number,
@@ -178,13 +180,14 @@ class FasterRCNN(Detector):
             outputs: What `call` returns.
             score_threshold: Scores of answers are greater; by default the detector's own.
         """
-        regions, is_region = self.propose(outputs)
-        logits, codes = self.look_at(outputs, regions)
+        regions, is_region = self.generate_proposals(outputs)
+        logits, codes = self.region_outputs(outputs, regions)
         scores = ops.softmax(logits, axis=-1)[..., :-1] * ops.cast(is_region, "float32")[..., None]
-        scores, rows, classes = best_pairs(scores, CANDIDATES)
+        scores, rows, classes = top_k_candidate_class_pairs(scores, CANDIDATES)
         flat = ops.reshape(codes, (-1, codes.shape[1] * self.num_classes, 4))
-        boxes = decode_boxes(pick(flat, rows * self.num_classes + classes), pick(regions, rows), SCALES)
-        return chosen(
+        codes_of_class = gather_rows(flat, rows * self.num_classes + classes)
+        boxes = decode_boxes(codes_of_class, gather_rows(regions, rows), BOX_CODE_SCALES)
+        return class_wise_nms(
             clip_boxes(boxes, self.image_size),
             scores,
             classes,
@@ -198,7 +201,7 @@ class FasterRCNN(Detector):
         return {**super().get_config(), "proposals": self.proposals, "regions": self.regions}
 
 
-class _SecondStage(Answers):
+class _SecondStage(DetectionLayer):
     """`FasterRCNN.decode` as a layer, whose weights are those of the second stage."""
 
     def __init__(self, detector: FasterRCNN, score_threshold: float, **kwargs):
@@ -214,14 +217,16 @@ def _joined(levels, shape: tuple[int, ...], name: str):
 
 
 def _proposal_head() -> keras.Model:
-    """Returns the head of the first stage, for all levels: a 3x3 convolution, and two 1x1 for three anchors a place."""
+    """Returns the head of the first stage, for all levels: a 3x3 convolution, and two 1x1 for scores and codes."""
     inputs = keras.Input((None, None, CHANNELS))
     start = keras.initializers.RandomNormal(stddev=0.01)
     x = keras.layers.Conv2D(
         CHANNELS, 3, padding="same", activation="relu", kernel_initializer=start.clone(), name="proposal_conv"
     )(inputs)
-    scores = keras.layers.Conv2D(3, 1, kernel_initializer=start.clone(), name="proposal_objectness")(x)
-    codes = keras.layers.Conv2D(12, 1, kernel_initializer=start.clone(), name="proposal_codes")(x)
+    scores = keras.layers.Conv2D(ANCHORS_PER_LOCATION, 1, kernel_initializer=start.clone(), name="proposal_objectness")(
+        x
+    )
+    codes = keras.layers.Conv2D(4 * ANCHORS_PER_LOCATION, 1, kernel_initializer=start.clone(), name="proposal_codes")(x)
     return keras.Model(inputs, [scores, codes], name="proposal_head")
 
 

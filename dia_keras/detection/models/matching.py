@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from ..data.batching import CROWD
-from .boxes import areas, overlaps, pairwise_iou
+from .boxes import areas, intersection_areas, pairwise_iou
 
 
 class Matches(NamedTuple):
@@ -61,7 +61,7 @@ def match(candidates, boxes, classes, *, positive: float, negative: float, force
         row = ops.where(is_forced, ops.argmax(ops.where(forced, iou, -2.0), axis=-1), row)
         is_positive = ops.logical_or(is_positive, is_forced)
     is_crowd = ops.cast(classes == CROWD, "float32")[:, None]
-    share = overlaps(candidates, boxes) * is_crowd / ops.maximum(areas(candidates), 1e-9)[..., None]
+    share = intersection_areas(candidates, boxes) * is_crowd / ops.maximum(areas(candidates), 1e-9)[..., None]
     in_crowd = ops.max(share, axis=-1) >= 0.5
     is_negative = ops.logical_and(best < negative, ops.logical_not(ops.logical_or(is_positive, in_crowd)))
     row = ops.cast(row, "int32")

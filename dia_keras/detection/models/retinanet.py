@@ -9,11 +9,11 @@ from keras import ops
 
 from .anchors import make_anchors
 from .boxes import clip_boxes, decode_boxes, encode_boxes
-from .detector import CANDIDATES, Answers, Detector
+from .detector import CANDIDATES, DetectionLayer, Detector
 from .losses import focal_loss, smooth_l1
 from .matching import match
 from .pyramid import CHANNELS, STRIDES
-from .suppression import best_pairs, chosen, have_nan, pick
+from .suppression import class_wise_nms, gather_rows, have_nan, top_k_candidate_class_pairs
 
 #: Sizes of the anchors at a place, in those of the level.
 OCTAVES = (1.0, 2 ** (1 / 3), 2 ** (2 / 3))
@@ -75,7 +75,7 @@ class RetinaNet(Detector):
 
     def _answers(self, outputs: dict, score_threshold: float) -> dict:
         decode = functools.partial(self.decode, score_threshold=score_threshold)
-        return Answers(decode, self.max_detections, name="answers")(outputs)
+        return DetectionLayer(decode, self.max_detections, name="answers")(outputs)
 
     def decode(self, outputs: dict, score_threshold: float | None = None) -> dict:
         """Returns the answers of raw outputs, see `predict`, as tensors.
@@ -88,12 +88,12 @@ class RetinaNet(Detector):
         """
         levels = []
         for start, end in zip([0, *self.level_ends], self.level_ends, strict=False):
-            logits, rows, classes = best_pairs(outputs["class_logits"][:, start:end], CANDIDATES)
+            logits, rows, classes = top_k_candidate_class_pairs(outputs["class_logits"][:, start:end], CANDIDATES)
             levels.append((logits, rows + start, classes))
         logits, candidates, classes = (ops.concatenate(each, axis=1) for each in zip(*levels, strict=True))
         anchors = ops.take(ops.convert_to_tensor(self.anchors), candidates, axis=0)
-        boxes = decode_boxes(pick(outputs["box_codes"], candidates), anchors)
-        return chosen(
+        boxes = decode_boxes(gather_rows(outputs["box_codes"], candidates), anchors)
+        return class_wise_nms(
             clip_boxes(boxes, self.image_size),
             ops.sigmoid(logits),
             classes,

@@ -13,7 +13,7 @@ from keras import ops
 from .boxes import areas
 
 
-def pooled_regions(
+def roi_align(
     levels: Sequence, strides: Sequence[int], boxes, size: int = 7, samples: int = 2, canonical: float = 224.0
 ):
     """Returns the features in boxes, each from the level that its size belongs to.

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from .suppression import best_rows, pick
+from .suppression import gather_rows, top_k_indices
 
 
 class Sample(NamedTuple):
@@ -36,9 +36,9 @@ def draw_sample(positive, negative, number: int, share: float, seed: keras.rando
     number = min(number, positive.shape[1])
     lots = ops.where(positive, chance, -1.0)
     most = max(1, int(number * share))
-    least = pick(lots, best_rows(lots, most))[:, -1:]
+    least = gather_rows(lots, top_k_indices(lots, most))[:, -1:]
     drawn = ops.logical_and(positive, lots >= least)
     lots = ops.where(drawn, chance + 2.0, ops.where(negative, chance + 1.0, 0.0))
-    rows = best_rows(lots, number)
+    rows = top_k_indices(lots, number)
     # Not by lots of 2 and more: a chance may be so near to 1 that a negative one's lot is rounded to 2.
-    return Sample(rows, pick(ops.cast(drawn, "int32"), rows) > 0, pick(lots, rows) >= 1.0)
+    return Sample(rows, gather_rows(ops.cast(drawn, "int32"), rows) > 0, gather_rows(lots, rows) >= 1.0)

@@ -7,10 +7,10 @@ from keras import ops
 from .boxes import pairwise_iou
 
 
-def kept_by_nms(boxes, valid, threshold: float):
+def nms_mask(boxes, valid, threshold: float):
     """Returns which boxes greedy non-maximum suppression keeps, bool `(batch, n)`.
 
-    A box falls to an earlier one that is kept and with which its IoU is greater than the threshold. This is found for
+    An earlier box that is kept suppresses those with which its IoU is greater than the threshold. This is found for
     all boxes at once, over and over until nothing changes: after k rounds the first k boxes are right, and mostly all
     of them after a few.
 
@@ -21,31 +21,31 @@ def kept_by_nms(boxes, valid, threshold: float):
     """
     number = boxes.shape[1]
     earlier = ops.arange(number)[:, None] < ops.arange(number)[None]
-    falls = ops.cast(ops.logical_and(pairwise_iou(boxes, boxes) > threshold, earlier[None]), "float32")
-    valid = ops.cast(valid, "float32")  # `falls` is (batch, by which, which)
+    suppresses = ops.cast(ops.logical_and(pairwise_iou(boxes, boxes) > threshold, earlier[None]), "float32")
+    valid = ops.cast(valid, "float32")  # `suppresses` is (batch, by which, which)
 
     def is_unsettled(kept, before):
         return ops.any(kept != before)
 
     def settle(kept, before):
-        fallen = ops.matmul(kept[:, None], falls)[:, 0] > 0
-        return valid * (1.0 - ops.cast(fallen, "float32")), kept
+        suppressed = ops.matmul(kept[:, None], suppresses)[:, 0] > 0
+        return valid * (1.0 - ops.cast(suppressed, "float32")), kept
 
     kept, _ = ops.while_loop(is_unsettled, settle, (valid, valid - 1.0))
     return kept > 0
 
 
-def best_rows(scores, number: int):
+def top_k_indices(scores, number: int):
     """Returns the indices of the greatest scores of each image, int32 `(batch, min(number, n))`, greatest first."""
     return ops.cast(ops.top_k(scores, min(number, scores.shape[1]))[1], "int32")
 
 
-def pick(values, rows):
+def gather_rows(values, rows):
     """Returns the rows `(batch, k)` of values `(batch, n)` or `(batch, n, c)`."""
     return ops.take_along_axis(values, rows if len(values.shape) == 2 else rows[..., None], axis=1)
 
 
-def best_pairs(scores, number: int):
+def top_k_candidate_class_pairs(scores, number: int):
     """Returns the greatest scores among candidates and classes `(batch, n, classes)`.
 
     The greatest `number` pairs are among the `number` candidates of the greatest best class, so that the few of them,
@@ -55,11 +55,11 @@ def best_pairs(scores, number: int):
         The scores, and int32 indices of their candidates and classes, each `(batch, k)`, greatest first.
     """
     num_classes = scores.shape[-1]
-    rows = best_rows(ops.max(scores, axis=-1), number)
-    few = pick(scores, rows)
+    rows = top_k_indices(ops.max(scores, axis=-1), number)
+    few = gather_rows(scores, rows)
     flat = ops.reshape(few, (-1, few.shape[1] * num_classes))
-    pairs = best_rows(flat, number)
-    return pick(flat, pairs), pick(rows, pairs // num_classes), pairs % num_classes
+    pairs = top_k_indices(flat, number)
+    return gather_rows(flat, pairs), gather_rows(rows, pairs // num_classes), pairs % num_classes
 
 
 def have_nan(*outputs):
@@ -67,12 +67,12 @@ def have_nan(*outputs):
     return reduce(ops.logical_or, [ops.any(ops.isnan(each), axis=tuple(range(1, len(each.shape)))) for each in outputs])
 
 
-def chosen(boxes, scores, classes, broken, *, threshold: float, iou: float, max_detections: int) -> dict:
+def class_wise_nms(boxes, scores, classes, broken, *, threshold: float, iou: float, max_detections: int) -> dict:
     """Returns a detector's answers: the surest boxes that class-wise non-maximum suppression keeps.
 
     Every round takes the surest box of an image, and lets those of its class fall that overlap it. There are as many
     rounds as answers, which takes little memory for the 5,000 candidates of RetinaNet: the overlaps of all with all,
-    as in `kept_by_nms`, would have 100 MB an image.
+    as in `nms_mask`, would have 100 MB an image.
 
     Args:
         boxes: `(batch, n, 4)`.
@@ -96,16 +96,16 @@ def chosen(boxes, scores, classes, broken, *, threshold: float, iou: float, max_
         return ops.logical_and(number < max_detections, ops.any(left > threshold))
 
     def take_surest(number, left, rows, found):
-        row = best_rows(left, 1)
-        overlap = pairwise_iou(pick(boxes, row), boxes)[:, 0] > iou
-        falls = ops.logical_and(overlap, classes == pick(classes, row))
-        falls = ops.logical_or(falls, places == row)
+        row = top_k_indices(left, 1)
+        overlap = pairwise_iou(gather_rows(boxes, row), boxes)[:, 0] > iou
+        suppressed = ops.logical_and(overlap, classes == gather_rows(classes, row))
+        suppressed = ops.logical_or(suppressed, places == row)
         is_now = rounds == number
         return (
             number + 1,
-            ops.where(falls, -1.0, left),
+            ops.where(suppressed, -1.0, left),
             ops.where(is_now, row, rows),
-            ops.where(is_now, pick(left, row), found),
+            ops.where(is_now, gather_rows(left, row), found),
         )
 
     rows = ops.zeros_like(scores[:, :1], dtype="int32") + ops.zeros_like(rounds)
@@ -114,8 +114,8 @@ def chosen(boxes, scores, classes, broken, *, threshold: float, iou: float, max_
     found = ops.where(ops.logical_and(broken[:, None], rounds == 0), float("nan"), found)
     is_one = ops.logical_or(found > threshold, ops.isnan(found))
     return {
-        "boxes": ops.where(is_one[..., None], pick(boxes, rows), -1.0),
-        "classes": ops.where(is_one, pick(classes, rows), -1),
+        "boxes": ops.where(is_one[..., None], gather_rows(boxes, rows), -1.0),
+        "classes": ops.where(is_one, gather_rows(classes, rows), -1),
         "scores": ops.where(is_one, found, -1.0),
         "num_detections": ops.sum(ops.cast(is_one, "int32"), axis=-1),
     }

@@ -1,11 +1,13 @@
 """Ctrl-C and SIGTERM: a training stops after its step, with a checkpoint."""
 
 import contextlib
+import pathlib
 import signal
 import threading
 from collections.abc import Iterator
 
 from .budget import WallClockBudget
+from .checkpoint_files import checkpoints
 
 
 class Interrupted(KeyboardInterrupt):
@@ -43,3 +45,9 @@ def stopped_by_signals(budget: WallClockBudget) -> Iterator[list[int]]:
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+def how_to_go_on(directory: pathlib.Path) -> str:
+    """Returns what a run that is not complete goes on from."""
+    newest = [saved.path for saved in checkpoints(directory)[-1:]]
+    return f"Run the same command again to go on from {newest[0] if newest else 'the beginning'}."

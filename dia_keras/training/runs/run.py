@@ -1,90 +1,35 @@
 """A run: a recipe, its data, its folder. What `zoo/train.py` and `dia-keras train` do."""
 
-import dataclasses
-import importlib.util
 import inspect
 import os
 import pathlib
 import time
-import traceback
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
-import numpy as np
 
 from ... import data as data_module
 from ... import zoo
 from ...data.picture import Resize
-from ...data.sources import data_dir_of
 from ...zoo.architectures import BACKBONES
 from ...zoo.cards import check_name
-from ...zoo.finding import Network, entry_network
 from ...zoo.loading import build as build_network
 from ..fitting import fit
+from ..network_data import load_data, training_images
 from ..phases import Build
 from ..precision import built_in
 from ..recipe import Phase, Recipe
+from ..recipe_file import smoke
 from ..steps.xla_cache import keep_compiled_programs
 from ..teachers import load_teachers
 from ..warm_start import start_warm
 from .budget import WallClockBudget
-from .checkpoint_files import checkpoints
 from .curves import plot_curves
 from .epochs_that_fit import Speed, fitted, measure_speed
 from .final_weights import save_final_weights
-from .interruption import Interrupted, stopped_by_signals
+from .interruption import Interrupted, how_to_go_on, stopped_by_signals
 from .log import Clocks, RunRecord
 from .run_folder import check_same_data, check_same_recipe, check_same_weights, locked_folder, recorded_recipe
-
-
-def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
-    """Returns the `RECIPE` that a Python file defines, with other values where given.
-
-    Raises:
-        ValueError: Where the file defines none, or a change names no field of `Recipe`.
-        FileNotFoundError: Where there is no such file.
-    """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        fault = "is not a file" if path.exists() else "does not exist"
-        raise FileNotFoundError(f"`path` must be a recipe file. Received: path={str(path)!r}, which {fault}")
-    spec = importlib.util.spec_from_file_location("recipe", path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"`path` must be a Python file that defines RECIPE. Received: path={str(path)!r}")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ValueError(
-            f"`path` must be a Python file that defines RECIPE. Received: path={str(path)!r}, "
-            f"which fails{_line_of(error, path)}: {type(error).__name__}: {error}"
-        ) from error
-    recipe = getattr(module, "RECIPE", None)
-    if not isinstance(recipe, Recipe):
-        raise ValueError(f"`path` must be a Python file that defines RECIPE, a Recipe. Received: path={str(path)!r}")
-    unknown = set(changes) - {field.name for field in dataclasses.fields(Recipe)}
-    if unknown:
-        raise ValueError(f"Unknown fields of a recipe: {', '.join(sorted(unknown))}")
-    return recipe.replace(**changes)
-
-
-def _line_of(error: Exception, path: pathlib.Path) -> str:
-    """Returns where in a file an error arose, nothing where the error itself says so, as a SyntaxError does."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return f" in line {lines[-1]}" if lines else ""
-
-
-def smoke(recipe: Recipe) -> Recipe:
-    """Returns a recipe of two epochs, or one a phase, of one step each, which shows that the real one runs."""
-    phases = tuple(dataclasses.replace(phase, epochs=1) for phase in recipe.phases)
-    return recipe.replace(
-        epochs=len(phases) or 2,
-        phases=phases,
-        batch_size=8,
-        milestones=(1,) if recipe.milestones else (),
-        held_out=0,
-        images=8,
-    )
 
 
 def train(
@@ -176,28 +121,11 @@ def train(
     return None
 
 
-def how_to_go_on(directory: pathlib.Path) -> str:
-    """Returns what a run that is not complete goes on from."""
-    newest = [saved.path for saved in checkpoints(directory)[-1:]]
-    return f"Run the same command again to go on from {newest[0] if newest else 'the beginning'}."
-
-
 def speed(recipe: Recipe, source: str | os.PathLike | None = None, data_dir: str | os.PathLike | None = None) -> Speed:
     """Returns how fast a recipe trains here. The arguments are those of `train`."""
     keep_compiled_programs()
     build, training, held_out, num_classes = prepare(recipe, source, data_dir)
     return measure_speed(recipe, build(Phase(1)), load_teachers(recipe), training, held_out, num_classes)
-
-
-def training_images(recipe: Recipe, train: data_module.Split) -> data_module.Split:
-    """Returns the images of a training set that a recipe trains on: `recipe.images` of them, or all.
-
-    They are evenly spaced, since images from folders are in the order of their classes.
-    """
-    have = len(train.labels)
-    number = min(recipe.images or have, have)
-    chosen = np.arange(number) * have // number
-    return train if number == have else data_module.Split(train.images[chosen], train.labels[chosen])
 
 
 class Prepared(NamedTuple):
@@ -239,53 +167,3 @@ def prepare(
             return model
 
     return Prepared(build, training, data.held_out, len(data.class_names))
-
-
-def load_data(card: zoo.Card, source=None, data_dir=None, held_out: int = 0, resize=None) -> data_module.DataSet:
-    """Loads the data of a zoo entry, from TFDS or from `source`, whose classes must be the entry's, as RGB.
-
-    For errors and arguments see `load_data_of`.
-    """
-    return load_data_of(entry_network(card), source, data_dir, held_out, resize)
-
-
-def load_data_of(network: Network, source=None, data_dir=None, held_out: int = 0, resize=None) -> data_module.DataSet:
-    """Loads the data of a network, from TFDS or from `source`, whose classes must be the network's.
-
-    Images of other sizes than the network's are resized as its card says, or by `resize`. Classes in another order are
-    numbered as the network has them.
-
-    Raises:
-        ValueError: Where the classes are others; or without `source` where the network has no data
-            set of its own.
-    """
-    if not source:
-        if network.data is None:
-            raise ValueError(
-                f"`source` must name the images: {network.name} has no data set of its own. Received: none"
-            )
-        source, data_dir = network.data, data_dir_of(network.data, data_dir)
-    wanted: Any = network.channels if network.channels in (1, 3) else None
-    data = data_module.load(
-        source,
-        data_dir=data_dir,
-        held_out=held_out,
-        image_size=network.image_size,
-        resize=resize or network.resize,
-        channels=wanted,
-    )
-    if network.labels is None or data.class_names == network.labels:
-        return data
-    if set(data.class_names) != set(network.labels):
-        raise ValueError(
-            f"`source` must have the {len(network.labels)} classes of {network.name}: "
-            f"{', '.join(network.labels[:3])}, ... Received: {len(data.class_names)} classes, "
-            f"{', '.join(data.class_names[:3])}, ..."
-        )
-    # Folders are in the order of their names.
-    numbers = np.array([network.labels.index(name) for name in data.class_names])
-    splits = {
-        name: data_module.Split(split.images, numbers[split.labels].astype(split.labels.dtype))
-        for name, split in {"train": data.train, "held_out": data.held_out, "test": data.test}.items()
-    }
-    return data_module.DataSet(**splits, class_names=network.labels)

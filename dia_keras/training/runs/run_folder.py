@@ -150,7 +150,7 @@ def check_same_weights(argument: str, names: Sequence[str], record: pathlib.Path
     """
     if not names:
         return
-    found = {name: _sha256(argument, name) for name in names}
+    found = {name: _sha256_of_weights(argument, name) for name in names}
     if not record.exists():
         write_json(record, found)
         return
@@ -162,7 +162,7 @@ def check_same_weights(argument: str, names: Sequence[str], record: pathlib.Path
         )
 
 
-def _sha256(argument: str, name: str) -> str:
+def _sha256_of_weights(argument: str, name: str) -> str:
     """Returns the SHA-256 of the weights of an entry, or of a file."""
     if name.endswith(SUFFIXES):
         if not pathlib.Path(name).is_file():

@@ -20,8 +20,7 @@ from ..runs.budget import WallClockBudget
 from ..runs.checkpoint_files import RECORD, checkpoints
 from ..runs.curves import plot_curves
 from ..runs.final_weights import save_network
-from ..runs.interruption import Interrupted, stopped_by_signals
-from ..runs.run import how_to_go_on
+from ..runs.interruption import Interrupted, how_to_go_on, stopped_by_signals
 from ..runs.run_folder import check_same_data, check_same_settings, locked_folder
 from ..steps.xla_cache import keep_compiled_programs
 from .best_epoch import best_files

@@ -21,7 +21,14 @@ from ..precision import warn_of_slow_bfloat16
 from ..steps.cpu_steps import fast_cpu_steps
 from .images import prepare, starting_model
 from .settings import FineTuning
-from .two_phases import answering_logits, batch_size_of, batches_of, check_freeze, compile_with, set_trainable
+from .two_phases import (
+    batch_size_of,
+    batches_of,
+    check_freeze,
+    compile_with,
+    set_trainable,
+    without_classifier_activation,
+)
 
 #: The test ends where the smoothed loss is so many times its lowest.
 DIVERGED = 4.0
@@ -75,7 +82,7 @@ def find_learning_rate(
     recorder = _Losses()
     warn_of_slow_bfloat16(model)
     data = batches_of(settings, training, classes)
-    with answering_logits(model), fast_cpu_steps(model):
+    with without_classifier_activation(model), fast_cpu_steps(model):
         if settings.head_epochs:
             set_trainable(model, stages, stages, settings.norms, is_head_only=True)
             compile_with(model, settings, stages, settings.head_learning_rate)

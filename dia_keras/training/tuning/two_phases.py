@@ -34,7 +34,7 @@ from .layerwise import LayerwiseSGD, depth_of, factors_of
 from .settings import FineTuning
 
 
-class Part(NamedTuple):
+class TrainingPart(NamedTuple):
     """A part of the training: its number, the stages that are frozen, its epochs at most, and its learning rate."""
 
     number: int
@@ -57,7 +57,7 @@ def train_in_two_phases(
         The number of that epoch, counted from 1: the last one where nothing is held out. `None` where the budget ended
         the training before.
     """
-    with answering_logits(model):
+    with without_classifier_activation(model):
         return _train_parts(model, settings, training, held_out, directory, budget)
 
 
@@ -78,13 +78,13 @@ def _train_parts(
     budget.epochs = settings.head_epochs + settings.epochs
     begin = 0
     for part in (
-        Part(0, stages, settings.head_epochs, settings.head_learning_rate),
-        Part(1, settings.freeze, settings.epochs, settings.learning_rate),
+        TrainingPart(0, stages, settings.head_epochs, settings.head_learning_rate),
+        TrainingPart(1, settings.freeze, settings.epochs, settings.learning_rate),
     ):
         own = _losses_of(part, begin, log, settings)
         if len(own) < part.epochs and epochs_without_progress(own) < settings.patience:
             set_trainable(model, stages, part.freeze, settings.norms, is_head_only=part.number == 0)
-            compile_for(model, settings, stages, len(training.labels), part)
+            compile_part(model, settings, stages, len(training.labels), part)
             if begin and _is_before(part, begin, directory):
                 load_best(model, directory, best_of(held_out_losses(log)))
                 model.optimizer.build(model.trainable_variables)
@@ -97,20 +97,20 @@ def _train_parts(
     return best
 
 
-def _losses_of(part: Part, begin: int, log: pathlib.Path, settings: FineTuning) -> list[float | None]:
+def _losses_of(part: TrainingPart, begin: int, log: pathlib.Path, settings: FineTuning) -> list[float | None]:
     """Returns the losses of a part's own epochs, which began after so many."""
     losses = held_out_losses(log)[begin:]
     return losses[: epochs_of(losses, part.epochs, settings.patience)]
 
 
-def _is_before(part: Part, begin: int, directory: pathlib.Path) -> bool:
+def _is_before(part: TrainingPart, begin: int, directory: pathlib.Path) -> bool:
     """Returns whether the newest checkpoint is that of the end of the part before."""
     newest = checkpoints(directory)[-1]
     return newest.epochs == begin and newest.phase < part.number
 
 
 @contextlib.contextmanager
-def answering_logits(model: keras.Model) -> Iterator[None]:
+def without_classifier_activation(model: keras.Model) -> Iterator[None]:
     """Within it, a network answers with logits, to train by: JAX and PyTorch clip the logarithms of probabilities."""
     classifier = model.get_layer("classifier")
     activation, classifier.activation = classifier.activation, keras.activations.linear
@@ -154,7 +154,7 @@ def batch_size_of(settings: FineTuning, training: Split) -> int:
     return min(settings.batch_size, len(training.labels))
 
 
-def compile_for(model: keras.Model, settings: FineTuning, stages: int, images: int, part: Part) -> None:
+def compile_part(model: keras.Model, settings: FineTuning, stages: int, images: int, part: TrainingPart) -> None:
     """Compiles a network for a part of the training on so many images."""
     steps = images // min(settings.batch_size, images)
     compile_with(model, settings, stages, learning_rate_schedule(part.rate, part.epochs * steps, part.number == 0))
@@ -207,7 +207,7 @@ def _train(
     held_out: Split,
     directory: pathlib.Path,
     budget: WallClockBudget,
-    part: Part,
+    part: TrainingPart,
     begin: int,
 ) -> bool:
     """Trains for a part, which began after so many epochs. Returns whether it is over, by its epochs or early."""
