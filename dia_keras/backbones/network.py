@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 import keras
 
-from ..arguments import positive_integer
+from ..arguments import is_integer, positive_integer
 from ..units.initializers import linear_bias, linear_kernel
 from .attention import Attention
 from .layers import channel_axis, conv, norm, relu
@@ -198,10 +198,10 @@ def large_stem(x):
 
 def blocks_per_stage(depth: int, per_block: int, offset: int) -> int:
     """Returns n where depth = n * per_block + offset, or raises a `ValueError` that names valid depths."""
-    if not isinstance(depth, int) or depth <= offset or (depth - offset) % per_block:
+    if not is_integer(depth, offset + 1) or (depth - offset) % per_block:
         valid = ", ".join(str(n * per_block + offset) for n in (1, 2, 3))
         raise ValueError(f"`depth` must be {per_block} n + {offset}: {valid}, ... Received: depth={depth!r}")
-    return (depth - offset) // per_block
+    return int(depth - offset) // per_block
 
 
 def _check_input_shape(input_shape, axis: int, total_stride: int) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from ..arguments import is_integer
 from .data_set import DataSet, Split
 from .picture import Resize, check_resize
 
@@ -107,7 +108,7 @@ def _is_meant_as_path(source: str | os.PathLike) -> bool:
 
 def with_held_out(train: Split, test: Split, class_names: tuple[str, ...], held_out: int, seed: int = 0) -> DataSet:
     """Returns a data set with some of its training images held out; see `load` for arguments and errors."""
-    if not isinstance(held_out, int) or not 0 <= held_out < len(train.labels):
+    if not is_integer(held_out, 0, len(train.labels) - 1):
         raise ValueError(
             f"`held_out` must be an integer from 0 to {len(train.labels) - 1}, below the number of training images. "
             f"Received: held_out={held_out!r}"
@@ -124,7 +125,7 @@ def with_held_out(train: Split, test: Split, class_names: tuple[str, ...], held_
 def _check_image_size(image_size) -> None:
     """Raises a `ValueError` where it is neither `None` nor a height and a width."""
     is_pair = isinstance(image_size, (tuple, list)) and len(image_size) == 2
-    if image_size is not None and not (is_pair and all(isinstance(n, (int, np.integer)) and n > 0 for n in image_size)):
+    if image_size is not None and not (is_pair and all(is_integer(side, 1) for side in image_size)):
         raise ValueError(
             f"`image_size` must be (height, width), two positive integers. Received: image_size={image_size!r}"
         )

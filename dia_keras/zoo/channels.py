@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..arguments import is_integer
 from ..backbones.layers import channel_axis
 from .cards import Dataset
 
@@ -24,7 +25,7 @@ def channels_of(input_shape: Any) -> int:
     if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
         return RGB
     channels = input_shape[_axis()]
-    if channels is None or isinstance(channels, bool) or not isinstance(channels, (int, np.integer)):
+    if not is_integer(channels):
         return RGB
     if channels < 1:
         raise ValueError(f"`input_shape` must have at least 1 channel. Received: input_shape={input_shape!r}")

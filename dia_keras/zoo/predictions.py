@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from ..arguments import positive_integer
 from .cards import Card
 from .metadata import card
 
@@ -39,8 +40,7 @@ def decode_predictions(predictions, name: str | Card | Sequence[str], top: int =
         raise ValueError(
             f"`predictions` must have shape (batch, {len(labels)}). Received: predictions of shape {predictions.shape}"
         )
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise ValueError(f"`top` must be a positive integer. Received: top={top!r}")
+    top = positive_integer("top", top)
     order = np.argsort(-predictions, axis=1, kind="stable")[:, :top]
     return [[(labels[i], float(row[i])) for i in best] for row, best in zip(predictions, order, strict=True)]
 

@@ -188,6 +188,7 @@ def test_low_precision_stays_near_float32(name, policy, atol):
         (lambda: DIALSTMCell(0), "`units` must be a positive integer.*Received: units=0"),
         (lambda: DIALSTMCell(16.0), "`units` must be a positive integer.*Received: units=16.0"),
         (lambda: DIALSTMCell(16, 17), "`reduction` must be an integer from 1 to units=16.*Received: reduction=17"),
+        (lambda: DIALSTMCell(16, True), "`reduction` must be.*Received: reduction=True"),
         (lambda: DIALSTMCell(16, 0), "`reduction` must be.*Received: reduction=0"),
         (lambda: DIALSTMLightCell(8), "`reduction` must be an integer from 1 to units=8.*Received: reduction=16"),
         (lambda: DIALSTMCell(16, output_activation="gelu"), "`output_activation` must be one of.*Received: .*'gelu'"),
@@ -202,3 +203,9 @@ def test_low_precision_stays_near_float32(name, policy, atol):
 def test_wrong_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_integers_of_numpy_are_integers():
+    config = DIALSTMCell(np.int64(16), np.int32(4)).get_config()
+    assert (config["units"], config["reduction"]) == (16, 4)
+    assert {type(config[name]) for name in ("units", "reduction")} == {int}

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ...arguments import positive_integer
+from ...arguments import is_integer, positive_integer
 from .lstm_base import DIA_PAPER, LSTMCellBase
 from .stacked import StackedCells
 from .standard_lstm import StandardLSTMCell
@@ -47,11 +47,11 @@ class DIALSTMCell(LSTMCellBase):
 
     def __init__(self, units: int, reduction: int = 4, output_activation: str = "sigmoid", **kwargs):
         super().__init__(units, output_activation, **kwargs)
-        if not isinstance(reduction, int) or not 1 <= reduction <= units:
+        if not is_integer(reduction, 1, units):
             raise ValueError(
                 f"`reduction` must be an integer from 1 to units={units}. Received: reduction={reduction!r}"
             )
-        self.reduction = reduction
+        self.reduction = int(reduction)
 
     @classmethod
     def for_channels(

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ...arguments import odd_integer, positive_integer
+from ...arguments import boolean, odd_integer, positive_integer
 from ..attention_module import AttentionModule
 from ..initializers import conv_kernel
 from .channel_maps import ChannelMLP
@@ -54,7 +54,7 @@ class CBAM(AttentionModule):
         super().__init__(data_format, **kwargs)
         self.ratio = positive_integer("ratio", ratio)
         self.kernel_size = odd_integer("kernel_size", kernel_size)
-        self.use_bias = use_bias
+        self.use_bias = boolean("use_bias", use_bias)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
     def build(self, input_shape):

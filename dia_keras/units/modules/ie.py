@@ -1,8 +1,11 @@
 """Instance enhancement."""
 
+import math
+
 import keras
 from keras import ops
 
+from ...arguments import is_number
 from ..attention_module import AttentionModule
 from .channel_maps import ChannelAffine
 
@@ -35,8 +38,8 @@ class IE(AttentionModule):
 
     def __init__(self, shift: float = -1.0, data_format: str | None = None, **kwargs):
         super().__init__(data_format, **kwargs)
-        if not isinstance(shift, int | float):
-            raise ValueError(f"`shift` must be a number. Received: shift={shift!r}")
+        if not is_number(shift) or not math.isfinite(shift):
+            raise ValueError(f"`shift` must be a finite number. Received: shift={shift!r}")
         self.shift = shift
 
     def build(self, input_shape):

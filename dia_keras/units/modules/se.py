@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ...arguments import positive_integer
+from ...arguments import boolean, positive_integer
 from ..attention_module import AttentionModule
 from .channel_maps import ChannelMLP
 
@@ -47,7 +47,7 @@ class SE(AttentionModule):
     ):
         super().__init__(data_format, **kwargs)
         self.ratio = positive_integer("ratio", ratio)
-        self.use_bias = use_bias
+        self.use_bias = boolean("use_bias", use_bias)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
     def build(self, input_shape):

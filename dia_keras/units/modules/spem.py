@@ -1,8 +1,11 @@
 """Self-adaptive pooling enhanced attention module."""
 
+import math
+
 import keras
 from keras import ops
 
+from ...arguments import is_number
 from ..attention_module import AttentionModule
 from .channel_maps import ChannelAffine
 
@@ -40,8 +43,8 @@ class SPEM(AttentionModule):
 
     def __init__(self, penalty: float = 0.1, data_format: str | None = None, **kwargs):
         super().__init__(data_format, **kwargs)
-        if not isinstance(penalty, int | float) or penalty < 0:
-            raise ValueError(f"`penalty` must be a number, not negative. Received: penalty={penalty!r}")
+        if not is_number(penalty) or not 0 <= penalty < math.inf:
+            raise ValueError(f"`penalty` must be a finite number, not negative. Received: penalty={penalty!r}")
         self.penalty = penalty
 
     def build(self, input_shape):
