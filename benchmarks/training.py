@@ -52,8 +52,10 @@ from dia_keras.training.steps.memory import kept_memory
 from dia_keras.training.steps.torch_graph import LEAST_STEPS
 from dia_keras.training.steps.torch_step import compiled_step
 
-#: Dense bfloat16 FLOP/s and bytes/s of a card, after NVIDIA's data sheets, by JAX's name of it.
-LIMITS = {"NVIDIA H100 80GB HBM3": (989e12, 3.35e12), "NVIDIA H200": (989e12, 4.8e12)}
+#: FLOP/s by precision, and bytes/s, of a card, after NVIDIA's data sheets, by JAX's name of it. All are dense. XLA
+#: computes float32 by TensorFloat-32.
+FLOPS = {"mixed_bfloat16": 989e12, "float32": 495e12}
+LIMITS = {"NVIDIA H100 80GB HBM3": (FLOPS, 3.35e12), "NVIDIA H200": (FLOPS, 4.8e12)}
 
 
 class Contender:
@@ -83,7 +85,7 @@ class Contender:
         self.data = batches(images, labels, len(card.labels), recipe)
         if is_fused:
             contexts.enter_context(fused_batch_norms(self.model))
-            contexts.enter_context(compiled_step(self.model, LEAST_STEPS))
+        contexts.enter_context(compiled_step(self.model, LEAST_STEPS))
         self.take_turn()
         self.first = time.perf_counter() - began
         self.speeds.clear()
@@ -234,6 +236,11 @@ def main(
 ):
     if cost and keras.backend.backend() != "jax":
         raise click.UsageError(f"--cost needs KERAS_BACKEND=jax. Received: {keras.backend.backend()}")
+    if keras_norms and keras.backend.backend() != "tensorflow":
+        raise click.UsageError(
+            f"--keras-norms needs KERAS_BACKEND=tensorflow: the others have no other batch norm. "
+            f"Received: {keras.backend.backend()}"
+        )
     recipe = Recipe(entry=entries[0], epochs=1, batch_size=batch_size, nesterov=True, precision=precision)
     kinds = [(True, True)] + [(False, True)] * keras_norms + [(True, False)] * freed_memory
     in_pytorch = find_peers(entries) if peers else {}
@@ -272,7 +279,7 @@ def main(
         for found in rows:
             if found["entry"] in costs:
                 found |= dict(zip(("flops", "bytes"), costs[found["entry"]], strict=True))
-        Console().print(cost_table(rows, batch_size, run["device"]))
+        Console().print(cost_table(rows, batch_size, run["device"], precision))
     Console().print(f"{run['backend']} on {run['device']}, {precision}, batch {batch_size}", highlight=False)
     if out:
         elsewhere = {backend: _version(backend) for backend in backends}
@@ -295,16 +302,18 @@ def save(out: pathlib.Path | None, contenders: Sequence[Contender | Elsewhere | 
     return rows
 
 
-def cost_table(rows: list[dict], batch_size: int, device: str) -> Table:
+def cost_table(rows: list[dict], batch_size: int, device: str, precision: str) -> Table:
     """Returns the table of FLOP/s and bytes/s, beside the limits of the device where they are known."""
     table = Table("entry", "GFLOP an image", "TFLOP/s", "of the limit", "MB an image", "GB/s", "of the limit")
+    flops, bytes_ = LIMITS.get(device, ({}, None))
+    limits = (flops.get(precision), bytes_)
     for found in rows:
         if "flops" not in found:
             continue
         rate = statistics.median(found["images_per_second"]) / batch_size
         cells = []
         for which, (key, unit, scale) in enumerate((("flops", 1e9, 1e12), ("bytes", 1e6, 1e9))):
-            limit = LIMITS[device][which] if device in LIMITS else None
+            limit = limits[which]
             cells += [f"{found[key] / batch_size / unit:.2f}", f"{found[key] * rate / scale:.2f}"]
             cells.append(f"{found[key] * rate / limit:.1%}" if limit else "unknown")
         table.add_row(found["entry"], *cells)

@@ -75,7 +75,8 @@ def measure(
         least: Whether to time, too, a network that only pools and multiplies in place of its attention, which is what
             any attention over channels costs at least, and, for DIA-LSTM, one that only multiplies by all of its
             matrices, too, which is what it costs at least. Runs and `.keras` files are passed over.
-        peers: Whether to time the networks of pytorchcv in PyTorch, too. Runs and `.keras` files are passed over.
+        peers: Whether to time the networks of pytorchcv in PyTorch, too, in turn with the first runtime that takes a
+            number of threads. Runs and `.keras` files are passed over.
 
     Returns:
         The measurements, in the order of runtimes, batch sizes, threads and networks.
@@ -97,6 +98,7 @@ def measure(
     entries = list(dict.fromkeys([*(plain_twin(name) or name for name in names), *names]))
     in_pytorch = find_peers(entries) if peers else {}
     taken = _images_of(names)
+    beside_peers = next((runtime for runtime in runtimes if RUNTIMES[runtime].has_threads), runtimes[0])
     random = np.random.default_rng(0)
     found: list[Measurement] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -114,7 +116,7 @@ def measure(
                     Timed(name, timed[name].base, runtime, used): chosen.load(path, images, count)
                     for name, path in files.items()
                 }
-                if runtime == runtimes[0]:
+                if runtime == beside_peers:
                     for mode, (network, entry) in itertools.product(MODES, in_pytorch.items()):
                         base = _peer_base(entry, in_pytorch)
                         calls[Timed(network, base, mode, count)] = load_peer(entry, mode, images, count)

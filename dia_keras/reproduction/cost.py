@@ -124,7 +124,8 @@ def multiply_adds(model: keras.Model) -> int:
     """Returns the multiply-adds that an image takes in convolutions and matrices: a kernel's size at every place.
 
     What works element by element, such as batch norms and the gates of the light unit, does not count. The first block
-    of a stage counts as the others, though its unit has no state to multiply.
+    of a stage counts as the others, though its unit has no state to multiply. A kernel within an attention counts once:
+    that is right for SE and the cells, which multiply vectors, and too few for modules that convolve.
     """
     return sum(_of_layer(layer) * len(layer._inbound_nodes) for layer in model.layers)
 

@@ -11,6 +11,7 @@ from ..backbones.network import build_network
 from ..training import Recipe
 from ..training.recipe_file import smoke
 from ..training.runs.epochs_that_fit import moved_milestones
+from ..training.runs.run import check_dropout
 from ..zoo.architectures import BACKBONES
 from . import networks
 from .table import Row, Table
@@ -124,16 +125,20 @@ class Training:
 
 
 def training_of(row: Row, seed: int, scale: Scale) -> Training:
-    """Returns what the training of a row with a seed is at a scale."""
+    """Returns what the training of a row with a seed is at a scale.
+
+    Raises:
+        ValueError: Where the scale changes the dropout of a network that has none.
+    """
     network = scale.networks.get(row.network, row.network)
     function, arguments = networks.backbone(network)
     recipe = Recipe(entry=row.key, seed=seed, **{**networks.recipe(row.network), **row.recipe})
     recipe = _with_epochs(recipe, scale.epochs).replace(**scale.recipe)
-    return Training(
-        function,
-        {**arguments, **networks.attention(row.attention, network), **row.changes},
-        smoke(recipe) if scale.is_smoke else recipe,
-    )
+    arguments = {**arguments, **networks.attention(row.attention, network), **row.changes}
+    if recipe.dropout is not None:
+        check_dropout(recipe.dropout, function, network)
+        arguments["dropout"] = recipe.dropout
+    return Training(function, arguments, smoke(recipe) if scale.is_smoke else recipe)
 
 
 def _with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:

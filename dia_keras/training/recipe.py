@@ -157,12 +157,6 @@ class Recipe:
             )
         if list(self.milestones) != sorted({m for m in self.milestones if m > 0}):
             raise ValueError(f"`milestones` must be epochs that rise from 1. Received: milestones={self.milestones!r}")
-        # A training of one epoch cannot have any before its end.
-        if self.schedule == "steps" and self.milestones[-1] > max(1, self.epochs - 1):
-            raise ValueError(
-                f"`milestones` must be reached before the last of the {self.epochs} epochs ends. "
-                f"Received: milestones={self.milestones!r}, epochs={self.epochs}"
-            )
         if phases and sum(phase.epochs for phase in phases) != self.epochs:
             raise ValueError(f"`phases` must have {self.epochs} epochs, as `epochs` says. Received: phases={phases!r}")
         if phases and phases[-1] != Phase(phases[-1].epochs):

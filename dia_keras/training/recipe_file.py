@@ -13,7 +13,7 @@ def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
     """Returns the `RECIPE` that a Python file defines, with other values where given.
 
     Raises:
-        ValueError: Where the file defines none, or a change names no field of `Recipe`.
+        ValueError: Where the file defines none, a change names no field of `Recipe`, or the rate would never fall.
         FileNotFoundError: Where there is no such file.
     """
     path = pathlib.Path(path)
@@ -37,7 +37,13 @@ def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
     unknown = set(changes) - {field.name for field in dataclasses.fields(Recipe)}
     if unknown:
         raise ValueError(f"Unknown fields of a recipe: {', '.join(sorted(unknown))}")
-    return recipe.replace(**changes)
+    changed = recipe.replace(**changes)
+    if changed.schedule == "steps" and changed.milestones[-1] >= changed.epochs:
+        raise ValueError(
+            f"`milestones` must be epochs before the end, of {changed.epochs} epochs. "
+            f"Received: milestones={changed.milestones!r}, epochs={changed.epochs}"
+        )
+    return changed
 
 
 def _line_of(error: Exception, path: pathlib.Path) -> str:

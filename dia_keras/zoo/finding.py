@@ -121,7 +121,11 @@ def entry_network(entry: Card, weights: str | os.PathLike = "pretrained") -> Net
     network = _by_card(known, entry.dataset.name, functools.partial(load, entry.name, weights=weights))
     if weights == "pretrained":
         return network
-    return dataclasses.replace(network, sha256=lambda: describe(pathlib.Path(weights)).sha256)
+    return dataclasses.replace(network, sha256=lambda: _sha256_of(weights))
+
+
+def _sha256_of(weights: str | os.PathLike) -> str:
+    return hashlib.sha256(read_file(pathlib.Path(weights).expanduser()).content).hexdigest()
 
 
 def _by_card(known: Card, data: str | None, load: Callable[..., keras.Model]) -> Network:

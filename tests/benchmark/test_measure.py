@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from dia_keras import backbones, zoo
-from dia_keras.benchmark import measure, show
+from dia_keras.benchmark import measure, show, turns
 from dia_keras.benchmark.contenders import LeastAttention, MatricesAlone, candidates, plain_twin
 from dia_keras.benchmark.peers import peer
 from dia_keras.benchmark.runtimes import RUNTIMES
@@ -196,6 +196,27 @@ def test_peers_take_turns_with_the_first_runtime_and_have_their_own_base(pytorch
     ]
     assert [each.base for each in found] == [name for name in (ours[0], theirs[0], theirs[0], ours[0]) for _ in "12"]
     assert [each.ratio for each in found[::2]] == [1] * 4
+
+
+@pytest.mark.parametrize("runtimes", [["xla", "onnx"], ["onnx", "xla"]])
+def test_peers_have_all_numbers_of_threads_whatever_the_order_of_the_runtimes(runtimes, monkeypatch):
+    monkeypatch.setattr(turns, "find_peers", lambda names: {"peer": "dia_resnet20_cifar10"})
+    monkeypatch.setattr(turns, "load_peer", lambda *arguments: None)
+    monkeypatch.setattr(turns, "_exported", lambda *arguments: {"dia_resnet20_cifar10": "file"})
+    monkeypatch.setattr(turns, "_peer_base", lambda *arguments: "peer")
+    monkeypatch.setattr(turns, "interleaved", lambda calls, runs: dict.fromkeys(calls, 1.0))
+    for name in runtimes:
+        runtime = turns.RUNTIMES[name]._replace(load=lambda *arguments: None)
+        monkeypatch.setitem(turns.RUNTIMES, name, runtime)
+    base = candidates(["dia_resnet20_cifar10"])["dia_resnet20_cifar10"]._replace(base="dia_resnet20_cifar10")
+    monkeypatch.setattr(turns, "candidates", lambda *arguments: {"dia_resnet20_cifar10": base})
+    found = measure(["dia_resnet20_cifar10"], runtimes, threads=[1, 2], runs=1, peers=True)
+    assert sorted((each.runtime, each.threads) for each in found if each.network == "peer") == [
+        ("torch", 1),
+        ("torch", 2),
+        ("torch.compile", 1),
+        ("torch.compile", 2),
+    ]
 
 
 def test_missing_peers_are_an_error(monkeypatch):

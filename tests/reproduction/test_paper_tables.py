@@ -123,6 +123,17 @@ def test_the_scale_of_a_training():
     assert str(scale) == "ResNet164 is ResNet20-basic; 20 epochs; batch_size 64" and str(Scale()) == "the paper's"
 
 
+def test_the_dropout_of_a_scale_is_that_of_the_network():
+    rows = {row.network: row for row in TABLES["table4"].rows}
+    without = training_of(rows["WRN52-4"], 0, Scale(recipe={"dropout": 0.0}))
+    assert without.arguments["dropout"] == 0.0 and without.recipe.dropout == 0.0
+    assert "dropout" not in training_of(rows["WRN52-4"], 0, Scale()).arguments  # the backbone's own, 0.3
+    with pytest.raises(
+        ValueError, match=r"`dropout` is for networks whose backbone has one: .* of ResNet164, a resnet"
+    ):
+        training_of(rows["ResNet164"], 0, Scale(recipe={"dropout": 0.0}))
+
+
 def test_the_first_epochs_of_a_longer_training_keep_its_rate():
     recipe = training_of(TABLES["figure11"].rows[0], 0, Scale(epochs=10)).recipe
     assert recipe.epochs == 10 and min(recipe.milestones) > 10

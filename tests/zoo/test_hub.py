@@ -3,6 +3,7 @@
 import ast
 import functools
 import json
+import math
 import pathlib
 import shutil
 import sys
@@ -19,11 +20,12 @@ from PIL import Image
 from web_server import Folder, serving
 
 from dia_keras import zoo
+from dia_keras.backbones import ATTENTIONS, resnet
 from dia_keras.cli import main
 from dia_keras.zoo.cards import describe
 from dia_keras.zoo.files import hdf5_process
 from dia_keras.zoo.finding import find_network
-from dia_keras.zoo.hub.config import card_from
+from dia_keras.zoo.hub.config import about_parameters, card_from
 from dia_keras.zoo.hub.publishing import write_repository
 from dia_keras.zoo.hub.readme import readme_of
 
@@ -302,6 +304,18 @@ def test_a_repository_loads_as_an_entry_does(repository, small_zoo, images, monk
             },
             "with at most 536,870,912 ",
         ),
+        (
+            {
+                "architecture": {
+                    "backbone": "resnext",
+                    "arguments": {
+                        **{"depth": 1298, "cardinality": 1, "group_width": 1, "filters": 1500},
+                        **{"attention": "spa", "attention_config": {"ratio": 1}},
+                    },
+                }
+            },
+            "with at most 536,870,912 ",
+        ),
         ({"architecture__arguments__preprocessing": "x"}, "those of resnet: .* Received: preprocessing in here"),
         ({"architecture__backbone": "Sequential"}, "`architecture.backbone` of config.json must be one of"),
         ({"architecture__arguments__attention_config": {"cells": 1000}}, "`architecture.arguments.attention_config`"),
@@ -338,6 +352,21 @@ def test_a_value_that_a_config_must_not_have_is_one_error(change, message, repos
     card_from((repository / "config.json").read_bytes(), "here")
     with pytest.raises(ValueError, match=message):
         card_from(changed(repository, **change), "here")
+
+
+@pytest.mark.counts
+@pytest.mark.parametrize("shared", [None, True, False])
+@pytest.mark.parametrize("name", sorted(ATTENTIONS))
+def test_an_attention_has_no_more_parameters_than_are_counted_before_it_is_built(name, shared):
+    least = {"dia_lstm": "reduction", "dia_lstm_light": "reduction", "se": "ratio", "cbam": "ratio", "spa": "ratio"}
+    config = {least[name]: 1} if name in least else None
+    given = {"attention": name, "attention_config": config, "shared": shared}
+    counts = [
+        sum(math.prod(weight.shape) for weight in resnet(depth=29, **arguments).trainable_weights)
+        for arguments in ({}, given)
+    ]
+    about = [about_parameters("resnet", {"depth": 29, **arguments}) for arguments in ({}, given)]
+    assert about[1] - about[0] >= counts[1] - counts[0]
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b"[" * 100_000, b" " * (1 << 20) + b"{}"])

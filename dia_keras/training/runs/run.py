@@ -137,6 +137,20 @@ class Prepared(NamedTuple):
     num_classes: int
 
 
+def check_dropout(dropout: float, backbone: str, network: str) -> None:
+    """Checks that a network's backbone has a dropout to change.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    with_dropout = [name for name, make in BACKBONES.items() if "dropout" in inspect.signature(make).parameters]
+    if backbone not in with_dropout:
+        raise ValueError(
+            f"`dropout` is for networks whose backbone has one: {', '.join(with_dropout)}. Received: "
+            f"dropout={dropout}, of {network}, a {backbone}"
+        )
+
+
 def prepare(
     recipe: Recipe,
     source: str | os.PathLike | None,
@@ -146,12 +160,8 @@ def prepare(
     """Loads the data of a recipe, and returns them with the function that builds its networks."""
     check_name(recipe.entry, "entry")
     card = zoo.card(recipe.entry)
-    with_dropout = [name for name, make in BACKBONES.items() if "dropout" in inspect.signature(make).parameters]
-    if recipe.dropout is not None and card.architecture.backbone not in with_dropout:
-        raise ValueError(
-            f"`dropout` is for entries whose backbone has one: {', '.join(with_dropout)}. Received: "
-            f"dropout={recipe.dropout}, of {recipe.entry}, a {card.architecture.backbone}"
-        )
+    if recipe.dropout is not None:
+        check_dropout(recipe.dropout, card.architecture.backbone, recipe.entry)
     data = load_data(card, source, data_dir, recipe.held_out, resize)
     training = training_images(recipe, data.train)
 

@@ -97,9 +97,10 @@ def fine_tune(
     images = prepare(settings, source, data_dir, image_size, channels, resize, weights)
     with locked_folder(directory):
         with stopped_by_signals(budget) as signals:
-            chosen = {**dataclasses.asdict(settings), **images.shape, "weights_of_entry": images.start.sha256()}
+            started_from = images.start.sha256()
+            chosen = {**dataclasses.asdict(settings), **images.shape, "weights_of_entry": started_from}
             before = {field.name: field.default for field in dataclasses.fields(settings)}  # of an older record
-            before["weights_of_entry"] = chosen["weights_of_entry"]
+            before["weights_of_entry"] = started_from
             check_same_settings(chosen, directory / SETTINGS, before)
             check_same_data(images.training, directory / "data.json")
             model = starting_model(settings, images)
@@ -108,7 +109,8 @@ def fine_tune(
             raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
         if best is None:
             return None
-        return _write_results(model, settings, images, directory, best, pathlib.Path(source).name)
+        start = {"entry": settings.entry, "sha256": started_from}
+        return _write_results(model, settings, images, directory, start, best, pathlib.Path(source).name)
 
 
 def _check_folder(directory: pathlib.Path) -> None:
@@ -122,7 +124,13 @@ def _check_folder(directory: pathlib.Path) -> None:
 
 
 def _write_results(
-    model: keras.Model, settings: FineTuning, images: Images, directory: pathlib.Path, best: int, data: str
+    model: keras.Model,
+    settings: FineTuning,
+    images: Images,
+    directory: pathlib.Path,
+    start: dict[str, str | None],
+    best: int,
+    data: str,
 ) -> FineTuned:
     """Measures a network, writes what a complete run has, and removes what a run goes on from."""
     names = images.class_names
@@ -136,13 +144,12 @@ def _write_results(
     plot_curves(directory / "log.csv", directory / "curves.png", title=f"{settings.entry}, fine-tuned")
     counts = np.array(result.test["confusion"])
     plot_confusion(counts, names, directory / "confusion.png", title=f"{counts.sum()} test images")
-    start = {"entry": settings.entry, "sha256": images.start.sha256()}
     record = {"settings": dataclasses.asdict(settings), "start": start, "data": data, "best_epoch": best}
     record |= describe_run()
     if images.groups:
         record = {"groups": images.groups, **record}
     write_json(directory / RUN_REPORT, {"held_out": result.held_out, "test": result.test, **record})
-    write_json(directory / RUN_CARD, _card_of(model, directory, settings, images, result.test))
+    write_json(directory / RUN_CARD, _card_of(model, directory, start, images, result.test))
     for path in [
         *(saved.path for saved in checkpoints(directory)),
         *best_files(directory),
@@ -152,11 +159,13 @@ def _write_results(
     return result
 
 
-def _card_of(model: keras.Model, directory: pathlib.Path, settings: FineTuning, images: Images, test) -> dict[str, Any]:
+def _card_of(
+    model: keras.Model, directory: pathlib.Path, start: dict[str, str | None], images: Images, test
+) -> dict[str, Any]:
     known = images.start.card
     return {
-        "from": settings.entry,
-        "from_sha256": images.start.sha256(),
+        "from": start["entry"],
+        "from_sha256": start["sha256"],
         "architecture": None if known is None else dataclasses.asdict(known.architecture),
         "labels": list(images.class_names),
         "image_size": list(images.size),

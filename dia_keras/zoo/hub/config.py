@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 from ...backbones import ATTENTIONS
 from ...data.picture import Resize
+from ...units.cells.lstm_base import TwoStateCell
 from ..architectures import BACKBONES
 from ..cards import Architecture, Card, Dataset, Metrics, Weights
 from ..files.reading import LARGEST, SUFFIXES
@@ -220,12 +221,32 @@ def about_parameters(backbone: str, arguments: Mapping[str, Any]) -> float:
     if backbone == "resnext":
         groups, width = values["cardinality"], values["group_width"]
         plain, channels = depth * groups * width * (5 * values["filters"] + 22 * width), 4 * values["filters"]
+        plain += values.get("stem_filters", 64) * groups * width
     if not values.get("attention"):
         return plain
-    # A cell has at most eight matrices of the channels squared. All stages together have at most 11 of the last one's.
-    cells = (values.get("attention_config") or {}).get("cells", 1)
-    units = depth / 6 if values.get("shared") is False else 1
-    return plain + 11 * cells * units * channels**2
+    unit = ATTENTIONS[values["attention"]]
+    is_shared = issubclass(unit, TwoStateCell) if values.get("shared") is None else values["shared"]
+    units = 1 if is_shared else depth / 4  # the longest stage of ResNet101 has 23 blocks
+    # All stages together have at most 4/3 of the square of the last one's channels, and less than twice its channels.
+    squares, others = _of_attention(values["attention"], values.get("attention_config") or {})
+    return plain + units * (4 / 3 * squares * channels**2 + 80 * channels + others)
+
+
+def _of_attention(name: str, settings: Mapping[str, Any]) -> tuple[float, float]:
+    """Returns how many squares of the channels an attention has as parameters, and how many parameters besides."""
+
+    def number(key: str, default: float) -> float:
+        value = settings.get(key, default)
+        return max(1, value) if _is_number(value) else 1
+
+    cells = settings.get("cells", 1)
+    squares = {
+        "dia_lstm": 10 * cells / number("reduction", 4),
+        "dia_lstm_light": 4 * cells / number("reduction", 16),
+        "lstm": 8 * cells,
+        "spa": 22 / number("ratio", 16),
+    }
+    return squares.get(name, 2 / number("ratio", 16)), 6 * number("kernel_size", 7) ** 2
 
 
 def _dataset(fields: _Object) -> Dataset:
