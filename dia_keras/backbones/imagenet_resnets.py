@@ -49,7 +49,7 @@ def imagenet_resnet(
             Stage(filters * expansion, stride, blocks)
             for filters, stride, blocks in zip((64, 128, 256, 512), (1, 2, 2, 2), BLOCKS[depth], strict=True)
         ],
-        block=partial(post_activation_block, branch=branch, skip=skip),
+        block=partial(post_activation_block, branch=branch, skip=boolean("skip", skip)),
         settings={"dia_lstm": {"reduction": 20 if bottleneck else 4}, "se": {"ratio": 16}},
         total_stride=32,
         **options,

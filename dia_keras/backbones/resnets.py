@@ -50,11 +50,12 @@ def resnet(
     >>> model = resnet(164, attention="dia_lstm", attention_config={"reduction": 16}, attention_stages=(2, 3))
     """
     stages, widths = _stages(depth, block)
-    branch = partial(bottleneck_branch if block == "bottleneck" else basic_branch, normalize=normalize)
+    branch = bottleneck_branch if block == "bottleneck" else basic_branch
+    branch = partial(branch, normalize=boolean("normalize", normalize))
     return build_network(
         stem=small_stem(widths),
         stages=stages,
-        block=partial(post_activation_block, branch=branch, skip=skip),
+        block=partial(post_activation_block, branch=branch, skip=boolean("skip", skip)),
         settings={"se": {"ratio": 16}},
         total_stride=4,
         **options,
@@ -97,7 +98,7 @@ def preresnet(
     return build_network(
         stem=small_stem(widths, pre_activation=True),
         stages=stages,
-        block=partial(pre_activation_block, branch=branch, skip=skip, projection=projection),
+        block=partial(pre_activation_block, branch=branch, skip=boolean("skip", skip), projection=projection),
         pre_activation=True,
         norm_before_cells=boolean("norm_before_cells", norm_before_cells),
         settings={"se": {"ratio": 16}},

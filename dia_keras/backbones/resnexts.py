@@ -5,7 +5,7 @@ from typing import Unpack
 
 import keras
 
-from ..arguments import positive_integer
+from ..arguments import boolean, positive_integer
 from ..units.initializers import he_linear_kernel
 from .blocks import bottleneck_branch, post_activation_block
 from .network import ZERO_BIAS, ZERO_BIAS_CELLS, NetworkOptions, Stage, blocks_per_stage, build_network, small_stem
@@ -47,7 +47,7 @@ def resnext(
     return build_network(
         stem=small_stem(positive_integer("stem_filters", stem_filters)),
         stages=[Stage(filters, 1, n), Stage(2 * filters, 2, n), Stage(4 * filters, 2, n)],
-        block=partial(post_activation_block, branch=branch, skip=skip),
+        block=partial(post_activation_block, branch=branch, skip=boolean("skip", skip)),
         settings={
             **ZERO_BIAS_CELLS,
             "se": {"ratio": 4, "use_bias": False},

@@ -5,7 +5,7 @@ from typing import Unpack
 
 import keras
 
-from ..arguments import positive_integer
+from ..arguments import boolean, is_number, positive_integer
 from .blocks import pre_activation_block, pre_basic_branch
 from .network import ZERO_BIAS, ZERO_BIAS_CELLS, NetworkOptions, Stage, blocks_per_stage, build_network, small_stem
 
@@ -31,13 +31,14 @@ def wrn(
         ValueError: On an argument out of range.
     """
     widen = positive_integer("widen", widen)
-    if not 0 <= dropout < 1:
+    if not is_number(dropout) or not 0 <= dropout < 1:
         raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout!r}")
     n = blocks_per_stage(depth, 6, 4)
+    branch = partial(pre_basic_branch, dropout=dropout)
     return build_network(
         stem=small_stem(16, pre_activation=True),
         stages=[Stage(16 * widen, 1, n), Stage(32 * widen, 2, n), Stage(64 * widen, 2, n)],
-        block=partial(pre_activation_block, branch=partial(pre_basic_branch, dropout=dropout), skip=skip),
+        block=partial(pre_activation_block, branch=branch, skip=boolean("skip", skip)),
         pre_activation=True,
         norm_before_cells=True,
         settings={

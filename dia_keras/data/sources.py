@@ -32,7 +32,7 @@ def load(
         data_dir: Where TFDS keeps its data sets: then a name is that of a TFDS data set, even where there is a folder
             of this name. Default: the environment variable `DIA_KERAS_DATA`, else TFDS' own default.
         held_out: Number of training images to hold out, drawn at random, the same number of every class where
-            it divides evenly.
+            it divides evenly. One image of every class, at least, is left to train on.
         image_size: `(height, width)` that images of other sizes are resized to; required for folders, and for data
             sets of several sizes.
         resize: How: `"crop"` takes the center, as large as it can be in the new shape, `"stretch"` takes all, in the
@@ -71,7 +71,7 @@ def load(
         from .folder import load_folder
 
         train, test, class_names = load_folder(path, image_size, resize, channels or 3)
-    elif _is_meant_as_path(source):
+    elif _is_meant_as_path(source) and not _is_tfds_name(source, data_dir):
         raise FileNotFoundError(f"`source` must exist. Received: source={str(source)!r}, which is no folder")
     else:
         from .tfds_source import load_tfds
@@ -84,8 +84,15 @@ def load(
 
 def is_folder(source: str | os.PathLike, data_dir: str | os.PathLike | None) -> bool:
     """Returns whether `load` takes a source for a folder of images."""
-    is_name = isinstance(source, str) and pathlib.PurePath(source).name == source
-    return pathlib.Path(source).is_dir() and not (is_name and data_dir is not None)
+    return pathlib.Path(source).is_dir() and not _is_tfds_name(source, data_dir)
+
+
+def _is_tfds_name(source: str | os.PathLike, data_dir: str | os.PathLike | None) -> bool:
+    """Returns whether a source names a data set in TFDS' folder, with its configuration or without."""
+    if data_dir is None or not isinstance(source, str):
+        return False
+    name = pathlib.PurePath(source)
+    return name.name == source or (not name.is_absolute() and pathlib.Path(data_dir, name.parts[0]).is_dir())
 
 
 def tfds_folder(data_dir: str | os.PathLike | None = None) -> str | os.PathLike:
@@ -108,9 +115,10 @@ def _is_meant_as_path(source: str | os.PathLike) -> bool:
 
 def with_held_out(train: Split, test: Split, class_names: tuple[str, ...], held_out: int, seed: int = 0) -> DataSet:
     """Returns a data set with some of its training images held out; see `load` for arguments and errors."""
-    if not is_integer(held_out, 0, len(train.labels) - 1):
+    most = len(train.labels) - len(np.unique(train.labels))
+    if not is_integer(held_out, 0, most):
         raise ValueError(
-            f"`held_out` must be an integer from 0 to {len(train.labels) - 1}, below the number of training images. "
+            f"`held_out` must be an integer from 0 to {most}, which leaves an image of every class to train on. "
             f"Received: held_out={held_out!r}"
         )
     chosen = _choose(train.labels, held_out, seed)
@@ -138,6 +146,7 @@ def _choose(labels: np.ndarray, number: int, seed: int) -> np.ndarray:
     for label in np.unique(labels):
         members = order[labels[order] == label]
         rank_in_class[members] = np.arange(len(members))
+        rank_in_class[members[-1]] = len(labels)  # one of every class is left to train on
     # Everybody's first member, then everybody's second: ties in the order of the permutation.
     position = np.argsort(order)
     mask = np.zeros(len(labels), bool)

@@ -33,7 +33,7 @@ def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
     Returns:
         A functional `keras.Model` with the same inputs and outputs and its own weights. It shares only operations,
         which have no weights, and what cannot be copied: `keras.layers.Lambda`, layers without `get_config`, and layers
-        with quantized ones within.
+        with quantized ones, or ones with LoRA, within.
 
     Raises:
         ValueError: Where `model` is not functional, or overrides `call`.
@@ -168,10 +168,12 @@ def _layer(layer) -> tuple[keras.layers.Layer, list[np.ndarray]]:
     """
     if type(layer) is RecurrentAttention and (replaced := fused(layer.cell)):
         cell, values = replaced
+        cell.name = f"{layer.name}_cell"  # in the model, where cells of one name would clash
         unit = RecurrentAttention(cell, layer.data_format, dtype=layer.dtype_policy, name=layer.name)
         cell.build((None, cell.units))
         return unit, values
-    if any(is_quantized(each) for each in layer._flatten_layers(include_self=False)):
+    inner = layer._flatten_layers(include_self=False)
+    if any(is_quantized(each) or getattr(each, "lora_enabled", False) for each in inner):
         return layer, layer.get_weights()  # its config does not say so, and a copy would have other weights
     try:
         return type(layer).from_config(layer.get_config()), layer.get_weights()

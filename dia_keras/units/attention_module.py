@@ -56,14 +56,29 @@ class FeatureLayer(keras.layers.Layer):
 
     def get_build_config(self):
         inner = self._flatten_layers(include_self=False)
-        quantized = {layer.name: layer.dtype_policy.name for layer in inner if layer.quantization_mode}
+        quantized = {layer.name: _quantization_of(layer) for layer in inner if layer.quantization_mode}
         return {**(super().get_build_config() or {}), **({"quantized": quantized} if quantized else {})}
 
     def build_from_config(self, config):
         super().build_from_config(config)
         for layer in self._flatten_layers(include_self=False):
-            if policy := config.get("quantized", {}).get(layer.name):
-                layer.dtype_policy = policy
+            if found := config.get("quantized", {}).get(layer.name):
+                _quantize(layer, found)
+
+
+def _quantization_of(layer) -> dict:
+    """Returns how a layer was quantized, as JSON has it."""
+    config = getattr(layer, "quantization_config", None)
+    return {"policy": layer.dtype_policy.name, "config": keras.saving.serialize_keras_object(config)}
+
+
+def _quantize(layer, found: dict | str) -> None:
+    """Quantizes a layer as `_quantization_of` tells of another one; earlier versions told the policy only."""
+    policy, config = (found, None) if isinstance(found, str) else (found["policy"], found["config"])
+    if config is None:
+        layer.dtype_policy = policy
+    else:
+        layer.quantize(config=keras.saving.deserialize_keras_object(config))
 
 
 class AttentionModule(Unit, FeatureLayer):
@@ -82,6 +97,11 @@ class AttentionModule(Unit, FeatureLayer):
     Returns:
         The recalibrated features, of the shape of `inputs`.
     """
+
+    @property
+    def of_parts(self) -> dict:
+        """Keywords of the layers that the module is made of."""
+        return {"dtype": self.dtype_policy, "trainable": self.trainable}
 
     @classmethod
     def for_channels(cls, channels: int, **settings):

@@ -539,6 +539,12 @@ def test_kernels_of_resnext_start_as_the_authors():
 @pytest.mark.parametrize(
     "make, message",
     [
+        (lambda: resnet(20, skip="no"), "`skip` must be a bool. Received: skip='no'"),
+        (lambda: resnet(20, normalize="False"), "`normalize` must be a bool. Received: normalize='False'"),
+        (lambda: preresnet(20, skip=0), "`skip` must be a bool. Received: skip=0"),
+        (lambda: wrn(16, 1, skip="no"), "`skip` must be a bool. Received: skip='no'"),
+        (lambda: wrn(16, 1, dropout="0.3"), r"`dropout` must be in \[0, 1\). Received: dropout='0.3'"),
+        (lambda: resnext(29, 1, 4, skip="no"), "`skip` must be a bool. Received: skip='no'"),
         (lambda: resnet(57), "`depth` must be 9 n . 2: 11, 20, 29, .*Received: depth=57"),
         (lambda: resnet(21, "basic"), "`depth` must be 6 n . 2: 8, 14, 20, .*Received: depth=21"),
         (lambda: resnet(2), "`depth` must be.*Received: depth=2"),
@@ -616,3 +622,35 @@ def test_named_attentions_take_the_settings_of_every_layer(attention):
     )
     cell = getattr(unit, "cell", unit)
     assert cell.compute_dtype == "bfloat16" and not cell.trainable_weights
+
+
+class Own(DIALSTMCell):
+    """A cell of one's own, which is the paper's."""
+
+    def __init__(self, units, slope=1.0, **kwargs):
+        super().__init__(units, **kwargs)
+        self.slope = slope
+
+
+@pytest.mark.parametrize("cells", [1, 2])
+def test_a_subclass_of_a_cell_is_the_cell(cells):
+    model = resnet(8, "basic", attention=Own, attention_config={"slope": 2.0, "cells": cells, "reduction": 8})
+    units = [layer.cell for layer in model.layers if isinstance(layer, RecurrentAttention)]
+    firsts = [cell if cells == 1 else cell.cells[0] for cell in units]
+    assert [(type(cell), cell.slope, cell.reduction) for cell in firsts] == [(Own, 2.0, 8)] * 3
+    assert cells == 1 or [len(cell.cells) for cell in units] == [2] * 3
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("name", sorted(ATTENTIONS))
+def test_a_frozen_attention_is_frozen_with_all_its_parts(name, shared, tmp_path):
+    options = {"attention": name, "shared": shared, "input_shape": (8, 8, 3)}
+    model = resnet(8, "basic", **options, attention_config={"trainable": False})
+    assert [weight.path for weight in model.trainable_variables if "attention" in weight.path] == []
+    model = resnet(8, "basic", **options)
+    for layer in model.layers:
+        layer.trainable = "attention" not in layer.name
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert [weight.path for weight in loaded.trainable_variables if "attention" in weight.path] == []
+    assert loaded.trainable_variables

@@ -73,6 +73,15 @@ def test_a_name_with_data_dir_is_that_of_a_tfds_set_whatever_folder_is_here(tmp_
     with pytest.raises(ValueError, match="enough"):
         load("cifar10", data_dir=".", image_size=(8, 8))
     assert asked == [("cifar10", ".")]
+    (tmp_path / "imagenette" / "160px-v2").mkdir(parents=True)
+    with pytest.raises(ValueError, match="enough"):
+        load("imagenette/160px-v2", data_dir=".", image_size=(8, 8))
+    with pytest.raises(ValueError, match="enough"):
+        load("imagenette/320px-v2", data_dir=".", image_size=(8, 8))
+    assert [name for name, _ in asked] == ["cifar10", "imagenette/160px-v2", "imagenette/320px-v2"]
+    (tmp_path / "tfds").mkdir()
+    with pytest.raises(FileNotFoundError, match="must have the folders 'train' and 'test'"):
+        load("imagenette/160px-v2", data_dir="tfds", image_size=(8, 8))
     with pytest.raises(ValueError, match="no images in"):
         load("cifar10", image_size=(8, 8))
     with pytest.raises(ValueError, match="enough"):
@@ -88,6 +97,16 @@ def test_held_out_images_come_from_train_and_leave_it(npz):
     assert len(held_out) == 12 and not train & held_out and train | held_out == every
 
 
+def test_a_rare_class_keeps_an_image_to_train_on(npz, tmp_path):
+    with np.load(npz) as file:
+        whole = dict(file)
+    whole["y_train"] = np.repeat([0, 1, 2], [28, 28, 4])
+    np.savez(tmp_path / "rare.npz", **whole)
+    data = load(tmp_path / "rare.npz", held_out=15)
+    assert np.bincount(data.train.labels).tolist() == [22, 22, 1] and len(data.held_out.labels) == 15
+    assert np.bincount(load(tmp_path / "rare.npz", held_out=57).train.labels).tolist() == [1, 1, 1]
+
+
 def test_held_out_classes_are_balanced(npz):
     np.testing.assert_array_equal(np.bincount(load(npz, held_out=12).held_out.labels), [4, 4, 4])
 
@@ -98,9 +117,9 @@ def test_held_out_choice_depends_on_the_seed_alone(npz):
     assert not np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("held_out", [-1, 60, 1.5])
+@pytest.mark.parametrize("held_out", [-1, 58, 1.5, True])
 def test_held_out_of_wrong_size_is_an_error(npz, held_out):
-    with pytest.raises(ValueError, match=r"`held_out` must be an integer from 0 to 59.*Received: held_out="):
+    with pytest.raises(ValueError, match=r"`held_out` must be an integer from 0 to 57.*Received: held_out="):
         load(npz, held_out=held_out)
 
 

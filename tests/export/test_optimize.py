@@ -100,6 +100,25 @@ def test_one_image_is_as_many(net):
     np.testing.assert_allclose(numpy(model(IMAGES[:1])), numpy(model(IMAGES))[:1], rtol=1e-5, atol=1e-6)
 
 
+def test_cells_may_have_one_name():
+    model = backbones.resnet(11, attention=lambda n: DIALSTMCell(n, 8, name="dia"), input_shape=(8, 8, 3))
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("float32")
+    answers = [keras.ops.convert_to_numpy(each(images)) for each in (model, optimize(model))]
+    np.testing.assert_allclose(*answers, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*LoRA")
+def test_modules_with_lora_keep_their_answers():
+    model = backbones.resnet(8, "basic", attention="se", input_shape=(8, 8, 3))
+    denses = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Dense)]
+    for dense in denses[:-1]:
+        dense.enable_lora(1)
+        dense.lora_kernel_b.assign(np.ones(dense.lora_kernel_b.shape))
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("float32")
+    answers = [keras.ops.convert_to_numpy(each(images)) for each in (model, optimize(model))]
+    np.testing.assert_allclose(*answers, atol=1e-5)
+
+
 def test_channels_first_stay_first():
     """On a CPU, TensorFlow convolves only channels last: the graph alone is looked at."""
     inputs = keras.Input((4, 8, 8))

@@ -171,6 +171,19 @@ def test_a_saved_quantized_model_answers_the_same(name, mode, tmp_path):
     assert f"{mode}_from_float32" in policies
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+def test_a_saved_quantized_model_keeps_its_configuration(tmp_path):
+    """Of weights alone: with activations quantized as well, answers would be others."""
+    model = regression(random("se", (None, 8, 8, 12), data_format="channels_last"))
+    model.quantize(config=keras.quantizers.Int8QuantizationConfig(activation_quantizer=None))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    x = features(2, 8, 8, 12)
+    np.testing.assert_allclose(numpy(loaded(x)), numpy(model(x)), rtol=1e-6)
+    denses = [layer for layer in loaded._flatten_layers() if isinstance(layer, keras.layers.Dense)]
+    assert len(denses) == 3 and all(layer.quantization_config.activation_quantizer is None for layer in denses)
+
+
 @each_module
 def test_config_round_trip(name):
     layer = MODULES[name](data_format="channels_first", name="module")

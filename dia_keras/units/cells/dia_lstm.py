@@ -8,6 +8,9 @@ from .lstm_base import DIA_PAPER, LSTMCellBase
 from .stacked import StackedCells
 from .standard_lstm import StandardLSTMCell
 
+#: Settings that all cells of a stack have.
+_OF_ALL_CELLS = ("output_activation", "bias_initializer", "dtype", "trainable")
+
 
 @keras.saving.register_keras_serializable(package="dia_keras")
 class DIALSTMCell(LSTMCellBase):
@@ -54,17 +57,14 @@ class DIALSTMCell(LSTMCellBase):
         self.reduction = int(reduction)
 
     @classmethod
-    def for_channels(
-        cls,
-        channels: int,
-        cells: int = 1,
-        reduction: int = 4,
-        output_activation: str = "sigmoid",
-        dropout: float = 0.1,
-        **settings,
-    ):
-        """Returns the cell, or a stack of cells, for features of `channels` channels: see `stacked_dia_lstm`."""
-        return stacked_dia_lstm(channels, cells, reduction, output_activation, dropout, **settings)
+    def for_channels(cls, channels: int, cells: int = 1, dropout: float = 0.1, **settings):
+        """Returns the cell, or a stack of cells the first of which it is: see `stacked_dia_lstm`."""
+        cells = positive_integer("cells", cells)
+        first = cls(channels, **settings)
+        if cells == 1:
+            return first
+        shared = {name: settings[name] for name in _OF_ALL_CELLS if name in settings}
+        return StackedCells([first, *(StandardLSTMCell(channels, dropout=dropout, **shared) for _ in range(cells - 1))])
 
     def add_gate_weights(self):
         n, reduced = self.units, self.units // self.reduction
@@ -113,10 +113,12 @@ def stacked_dia_lstm(
         bias_initializer: Initial biases of the linear maps. Default: uniform in +-1/sqrt(fan_in).
         **kwargs: `dtype` and `trainable` of every cell, see `keras.layers.Layer`.
     """
-    cells = positive_integer("cells", cells)
-    kwargs["bias_initializer"] = bias_initializer
-    first = DIALSTMCell(units, reduction, output_activation, **kwargs)
-    if cells == 1:
-        return first
-    others = [StandardLSTMCell(units, output_activation, dropout, **kwargs) for _ in range(cells - 1)]
-    return StackedCells([first, *others])
+    return DIALSTMCell.for_channels(
+        units,
+        cells,
+        dropout,
+        reduction=reduction,
+        output_activation=output_activation,
+        bias_initializer=bias_initializer,
+        **kwargs,
+    )

@@ -35,6 +35,7 @@ class ChannelMLP(keras.layers.Layer):
             kernel_initializer=linear_kernel(),
             bias_initializer=self.bias_initializer or linear_bias(fan_in),
             dtype=self.dtype_policy,
+            trainable=self.trainable,
             name=name,
         )
         dense.build((None, fan_in))

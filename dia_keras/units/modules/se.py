@@ -53,9 +53,7 @@ class SE(AttentionModule):
     def build(self, input_shape):
         channels = input_shape[self.channel_axis]
         hidden = max(1, channels // self.ratio)
-        self.mlp = ChannelMLP(
-            hidden, channels, self.use_bias, self.bias_initializer, dtype=self.dtype_policy, name="mlp"
-        )
+        self.mlp = ChannelMLP(hidden, channels, self.use_bias, self.bias_initializer, **self.of_parts, name="mlp")
         self.mlp.build((None, channels))
         self.built = True
 

@@ -39,7 +39,7 @@ class SEM(AttentionModule):
 
     key = "sem"
     title = "Switchable excitation module"
-    formula = "2 N²/r + N/r + 6 N + k + 3, k = 3 for N < 128, 5 for N < 2048 (r: ratio = 16)"
+    formula = "2 N²/r + N/r + 6 N + k + 3, k = 1 for N < 8, 3 for N < 128, 5 for N < 2048, 7 beyond (r: ratio = 16)"
     paper = "https://arxiv.org/abs/2209.05680"
 
     def __init__(self, ratio: int = 16, data_format: str | None = None, bias_initializer=None, **kwargs):
@@ -49,19 +49,18 @@ class SEM(AttentionModule):
 
     def build(self, input_shape):
         channels = input_shape[self.channel_axis]
-        dtype = self.dtype_policy
         self.switch = keras.layers.Dense(
             3,
             "sigmoid",
             kernel_initializer=linear_kernel(),
             bias_initializer=self.bias_initializer or linear_bias(channels),
-            dtype=dtype,
+            **self.of_parts,
             name="switch",
         )
         hidden = max(1, channels // self.ratio)
-        self.mlp = ChannelMLP(hidden, channels, bias_initializer=self.bias_initializer, dtype=dtype, name="mlp")
-        self.conv = ChannelConv(kernel_size(channels), dtype=dtype, name="conv")
-        self.affine = ChannelAffine(dtype=dtype, name="affine")
+        self.mlp = ChannelMLP(hidden, channels, bias_initializer=self.bias_initializer, **self.of_parts, name="mlp")
+        self.conv = ChannelConv(kernel_size(channels), **self.of_parts, name="conv")
+        self.affine = ChannelAffine(**self.of_parts, name="affine")
         for part in (self.switch, self.mlp, self.conv, self.affine):
             part.build((None, channels))
         self.built = True

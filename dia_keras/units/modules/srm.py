@@ -119,7 +119,7 @@ class SRM(AttentionModule):
         super().__init__(data_format, **kwargs)
         self.share_norm = boolean("share_norm", share_norm)
         self.unbiased = boolean("unbiased", unbiased)
-        self.style = StyleIntegration(self.data_format, unbiased, dtype=self.dtype_policy, name="style")
+        self.style = StyleIntegration(self.data_format, unbiased, **self.of_parts, name="style")
 
     def build(self, input_shape):
         self.style.build(input_shape)
@@ -137,11 +137,11 @@ class SRM(AttentionModule):
             return self
         self.style.name = f"{self.name}_style"
         norm = self._norm(f"{name}_attention_bn")
-        gate = ChannelGate(self.data_format, dtype=self.dtype_policy, name=f"{name}_attention")
+        gate = ChannelGate(self.data_format, **self.of_parts, name=f"{name}_attention")
         return lambda inputs: gate([inputs, norm(self.style(inputs))])
 
     def _norm(self, name: str) -> keras.layers.Layer:
-        return keras.layers.BatchNormalization(-1, momentum=0.9, epsilon=EPSILON, dtype=self.dtype_policy, name=name)
+        return keras.layers.BatchNormalization(-1, momentum=0.9, epsilon=EPSILON, **self.of_parts, name=name)
 
     def get_config(self):
         return {**super().get_config(), "share_norm": self.share_norm, "unbiased": self.unbiased}

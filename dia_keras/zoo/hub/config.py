@@ -228,11 +228,12 @@ def about_parameters(backbone: str, arguments: Mapping[str, Any]) -> float:
     is_shared = issubclass(unit, TwoStateCell) if values.get("shared") is None else values["shared"]
     units = 1 if is_shared else depth / 4  # the longest stage of ResNet101 has 23 blocks
     # All stages together have at most 4/3 of the square of the last one's channels, and less than twice its channels.
-    squares, others = _of_attention(values["attention"], values.get("attention_config") or {})
+    least_ratio = 16 if backbone == "imagenet_resnet" else 4  # of the backbones' own
+    squares, others = _of_attention(values["attention"], values.get("attention_config") or {}, least_ratio)
     return plain + units * (4 / 3 * squares * channels**2 + 80 * channels + others)
 
 
-def _of_attention(name: str, settings: Mapping[str, Any]) -> tuple[float, float]:
+def _of_attention(name: str, settings: Mapping[str, Any], ratio: int) -> tuple[float, float]:
     """Returns how many squares of the channels an attention has as parameters, and how many parameters besides."""
 
     def number(key: str, default: float) -> float:
@@ -244,9 +245,9 @@ def _of_attention(name: str, settings: Mapping[str, Any]) -> tuple[float, float]
         "dia_lstm": 10 * cells / number("reduction", 4),
         "dia_lstm_light": 4 * cells / number("reduction", 16),
         "lstm": 8 * cells,
-        "spa": 22 / number("ratio", 16),
+        "spa": 22 / number("ratio", ratio),
     }
-    return squares.get(name, 2 / number("ratio", 16)), 6 * number("kernel_size", 7) ** 2
+    return squares.get(name, 2 / number("ratio", ratio)), 6 * number("kernel_size", 7) ** 2
 
 
 def _dataset(fields: _Object) -> Dataset:
