@@ -13,7 +13,7 @@ def positive_integer(name: str, value) -> int:
         value: Its value: an integer of Python or NumPy.
 
     Raises:
-        ValueError: If it is no integer or not positive.
+        ValueError: If it is not a positive integer.
     """
     if not is_integer(value, 1):
         raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
@@ -28,7 +28,7 @@ def odd_integer(name: str, value) -> int:
         value: Its value: an integer of Python or NumPy.
 
     Raises:
-        ValueError: If it is no integer, not positive, or even.
+        ValueError: If it is not a positive odd integer.
     """
     if not is_integer(value, 1) or operator.index(value) % 2 == 0:
         raise ValueError(f"`{name}` must be a positive odd integer. Received: {name}={value!r}")

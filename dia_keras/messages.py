@@ -1,4 +1,4 @@
-"""What our errors cite of the errors of other libraries."""
+"""Quotations of other libraries' errors in our own."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Whether images are pixel values, and the warning where they are not."""
+"""The warning for images that are not pixel values."""
 
 
 class PixelRangeWarning(UserWarning):

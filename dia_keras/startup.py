@@ -1,4 +1,4 @@
-"""What is settled before Keras is imported: whether this process is the command line, and whether Keras has a backend.
+"""Choices before Keras is imported: whether this process is the command line, and whether Keras has a backend.
 
 Keras takes seconds to import; help, lists, cards and the shell's completion do without.
 """

@@ -1,4 +1,4 @@
-"""What happens within a network: where it looks, what its attention does, which blocks it needs.
+"""Analysis of networks: where they look, what their attention does, and which blocks they need.
 
 Each file computes one thing, as arrays, and draws it, as a matplotlib figure. `dia-keras explain` writes the figures.
 """

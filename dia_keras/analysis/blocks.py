@@ -1,4 +1,4 @@
-"""Where a network has its blocks: what their layers are called is told in `dia_keras.backbones`."""
+"""The blocks of a network, found by the names that `dia_keras.backbones` gives their layers."""
 
 import re
 from typing import NamedTuple

@@ -52,7 +52,7 @@ def check_classes(num_classes, activation) -> int:
     num_classes = positive_integer("num_classes", num_classes)
     if num_classes == 1 and keras.activations.get(activation) is keras.activations.softmax:
         raise ValueError(
-            "`num_classes` must be at least 2 with a softmax, which makes of one class always 1: for two classes by "
+            "`num_classes` must be at least 2 with a softmax, which is always 1 for one class: for two classes by "
             "one number, pass `classifier_activation='sigmoid'`, or None for logits. "
             f"Received: num_classes=1, classifier_activation={activation!r}"
         )

@@ -1,4 +1,4 @@
-"""What is timed beside the entries of the zoo."""
+"""The networks that are timed beside the entries of the zoo."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

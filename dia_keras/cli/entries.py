@@ -61,7 +61,7 @@ def _wildcards(pattern: str) -> str:
 
 
 def _record(card: "Card") -> dict[str, Any]:
-    """Returns what the list tells of an entry, as JSON has it."""
+    """Returns an entry's row of the list, as JSON has it."""
     return {
         "name": card.name,
         "dataset": card.dataset.name,

@@ -1,4 +1,4 @@
-"""`dia-keras evaluate`: the accuracy of an entry or of a network of one's own."""
+"""`dia-keras evaluate`: the accuracy of an entry or of your own network."""
 
 import dataclasses
 

@@ -54,7 +54,7 @@ def export(
     NAME is an entry, a repository (hf://user/repo), a run's folder, a .keras file, or a weights file that names its
     entry.
 
-    The file tells the programs in export/ how to resize images, as --resize or NAME's card says.
+    The file says to the programs in export/ how to resize images, as --resize or NAME's card says.
     The file is run and compared with the model first. What was found is shown, and written to PATH.report.json.
     Of detectors, RetinaNet goes to .tflite, without non-maximum suppression; both go to the others, with it inside.
     """

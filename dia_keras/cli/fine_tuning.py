@@ -1,4 +1,4 @@
-"""`dia-keras fine-tune`: a network learns the classes of one's own images."""
+"""`dia-keras fine-tune`: a network learns the classes of your own images."""
 
 import pathlib
 import re

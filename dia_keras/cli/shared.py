@@ -1,4 +1,4 @@
-"""What commands share: the console, options, errors without a traceback."""
+"""The console, options and errors of all commands."""
 
 import ast
 import functools

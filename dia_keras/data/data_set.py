@@ -1,4 +1,4 @@
-"""What a data set is, once it is loaded."""
+"""A data set that is loaded."""
 
 import dataclasses
 from typing import NamedTuple

@@ -69,7 +69,7 @@ def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
             arrays = {name: _array(archive, f"{name}.npy") for name in NAMES - missing}
     except Exception as error:  # one wrong bit can end in errors of many kinds, in zipfile, zlib and NumPy
         raise ValueError(
-            f"`source` must be a sound .npz file. Make or copy it anew. Received: source={str(path)!r} ({error})"
+            f"`source` must be a sound .npz file. Make or copy it again. Received: source={str(path)!r} ({error})"
         ) from error
     if missing:
         raise ValueError(f"`source` must hold {', '.join(sorted(missing))}. Received: source={str(path)!r}")

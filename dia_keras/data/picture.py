@@ -1,4 +1,4 @@
-"""From a picture to an array: one path for folders, TFDS, npz files, samples and the command line.
+"""Decoding and resizing of pictures, for folders, TFDS, npz files, samples and the command line.
 
 The scripts in `export/python` do the same, in one file each; `tests/deployment` holds them against this one.
 """
@@ -42,7 +42,7 @@ def read_picture(
 
     Raises:
         ValueError: Where the source is no file or no picture, is damaged, has more pixels than Pillow takes for safe,
-            or has pixels of 32 bits, whose range it does not tell.
+            or has pixels of 32 bits, whose range is not known.
     """
     if isinstance(source, bytes):
         name = name or "The picture"

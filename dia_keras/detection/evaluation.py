@@ -1,4 +1,4 @@
-"""What a detector finds in images, and how good it is by COCO's metrics."""
+"""Detections in images of any size, and COCO's metrics."""
 
 import contextlib
 import dataclasses
@@ -73,7 +73,7 @@ def detect(
         inputs, places = zip(*(letterbox(image, size) for image in chunk), strict=True)
         batch = np.stack(inputs)
         if found and len(batch) < batch_size:
-            # A batch of another size would compile the network anew.
+            # A batch of another size would compile the network again.
             batch = np.pad(batch, ((0, batch_size - len(batch)), (0, 0), (0, 0), (0, 0)))
         answers = {key: np.asarray(value) for key, value in finder.predict(batch, verbose=0).items()}
         for row, place in enumerate(places):

@@ -1,4 +1,4 @@
-"""From a path to a trained detector."""
+"""Finding a trained detector by its path."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a detector is trained by: the settings, and the schedule of the learning rate."""
+"""Settings of a detector's training, and its learning rate schedule."""
 
 import dataclasses
 import inspect

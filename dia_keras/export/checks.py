@@ -1,4 +1,4 @@
-"""What the exporters accept."""
+"""Checks of the exporters' arguments."""
 
 import importlib.util
 import os

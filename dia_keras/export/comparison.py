@@ -1,4 +1,4 @@
-"""How the answers of an exported file compare with those of the model."""
+"""Comparison of an exported file's answers with those of the model."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

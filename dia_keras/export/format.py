@@ -1,4 +1,4 @@
-"""What a format must have."""
+"""The base class of export formats."""
 
 import abc
 import dataclasses

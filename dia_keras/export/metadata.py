@@ -1,4 +1,4 @@
-"""What an exported file says about itself."""
+"""Metadata of an exported file."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ def describe(
         model: The model that is exported.
         input_dtype: The dtype of the images that the file takes.
         labels: Names of the classes, or `None`.
-        of_pixels: Whether the model's images are pixel values, 0 to 255. A normalization of pixel values tells so, too.
+        of_pixels: Whether the model's images are pixel values, 0 to 255. A normalization of pixel values shows it, too.
         resize: How images of other sizes become the model's: `resize` of `dia_keras.data.load`.
     """
     shape = list(model.inputs[0].shape[1:])
@@ -67,7 +67,7 @@ def values_of(input_dtype: str) -> str:
 
 def last_activation(model: keras.Model) -> str | None:
     """Returns what a model ends in: `"sigmoid"`, `"softmax"`, `"linear"` where nothing follows a layer that could have
-    an activation, or `None` for anything else. Of a model that is no graph of layers, its last layer tells."""
+    an activation, or `None` for anything else. Of a model that is not a graph of layers, its last layer decides."""
     if not getattr(model, "outputs", None):
         return activation_of(model.layers[-1]) if model.layers else None
     answer = model.outputs[0]

@@ -1,4 +1,4 @@
-"""What an exporter was asked for."""
+"""The request to an exporter: its checked arguments."""
 
 import dataclasses
 import json

@@ -19,7 +19,7 @@ def as_functional(model: keras.Model) -> keras.Model:
     """Returns a functional model of the layers of a model, one that is not compiled: `model` itself, if it is one.
 
     Keras copies a compiled model with its optimizer, loss and metrics. An export needs none of them, and Keras cannot
-    copy those of one's own.
+    copy custom ones.
     """
     if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)

@@ -1,4 +1,4 @@
-"""What a network ends in: the activation that makes probabilities of its logits."""
+"""The last activation of a network, which makes probabilities of its logits."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import keras
 
 from .copies import as_functional, is_functional
 
-#: The activations that tell how to read predictions.
+#: The activations that say how to read predictions.
 ACTIVATIONS = ("sigmoid", "softmax", "linear")
 
 
 def last_node(answer) -> tuple[Any, int]:
-    """Returns Keras' node that gives a tensor its values, and the number of the node's output that it is.
+    """Returns Keras' node that computes a tensor, and the index of its output.
 
     What only passes values on, as where it casts them, is passed over.
     """

@@ -1,4 +1,4 @@
-"""From weights of PyTorch to the same network in Keras."""
+"""Conversion of PyTorch's weights to the same network in Keras."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""What a network computes, layer by layer: to tell apart networks whose weights have the same names and shapes."""
+"""Structure of a network, layer by layer. It tells apart networks whose weights have the same names and shapes."""
 
 import itertools
 from collections.abc import Iterator, Mapping

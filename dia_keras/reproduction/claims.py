@@ -181,7 +181,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _start_of(pid: int) -> str | None:
-    """Returns boot and time of a process' start, `None` where the system does not tell."""
+    """Returns boot and time of a process' start, `None` where the system does not say."""
     try:
         fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return f"{_boot()} {fields[19]}"
@@ -190,7 +190,7 @@ def _start_of(pid: int) -> str | None:
 
 
 def _boot() -> str | None:
-    """Returns the number that a start of the kernel has, `None` where the system does not tell."""
+    """Returns the number that a start of the kernel has, `None` where the system does not say."""
     try:
         return pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""What the units cost: parameters, multiply-adds, and seconds of a step beside the plain network (section 7.3.1)."""
+"""Cost of the units: parameters, multiply-adds, and seconds of a step beside the plain network (section 7.3.1)."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""What a trained network is measured by, from its outputs on the test images."""
+"""Measures of a trained network, from its outputs on the test images."""
 
 import numpy as np
 

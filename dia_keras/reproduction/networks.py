@@ -1,4 +1,4 @@
-"""What the paper's names of networks and attentions stand for, and how it trains them."""
+"""The paper's networks and attentions by their names, and how it trains them."""
 
 import re
 from typing import Any, NamedTuple

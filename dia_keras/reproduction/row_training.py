@@ -74,7 +74,7 @@ def train_row(
         data_name: Name of the data set.
         data: The data set.
         directory: Folder of checkpoints and log.
-        record: What `data_record` tells of the data.
+        record: The `data_record` of the data.
         watch_test: Whether the log has the accuracy on the test images after every epoch. Nothing is chosen by it.
         budget: Stops the training early.
         callbacks: Further callbacks of `model.fit`.

@@ -93,7 +93,7 @@ class RunDirectory:
         if result.get("training") != training_of(job.row, job.seed, scale).record():
             raise ValueError(
                 f"`directory` must hold results of the table as it is now. Received: {path}, of other settings. "
-                "Remove it to train this row anew."
+                "Remove it to train this row again."
             )
         result["measures"] = {name: math.nan if x is None else x for name, x in result["measures"].items()}
         return result

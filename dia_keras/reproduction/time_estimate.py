@@ -1,4 +1,4 @@
-"""How long a table takes on this machine, measured by a few steps."""
+"""Estimate of a table's time on this machine, measured by a few steps."""
 
 import dataclasses
 import time

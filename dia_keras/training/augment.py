@@ -108,7 +108,7 @@ def erased_boxes(rng: np.random.Generator, probability: float, count: int, heigh
     """Returns the boxes of random erasing, `(count, 4)`: (top, bottom, left, right), empty where nothing is erased.
 
     Areas are 2 to 33% of the image and aspect ratios 0.3 to 3.3, as in Zhong et al.,
-    https://arxiv.org/abs/1708.04896; a box that is longer than the image is cut to it, and not drawn anew.
+    https://arxiv.org/abs/1708.04896; a box that is longer than the image is cut to it, and not drawn again.
     """
     if probability == 0:
         return np.zeros((count, 4), np.int32)
@@ -227,7 +227,7 @@ def shrunk(images, size: int):
 
 
 def covering(new: int, old: int) -> np.ndarray:
-    """Returns which share each of `old` pixels in a row has in each of fewer, larger ones, float32 `(new, old)`."""
+    """Returns the matrix that resamples a row of `old` pixels to `new` by area, float32 `(new, old)`."""
     borders = np.arange(new + 1) * old / new
     ends = np.minimum(borders[1:, None], np.arange(1, old + 1))
     begins = np.maximum(borders[:-1, None], np.arange(old))

@@ -1,7 +1,7 @@
 """Averaged weights (EMA) with batch-norm statistics of their own.
 
 The optimizer keeps the average. The moving statistics of batch norms belong to the weights that train; averaged weights
-need others, or they lose points. They are measured anew: the mean of the statistics of some training batches.
+need others, or they lose points. They are measured again: the mean of the statistics of some training batches.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Accuracy of an entry of the zoo, or of a network of one's own, as a user loads it."""
+"""Accuracy of an entry of the zoo, or of your own network, as a user loads it."""
 
 import os
 

@@ -53,7 +53,7 @@ def fit(
         train: Training images and labels.
         directory: Existing folder for log and checkpoints.
         num_classes: Number of classes.
-        teachers: Networks that take part in the targets, by `recipe.distillation`.
+        teachers: Networks whose answers are a part of the targets, by `recipe.distillation`.
         held_out: Images to evaluate on after every epoch.
         budget: Stops the run early.
         callbacks: Further callbacks of `model.fit`.
@@ -147,7 +147,7 @@ def batches_of_phase(
         recipe: The recipe.
         train: Training images and labels.
         num_classes: Number of classes.
-        teachers: Networks that take part in the targets.
+        teachers: Networks whose answers are a part of the targets.
         image_size: The phase's height and width of the images, or `None` for that of the training images.
 
     Raises:

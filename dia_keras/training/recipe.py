@@ -84,8 +84,8 @@ class Recipe:
         erase: Probability of random erasing: a box of 2 to 33% of the image becomes the data's mean color.
         mixup: Parameter of MixUp's beta distribution; 0 is off.
         cutmix: Parameter of CutMix's beta distribution; 0 is off.
-        teachers: Networks that take part in the targets: names of entries with weights, or paths of weights files of
-            the entry itself. They see whole images in all phases.
+        teachers: Networks whose answers are a part of the targets: names of entries with weights, or paths of weights
+            files of the entry itself. They see whole images in all phases.
         distillation: Share of the teachers' mean probabilities in the targets.
         held_out: Number of training images held out (0 for the final run, which trains on all).
         images: Number of training images to use in trials, evenly spaced; 0 for all.

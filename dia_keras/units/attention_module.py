@@ -1,4 +1,4 @@
-"""What layers on feature maps have in common, and what the modules without a state have."""
+"""Base classes of layers on feature maps, and of the modules without a state."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,7 @@ class FeatureLayer(keras.layers.Layer):
         return ops.mean(inputs, axis=self.spatial_axes)
 
     def over_space(self, values):
-        """Returns values of shape `(batch, N)` as they broadcast to the features."""
+        """Reshapes values of shape `(batch, N)` so that they broadcast to the features."""
         return ops.expand_dims(values, self.spatial_axes)
 
     def bessel(self, inputs):
@@ -73,7 +73,7 @@ def _quantization_of(layer) -> dict:
 
 
 def _quantize(layer, found: dict | str) -> None:
-    """Quantizes a layer as `_quantization_of` tells of another one; earlier versions told the policy only."""
+    """Quantizes a layer as `_quantization_of` describes another one; earlier versions kept the policy only."""
     policy, config = (found, None) if isinstance(found, str) else (found["policy"], found["config"])
     if config is None:
         layer.dtype_policy = policy

@@ -1,4 +1,4 @@
-"""How the blocks of a stage call an attention, whatever it is made of."""
+"""Calls of an attention by the blocks of a stage, whatever it is made of."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What backbones know of an attention by its class: facts for people, and its settings."""
+"""Facts about an attention by its class: its name, formula and paper for people, and its settings for backbones."""
 
 import inspect
 import itertools

@@ -17,7 +17,7 @@ RGB = 3
 
 
 def channels_of(input_shape: Any) -> int:
-    """Returns the number of channels of an image's shape; 3 where the shape is wrong, which backbones tell.
+    """Returns the number of channels of an image's shape; 3 where the shape is wrong, which is the backbones' error.
 
     Raises:
         ValueError: Where the number is not positive.

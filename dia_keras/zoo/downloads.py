@@ -68,7 +68,7 @@ def read_weights(card: Card, weights: Weights) -> WeightsFile:
     url = os.environ.get("DIA_KERAS_URL") or weights.url or DEFAULT_URL
     for place in places():
         path = place / weights.file
-        # A stale file in the cache is downloaded anew; elsewhere, and where that cannot be, it is an error.
+        # A stale file in the cache is downloaded again; elsewhere, and where that cannot be, it is an error.
         if path.is_file() and not (place == cache() and url):
             return read_verified(path, weights)._replace(is_trusted=True)
     if not url:
@@ -87,7 +87,7 @@ def read_verified(path: pathlib.Path, weights: Weights) -> WeightsFile:
         ValueError: If they are others.
     """
     with path.open("rb") as file:
-        content = file.read(weights.size + 1)  # a byte more tells a file that is too long
+        content = file.read(weights.size + 1)  # a byte more shows that a file is too long
     _verify(content, path.stat().st_size, weights, str(path))
     return WeightsFile(path, content)
 
@@ -106,7 +106,7 @@ def download_verified(url: str, kept_as: str, weights: Weights) -> WeightsFile:
     """
     path = cache() / kept_as
     if path.is_file():
-        with contextlib.suppress(ValueError):  # a stale file is downloaded anew
+        with contextlib.suppress(ValueError):  # a stale file is downloaded again
             return read_verified(path, weights)
     make_cache(path.parent)
     _remove_leftovers(path.parent)
@@ -166,7 +166,7 @@ def _remove_leftovers(folder: pathlib.Path) -> None:
 
 
 def download(url: str, most: int, size: int | None = None) -> bytes:
-    """Downloads at most a byte more than `most`, which tells a file that is too long.
+    """Downloads at most a byte more than `most`, which shows that a file is too long.
 
     Another thread receives, so that a server that sends a byte now and then cannot keep this one waiting.
 

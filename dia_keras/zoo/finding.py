@@ -1,4 +1,4 @@
-"""From what a user names to a network: an entry, a repository, the folder of a run, a `.keras` or a weights file."""
+"""Finding a network by name: an entry, a repository, the folder of a run, a `.keras` or a weights file."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ from .loading import load, with_new_head
 
 #: The files of a fine-tuned network: what it is, the network, and what was measured.
 RUN_CARD, RUN_MODEL, RUN_REPORT = "card.json", "model.keras", "report.json"
-#: The files of a training by a recipe that tell its entry and hold its weights.
+#: The files of a training by a recipe that name its entry and hold its weights.
 _RECIPE, _WEIGHTS = "recipe.json", "final.weights.h5"
 
 
@@ -33,14 +33,14 @@ class Network:
 
     Attributes:
         name: Name, for people.
-        labels: Class names, in the order of the outputs; `None` where nothing tells them.
+        labels: Class names, in the order of the outputs; `None` where they are not known.
         image_size: Height and width of its images.
         channels: Number of channels of its images.
         resize: How images of other sizes become the network's: `resize` of `dia_keras.data.load`.
         data: Name of its data set in TFDS, `None` where it has none.
         load: Returns the network; with `num_classes`, `input_shape` or both, for other classes or images, as
             `dia_keras.zoo.load` does.
-        card: What tells its architecture and what it reaches; `None` for a `.keras` file, which alone tells neither.
+        card: Its architecture and what it reaches; `None` for a `.keras` file, which alone has neither.
         sha256: Returns the SHA-256 of the file that its weights are in; `None` without weights.
     """
 
@@ -76,7 +76,7 @@ def find_network(name: str | os.PathLike, weights: str | os.PathLike = "pretrain
     Args:
         name: Name of an entry of the zoo; or a repository, as `load` takes it, such as `"hf://user/repo"`; or path of a
             run's folder, fine-tuned or trained by a recipe; or path of a `.keras` file, whose classes are numbers
-            unless it is that of a run; or path of a weights file of `save_weights`, which tells its entry.
+            unless it is that of a run; or path of a weights file of `save_weights`, which names its entry.
         weights: For an entry: `"pretrained"`, or the path of a weights file.
 
     Raises:
@@ -153,8 +153,8 @@ def _of_weights(path: pathlib.Path) -> Network:
     record = record_in(read_file(path))
     if record not in list_models():
         raise ValueError(
-            "`name` must be a weights file that tells its entry, as those of `save_weights` do; else name the entry, "
-            f"with the file as `weights`. Received: {path}, {f'of {record!r}' if record else 'which tells none'}"
+            "`name` must be a weights file that names its entry, as those of `save_weights` do; else name the entry, "
+            f"with the file as `weights`. Received: {path}, {f'of {record!r}' if record else 'which names none'}"
         )
     return dataclasses.replace(entry_network(card(record), path), name=str(path))
 
@@ -182,7 +182,7 @@ def _fine_tuned(folder: pathlib.Path) -> Network:
             raise ValueError("a value is out of range")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"The card must tell labels, image_size, channels, resize and sha256. Received: {path} "
+            f"The card must have labels, image_size, channels, resize and sha256. Received: {path} "
             f"({type(error).__name__}: {error})"
         ) from error
     if not model.is_file():
@@ -220,7 +220,7 @@ def _run_card(folder: pathlib.Path, fields: dict[str, Any]) -> Card | None:
     if architecture is None:
         return None
     report = _read(folder / RUN_REPORT) if (folder / RUN_REPORT).is_file() else {}
-    data, test = str(report.get("data", "images of one's own")), fields["test"]
+    data, test = str(report.get("data", "custom images")), fields["test"]
     return Card(
         name=re.sub(r"[^\w.-]+", "_", folder.resolve().name, flags=re.ASCII).lstrip("._-") or "network",
         architecture=Architecture(**architecture),
@@ -318,9 +318,7 @@ def adapted(
 
 def _check_hash(found: str, sha256: str, path: pathlib.Path) -> None:
     if found != sha256:
-        raise ValueError(
-            f"A network must have the SHA-256 that its card tells: it is damaged, or another. Received: {path}"
-        )
+        raise ValueError(f"A network must have the SHA-256 of its card: it is damaged, or another. Received: {path}")
 
 
 def _load_verified(path: pathlib.Path, sha256: str) -> keras.Model:

@@ -1,4 +1,4 @@
-"""From the name of an entry, or a repository, to its network."""
+"""Loading the network of an entry or a repository."""
 
 import functools
 import logging
@@ -43,7 +43,7 @@ def load(
 
     The network takes raw images, RGB by default, of values 0 to 255, uint8 or float; preprocessing is its first layer.
     Images that look like 0..1 or -1..1 give a `dia_keras.PixelRangeWarning`, once for a network;
-    `dia_keras.backbones.pixel_rescaling` tells which images are looked at.
+    `dia_keras.backbones.pixel_rescaling` says which images are looked at.
 
     With another number of classes all weights but the classifier's are loaded, and a line in the log of
     `dia_keras` says so. Whatever else in a weights file does not fit the network is an error.

@@ -1,4 +1,4 @@
-"""From outputs to named probabilities."""
+"""Decoding outputs to named probabilities."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def decode_predictions(predictions, name: str | Card | Sequence[str], top: int =
     Args:
         predictions: Probabilities, array or tensor of shape `(batch, classes)`, as the entry's network returns them.
         name: Name or card of the entry, or a repository such as `"hf://user/repo"`, whose labels are used; or a list or
-            tuple of labels, in the order of the classes, for a network of one's own.
+            tuple of labels, in the order of the classes, for your own network.
         top: Number of classes an image.
 
     Returns:

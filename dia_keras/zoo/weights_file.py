@@ -17,7 +17,7 @@ from .files.tensors import FLOATS, Place, record_of
 def save_weights(model: keras.Model, path: str | os.PathLike, dtype: Literal["float16", "float32"] = "float16") -> None:
     """Saves a network's weights, by default in float16, half the size of `model.save_weights`, with the same names.
 
-    The file is complete when it appears under its name. It has no state of the optimizer. It tells the model's name and
+    The file is complete when it appears under its name. It has no state of the optimizer. It has the model's name and
     the SHA-256 of its weights, which `load` holds against them.
 
     Args:

@@ -282,7 +282,7 @@ def test_a_pipe_or_another_file_as_npz_is_an_error(tmp_path):
     for name, content in (("text.npz", b"text"), ("empty.npz", b"")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(
-            ValueError, match=rf"must be a sound \.npz file\. Make or copy it anew\. Received: .*{name}"
+            ValueError, match=rf"must be a sound \.npz file\. Make or copy it again\. Received: .*{name}"
         ):
             load(tmp_path / name)
     with (tmp_path / "array.npz").open("wb") as file:

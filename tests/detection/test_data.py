@@ -50,7 +50,7 @@ def test_the_usual_places_of_cocos_files_are_known(written, split, file, images,
 
 def test_several_years_of_a_split_are_an_error(coco):
     coco(split="train2014")
-    with pytest.raises(ValueError, match=r"`split` must tell the year: 'train2014' or 'train2017'\. Received: "):
+    with pytest.raises(ValueError, match=r"`split` must name the year: 'train2014' or 'train2017'\. Received: "):
         load(coco(split="train2017"), split="train")
 
 

@@ -79,7 +79,7 @@ def test_a_loaded_model_whose_layers_have_the_names_that_keras_gives_is_rewritte
     inputs = keras.Input((8, 8, 3))
     features, _ = RecurrentAttention(DIALSTMCell(8))(keras.layers.Conv2D(8, 1)(inputs))
     answer = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(features))
-    keras.utils.clear_session()  # layers are counted anew, as in another process
+    keras.utils.clear_session()  # layers are counted from the beginning, as in another process
     keras.Model(inputs, answer).save(tmp_path / "model.keras")
     keras.utils.clear_session()
     model = randomize(keras.models.load_model(tmp_path / "model.keras"))

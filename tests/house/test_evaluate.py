@@ -150,7 +150,7 @@ def test_a_run_from_a_snapshot_counts_the_epochs_in_its_log(house, run_folder, n
     assert zoo.card(NAME).metrics.details["epochs_before"] == 1 + 1
 
 
-def test_an_entry_that_is_trained_anew_has_no_log_of_a_start(house, run_folder, npz, tmp_path):
+def test_an_entry_that_is_trained_again_has_no_log_of_a_start(house, run_folder, npz, tmp_path):
     assert call(house, NAME, "--run", run_folder, "--data", npz).exit_code == 0
     started_again(run_folder, zoo.card(NAME).weights.sha256, 4)
     assert call(house, NAME, "--run", run_folder, "--data", npz).exit_code == 0

@@ -198,7 +198,7 @@ def test_a_file_with_its_published_name_tells_its_source(published_file, tmp_pat
 
 
 def damage_deflated(path):
-    """Packs the same file anew, and changes the bytes of its compressed numbers."""
+    """Packs the same file again, and changes the bytes of its compressed numbers."""
     with zipfile.ZipFile(path) as archive:
         (member,) = archive.infolist()
         content = archive.read(member)

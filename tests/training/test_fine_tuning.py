@@ -430,7 +430,7 @@ def test_what_is_no_network_is_one_line(run, tmp_path):
     (folder / "model.keras").unlink()
     assert "must hold its network, model.keras" in error_of(folder)
     (folder / "card.json").write_text('{"labels": ["a"]}')
-    assert "must tell labels, image_size" in error_of(folder)
+    assert "must have labels, image_size" in error_of(folder)
     (folder / "card.json").write_text("{")
     assert "card.json must be JSON" in error_of(folder)
     (folder / "card.json").unlink()

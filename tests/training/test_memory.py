@@ -9,7 +9,7 @@ import pytest
 
 from dia_keras.training.steps import memory
 
-# A process of its own, with settings of its own: how much is cleared anew for 4 arrays of 64 MiB, one after another.
+# A process of its own, with settings of its own: how much is cleared again for 4 arrays of 64 MiB, one after another.
 FAULTS = """
 import ctypes, resource, runpy, sys
 kept_memory = runpy.run_path(sys.argv[1])["kept_memory"]

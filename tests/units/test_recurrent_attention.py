@@ -45,7 +45,7 @@ def test_the_state_is_not_detached():
 
 @pytest.mark.parametrize("name", KERAS_CELLS)
 def test_keras_cells_train_as_units(name):
-    """Their dropout masks are drawn anew, so that batches may differ in size."""
+    """Their dropout masks are drawn again, so that batches may differ in size."""
     model = stage_model(RecurrentAttention(KERAS_CELLS[name](N, dropout=0.3, recurrent_dropout=0.3)))
     model.compile("sgd", "mse")
     before = [numpy(w) for w in model.trainable_weights]

@@ -27,7 +27,7 @@ def test_an_entry_and_a_run_of_one_name_are_told_apart(tmp_path, monkeypatch, fi
     (folder / file).write_text("{}")
     with pytest.raises(ValueError, match=r"Write \./ before the name for the folder"):
         find_network("dia_resnet20_cifar10")
-    with pytest.raises(ValueError, match=r"must tell labels|must be the folder of a complete run"):
+    with pytest.raises(ValueError, match=r"must have labels|must be the folder of a complete run"):
         find_network("./dia_resnet20_cifar10")
 
 

@@ -438,7 +438,7 @@ def test_a_weights_file_tells_its_entry(small_zoo, tmp_path):
     assert network.labels == zoo.card("tiny_cifar10").labels and network.card.metrics is None
     assert same(network.load(), small_zoo.model)
     small_zoo.model.save_weights(tmp_path / "keras.weights.h5")
-    with pytest.raises(ValueError, match=r"must be a weights file that tells its entry.*which tells none"):
+    with pytest.raises(ValueError, match=r"must be a weights file that names its entry.*which names none"):
         find_network(tmp_path / "keras.weights.h5")
 
 

@@ -1,4 +1,4 @@
-"""`dia-keras train-detector`: a detector learns the objects of one's own images."""
+"""`dia-keras train-detector`: a detector learns the objects of your own images."""
 
 import pathlib
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""What the commands of `dia-keras explain` share: their arguments, images, and the file that they write."""
+"""The arguments, images and output file of all commands of `dia-keras explain`."""
 
 import pathlib
 from typing import TYPE_CHECKING
@@ -111,14 +111,14 @@ def models_of(names: tuple[str, ...], networks: "list[Network]") -> "dict[str, k
 
 
 def _rule_of(networks: "list[Network]", resize: Resize | None) -> Resize:
-    """Returns how images become those of networks: as asked for, or by the one rule of all that tell theirs.
+    """Returns how images become those of networks: as asked for, or by the one rule of all that have one.
 
     Raises:
-        ValueError: If they tell different ones: what one network sees would not be what the other was made for.
+        ValueError: If they have different ones: what one network sees would not be what the other was made for.
     """
     if resize is not None:
         return resize
-    # What has no labels is a .keras file, which does not tell its rule either.
+    # What has no labels is a .keras file, which does not have a rule either.
     rules = list(dict.fromkeys(network.resize for network in networks if network.labels))
     if len(rules) > 1:
         raise ValueError(
@@ -152,7 +152,7 @@ def some_test_images(
     from ...data import Split
     from ...training.network_data import load_data_of
 
-    # A network that has no labels cannot tell the order of its classes.
+    # A network that has no labels does not say the order of its classes.
     network = next((each for each in networks if each.labels), networks[0])
     test = load_data_of(network, source, data_dir, resize=_rule_of(networks, resize)).test
     chosen = np.random.default_rng(0).permutation(len(test.labels))[:number]

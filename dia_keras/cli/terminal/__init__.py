@@ -1,1 +1,1 @@
-"""What a command says on a terminal, and what it keeps others from saying."""
+"""Output of commands on a terminal."""

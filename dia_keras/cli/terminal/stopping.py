@@ -1,4 +1,4 @@
-"""How commands end whose training is not complete."""
+"""Exit codes and messages of commands whose training is not complete."""
 
 import contextlib
 import pathlib

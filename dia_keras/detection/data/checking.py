@@ -1,4 +1,4 @@
-"""From what a source lists to what a data set has: every image and every box is checked."""
+"""Checks of every image and every box that a source lists."""
 
 import dataclasses
 import io

@@ -29,7 +29,7 @@ def find_coco(folder: pathlib.Path, split: str) -> tuple[pathlib.Path, pathlib.P
     files = coco_files(folder)
     years = [name for name in files if re.fullmatch(rf"{re.escape(split)}\d{{4}}", name)]
     if split not in files and len(years) > 1:
-        refuse(f"`split` must tell the year: {' or '.join(map(repr, years))}", f"split={split!r}")
+        refuse(f"`split` must name the year: {' or '.join(map(repr, years))}", f"split={split!r}")
     name = split if split in files else years[0] if years else None
     if name is None:
         return None

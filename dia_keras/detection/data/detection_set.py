@@ -1,4 +1,4 @@
-"""What a data set of images with boxes is, once it is loaded."""
+"""A data set of images with boxes that is loaded."""
 
 import dataclasses
 import hashlib
@@ -52,7 +52,7 @@ class Record:
         coco_boxes: `(x, y, width, height)` in pixels, as the source has them, float64 `(n, 4)`.
         classes: Indices into the labels, int32 `(n,)`.
         crowd: Whether a box is a group of objects, bool `(n,)`.
-        areas: Area of the objects in square pixels, float64 `(n,)`: that of the mask, where the source tells it.
+        areas: Area of the objects in square pixels, float64 `(n,)`: that of the mask, where the source has it.
     """
 
     name: str

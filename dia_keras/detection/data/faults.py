@@ -1,4 +1,4 @@
-"""What is wrong with a data set: the first fault stops, or all faults are left out and counted."""
+"""Faults of a data set: the first one is an error, or all are left out and counted."""
 
 import warnings
 from typing import Literal, NoReturn, get_args

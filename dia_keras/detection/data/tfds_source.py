@@ -109,7 +109,7 @@ def _records(path: str, skip: int, take: int) -> Iterator[tuple[TFRecordPicture,
         for number in range(skip + take):
             header = file.read(12)
             if len(header) < 12:
-                refuse(f"{path} must have {skip + take} records. Prepare the data set anew", f"{number}")
+                refuse(f"{path} must have {skip + take} records. Prepare the data set again", f"{number}")
             (length,) = struct.unpack("<Q", header[:8])
             picture = TFRecordPicture(path, file.tell(), length)
             if number < skip:
@@ -117,7 +117,7 @@ def _records(path: str, skip: int, take: int) -> Iterator[tuple[TFRecordPicture,
                 continue
             content = file.read(length)
             if len(content) < length or len(file.read(4)) < 4:
-                refuse(f"{path} must have whole records. Prepare the data set anew", f"a part of record {number}")
+                refuse(f"{path} must have whole records. Prepare the data set again", f"a part of record {number}")
             yield picture, content
 
 

@@ -109,7 +109,7 @@ def _all_labels(folder: pathlib.Path) -> tuple[str, ...]:
 
 
 def _size(root: ET.Element) -> tuple[int, int] | None:
-    """Returns the height and width that an image has by its annotations; `None` where they do not tell."""
+    """Returns the height and width that an image has by its annotations; `None` where they do not say."""
     sides = _text(root, "size/height"), _text(root, "size/width")
     if not all(side.isdecimal() and len(side) < 10 and int(side) > 0 for side in sides):
         return None

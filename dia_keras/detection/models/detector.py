@@ -1,4 +1,4 @@
-"""What both detectors share: the backbone's arguments, the losses in `fit`, and answers from `predict`."""
+"""The base class of both detectors: the backbone's arguments, the losses in `fit`, and the answers of `predict`."""
 
 import math
 from abc import abstractmethod
@@ -163,7 +163,7 @@ class Detector(keras.Model):
         return self.predictor().predict(x, batch_size, verbose, steps, callbacks)
 
     def predict_on_batch(self, x):
-        """Is `predict` for one batch."""
+        """Does `predict` for one batch."""
         return self.predictor().predict_on_batch(x)
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""Which anchor or proposal is to find which box.
+"""Matching of anchors or proposals to boxes.
 
 A box of class 0 or more is an object. Class -1 marks a row without a box, class -2 a crowd, see
 `dia_keras.detection.data.batches`.

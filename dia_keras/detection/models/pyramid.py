@@ -1,4 +1,4 @@
-"""From images to a feature pyramid: an ImageNet ResNet and the FPN of Lin et al. (2017) over its stages."""
+"""The feature pyramid: an ImageNet ResNet, and the FPN of Lin et al. (2017) over its stages."""
 
 import logging
 import os

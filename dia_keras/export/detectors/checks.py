@@ -1,4 +1,4 @@
-"""What the exporters accept of detectors."""
+"""Checks of the exporters' arguments for detectors."""
 
 import os
 from collections.abc import Mapping, Sequence

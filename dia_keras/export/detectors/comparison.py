@@ -1,4 +1,4 @@
-"""How a file's detections compare with those of the detector."""
+"""Comparison of a file's detections with those of the detector."""
 
 import numpy as np
 

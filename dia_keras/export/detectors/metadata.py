@@ -1,4 +1,4 @@
-"""What an exported detector says about itself."""
+"""Metadata of an exported detector."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is in an ONNX file."""
+"""Contents of an ONNX file."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is in a SavedModel."""
+"""Contents of a SavedModel."""
 
 from collections import Counter
 from collections.abc import Iterator

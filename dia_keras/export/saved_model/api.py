@@ -45,7 +45,7 @@ def to_saved_model(
         labels: Names of the classes, which the file then carries.
         resize: How images of other sizes become the model's, which the file then says: `"crop"`, `"stretch"`, `"pad"`
             or `"center"`, see `dia_keras.data.load`. `"serving_encoded"` does so, and so do the programs in `export/`.
-            Default: `"crop"`; for detectors, `"pad"`. The card of an entry or a run tells its own.
+            Default: `"crop"`; for detectors, `"pad"`. The card of an entry or a run has its own.
         optimize: Whether to rewrite the model for inference, see `dia_keras.export.optimize`.
         test: Images and labels, `((n, height, width, channels), (n,))`, on which to measure the accuracies of file and
             model for the report.

@@ -1,4 +1,4 @@
-"""What is in a TFLite file."""
+"""Contents of a TFLite file."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which ops of a TFLite file LiteRT's CPU delegate, XNNPACK, computes, and in how many parts."""
+"""The ops of a TFLite file that XNNPACK, LiteRT's CPU delegate, computes, and in how many parts."""
 
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.tools import flatbuffer_utils

@@ -28,7 +28,7 @@ def draw(table: Table, summaries: Sequence[Summary], path: pathlib.Path, scale: 
         table: The table.
         summaries: Its rows' summaries.
         path: The file.
-        scale: The scale, which the title tells unless it is the paper's.
+        scale: The scale, which the title has unless it is the paper's.
     """
     figure = _curves(summaries) if table.curves else _points(table.columns[0], summaries)
     entitle(figure, f"{table.label}: {table.title}", scale)

@@ -1,4 +1,4 @@
-"""What the trainings of each row found, and the comparisons of the rows."""
+"""Results of each row's trainings, and comparisons of the rows."""
 
 import dataclasses
 import itertools

@@ -7,7 +7,7 @@ import keras
 
 
 class WallClockBudget(keras.callbacks.Callback):
-    """Ends the training before the step for which the budget has no time, and tells the time left after every epoch.
+    """Ends the training before the step for which the budget has no time, and prints the time left after every epoch.
 
     `Checkpoint` saves the training then. An epoch's last step counts with the evaluation and the checkpoint after it.
 

@@ -90,7 +90,7 @@ def keep_whole(directory: pathlib.Path, steps_per_epoch: int | None) -> list[Sav
     whole = [saved for saved, fault in faults.items() if not fault]
     if not whole:
         raise ValueError(
-            "`directory` must hold a checkpoint that is whole, or none. To begin anew, take another folder. "
+            "`directory` must hold a checkpoint that is whole, or none. To start over, use another folder. "
             f"Received: {'; '.join(damaged)}"
         )
     for message in damaged:

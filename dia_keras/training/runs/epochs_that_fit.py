@@ -1,4 +1,4 @@
-"""How many epochs fit into a time."""
+"""The number of epochs that fit into a time."""
 
 import dataclasses
 import functools
@@ -83,7 +83,7 @@ def fitted(
     Args:
         recipe: The recipe; more epochs than it has are not returned.
         model: Network to measure on, as `fit` takes it; it gets trained a little.
-        teachers: Networks that take part in the targets.
+        teachers: Networks whose answers are a part of the targets.
         training: Training images and labels.
         held_out: Images that every epoch ends with an evaluation on.
         num_classes: Number of classes.

@@ -1,4 +1,4 @@
-"""What a complete training leaves: its weights, or its network."""
+"""Saving the weights, or the network, of a complete training."""
 
 import pathlib
 import warnings

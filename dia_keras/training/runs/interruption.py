@@ -14,7 +14,7 @@ class Interrupted(KeyboardInterrupt):
     """A signal stopped the training, which has a checkpoint.
 
     Attributes:
-        code: The exit code by which shells tell the signal.
+        code: The exit code of the signal in shells.
     """
 
     def __init__(self, message: str, number: int):

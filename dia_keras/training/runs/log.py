@@ -1,4 +1,4 @@
-"""What a run writes after every epoch: a row of `log.csv`, and `run.json`, what it runs on."""
+"""Logs of a run: a row of `log.csv` after every epoch, and `run.json`, the machine and the minutes."""
 
 import csv
 import pathlib

@@ -101,7 +101,7 @@ def check_same_settings(
     Args:
         settings: The settings.
         record: File in the folder.
-        defaults: What settings are that the record of an older run does not tell.
+        defaults: Values of settings that the record of an older run does not have.
     """
     mine = json.loads(json.dumps(settings))
     _check_same(mine, record, lambda: {**defaults, **read_record(record)}, "settings")
@@ -158,7 +158,7 @@ def check_same_weights(argument: str, names: Sequence[str], record: pathlib.Path
     if different := sorted(name for name in found if found[name] != recorded.get(name)):
         raise ValueError(
             f"`{argument}` must have the weights with which the run began. "
-            f"Received: other weights of {', '.join(different)} than `{record}` tells"
+            f"Received: other weights of {', '.join(different)} than `{record}` has"
         )
 
 

@@ -20,7 +20,7 @@ def kept_memory() -> Iterator[None]:
 
     By itself, glibc gives every large array back to the system when it is freed. The system then clears the memory and
     hands it out again page by page, at each step of a training on a CPU. At the end, what is free goes back. Settings
-    of one's own come first: the environment variables `MALLOC_*_` and `GLIBC_TUNABLES`.
+    of the user come first: the environment variables `MALLOC_*_` and `GLIBC_TUNABLES`.
     """
     library = _glibc()
     if library is None or "GLIBC_TUNABLES" in os.environ or any(name.startswith("MALLOC_") for name in os.environ):

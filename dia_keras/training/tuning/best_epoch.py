@@ -105,7 +105,7 @@ def load_best(model: keras.Model, directory: pathlib.Path, epoch: int) -> None:
             variable.assign(value)
     except Exception as error:  # a damaged archive ends in errors of many kinds
         raise ValueError(
-            "`directory` must hold the best weights of its run. To begin anew, take another folder. "
+            "`directory` must hold the best weights of its run. To start over, use another folder. "
             f"Received: {path} ({error})"
         ) from error
 
@@ -119,12 +119,12 @@ def check_epochs(directory: pathlib.Path, done: int) -> None:
     losses = held_out_losses(directory / "log.csv")
     if len(losses) != done:
         raise ValueError(
-            f"`directory` must hold log.csv with a row for each of the {done} epochs of its checkpoint. To begin anew, "
-            f"take another folder. Received: {directory}, with {len(losses)} rows"
+            f"`directory` must hold log.csv with a row for each of the {done} epochs of its checkpoint. To start over, "
+            f"use another folder. Received: {directory}, with {len(losses)} rows"
         )
     if losses and not _best_file(directory, best_of(losses)).is_file():
         raise ValueError(
-            "`directory` must hold the best weights of its run. To begin anew, take another folder. "
+            "`directory` must hold the best weights of its run. To start over, use another folder. "
             f"Received: {directory}, without {_best_file(directory, best_of(losses)).name}"
         )
 

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: counts, what follows from them, and their picture."""
+"""The confusion matrix: its counts, the accuracies that follow from them, and its picture."""
 
 import pathlib
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def confusion_matrix(model: keras.Model, split: Split, num_classes: int, batch_s
 
 
 def figures(counts: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
-    """Returns what a confusion matrix tells, as values for JSON.
+    """Returns the figures of a confusion matrix, as values for JSON.
 
     Returns:
         `images`; `accuracy`, of all images; `balanced_accuracy`, the mean over the classes of their accuracies;

@@ -38,7 +38,7 @@ class FineTuned(NamedTuple):
 
     Attributes:
         directory: The run's folder.
-        held_out, test: What `confusion.figures` tells of the held-out and the test images.
+        held_out, test: The `confusion.figures` of the held-out and the test images.
     """
 
     directory: pathlib.Path
@@ -182,7 +182,7 @@ def _card_of(
 
 def _normalization(model: keras.Model) -> dict[str, list[float]]:
     """Returns mean and standard deviation by which a network normalizes pixels, for values from 0 to 1."""
-    with contextlib.suppress(ValueError, AttributeError):  # a network of one's own may do it otherwise, or not at all
+    with contextlib.suppress(ValueError, AttributeError):  # a custom network may do it otherwise, or not at all
         layer = model.get_layer("preprocessing")
         scale, offset = (np.ravel(value).astype(float) for value in (layer.scale, layer.offset))
         return {"mean": (-offset / scale / 255).tolist(), "std": (1 / scale / 255).tolist()}

@@ -1,4 +1,4 @@
-"""What a fine-tuning learns from: the images, and the network that it starts from."""
+"""The images of a fine-tuning, and the network that it starts from."""
 
 import os
 from typing import Any, NamedTuple

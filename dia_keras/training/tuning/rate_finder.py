@@ -125,7 +125,7 @@ class _Losses(keras.callbacks.Callback):
         self._sum = 0.0
 
     def on_train_batch_end(self, batch, logs=None):
-        total = (batch + 1) * float((logs or {})["loss"])  # Keras tells the mean since the epoch began
+        total = (batch + 1) * float((logs or {})["loss"])  # Keras gives the mean since the epoch began
         loss, self._sum = total - self._sum, total
         if not math.isfinite(loss):
             self.model.stop_training = True

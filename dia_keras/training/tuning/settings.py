@@ -1,4 +1,4 @@
-"""How a network is fine-tuned: all that decides its weights but the images."""
+"""Settings of a fine-tuning: all that decides its weights but the images."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""What the LSTM-like cells of DIA units have in common."""
+"""Base classes of the LSTM-like cells of DIA units."""
 
 import keras
 from keras import ops

@@ -1,4 +1,4 @@
-"""What the process of `hdf5_process` does: reads a question and a file from standard input, and writes the listing."""
+"""The process of `hdf5_process`: reads a question and a file from standard input, and writes the listing."""
 
 import json
 import sys

@@ -2,7 +2,7 @@
 
 HDF5's library is in C and does not stand up to damaged files: with one bit flipped, listing the members of a group may
 end in a segmentation fault. Here, members are looked up by the names that a network expects, and none are listed. Of a
-tensor, the library tells type, shape and place; its numbers are taken from the file's bytes. This holds against damage,
+tensor, the library gives type, shape and place; its numbers are taken from the file's bytes. This holds against damage,
 as `tests/zoo/fuzz_weights.py` shows. Against files that are made to crash the library, `hdf5_process` looks files up.
 """
 
@@ -69,7 +69,7 @@ _OTHERS = {
 
 
 class Stored(NamedTuple):
-    """A tensor as HDF5 tells of it: where its numbers lie in the file, and of what form they are.
+    """A tensor as HDF5 describes it: where its numbers lie in the file, and of what form they are.
 
     Attributes:
         shape: Shape.
@@ -95,7 +95,7 @@ class Listing(NamedTuple):
 
 
 def look_up(content: bytes, layout: Layout) -> Contents:
-    """Returns what a file tells of the tensors that a network expects, and of others as far as can be seen.
+    """Returns a file's description of the tensors that a network expects, and of others as far as can be seen.
 
     Raises:
         Unfit: If the file is damaged or of another form.
@@ -104,7 +104,7 @@ def look_up(content: bytes, layout: Layout) -> Contents:
 
 
 def contents_of(listing: Listing, content: bytes) -> Contents:
-    """Returns what a file tells, from its listing and its bytes."""
+    """Returns a file's description of its tensors, from its listing and its bytes."""
     tensors = {name: _tensor(stored, memoryview(content)) for name, stored in listing.tensors.items()}
     return Contents(tensors, listing.surplus, listing.record)
 

@@ -31,7 +31,7 @@ answer()
 
 
 def look_up(content: bytes, layout: Layout) -> Contents:
-    """Returns what a file tells of the tensors that a network expects, as `hdf5_file.look_up` does.
+    """Returns a file's description of the tensors that a network expects, as `hdf5_file.look_up` does.
 
     Raises:
         Unfit: If the file is damaged or of another form, or crashes HDF5's library.

@@ -17,7 +17,7 @@ _DTYPES = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "F64": np.dtype("<f8"
 
 
 def look_up(content: bytes, layout: Layout) -> Contents:
-    """Returns what the header of a file tells of the tensors that a network expects, and of others.
+    """Returns the description, in a file's header, of the tensors that a network expects, and of others.
 
     Raises:
         Unfit: If the file is damaged or of another form.

@@ -43,7 +43,7 @@ class Layout(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """A tensor as the header of a file tells of it.
+    """A tensor as the header of a file describes it.
 
     Attributes:
         shape: Shape.
@@ -64,7 +64,7 @@ class Tensor(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What the header of a file tells.
+    """The content of a file's header.
 
     Attributes:
         tensors: The expected tensors that are there, by name.

@@ -37,7 +37,7 @@ def push(name: str | os.PathLike, repository: str, *, private: bool = False) -> 
         The address of the repository.
 
     Raises:
-        ValueError: If there is no such network, or nothing tells its architecture.
+        ValueError: If there is no such network, or its architecture is not known.
         ImportError: If `huggingface_hub` is not installed.
         ConnectionError: If the upload fails.
 
@@ -62,7 +62,7 @@ def write_repository(name: str | os.PathLike, folder: pathlib.Path, reference: s
         reference: How the page names it to `load`; the folder, wherever it will lie, by default.
 
     Raises:
-        ValueError: If there is no such network, nothing tells its architecture, or the folder holds other files.
+        ValueError: If there is no such network, its architecture is not known, or the folder holds other files.
     """
     network = find_network(name)
     if network.card is None:

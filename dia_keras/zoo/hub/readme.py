@@ -107,7 +107,7 @@ def _terms(card: Card) -> Iterator[str]:
         yield f"\nTerms of the data: {dataset.license}"
     yield "\n## Limits\n"
     yield "The network knows these classes alone, and names one of them for every picture, whatever is on it."
-    yield "The figures hold for pictures like those that it was measured on. They tell nothing of pictures of other"
+    yield "The figures hold for pictures like those that it was measured on. They say nothing about pictures of other"
     yield "cameras, places or people. Nobody has looked at whom its errors hit. Do not let it decide alone where an"
     yield "error does harm, as in medicine."
 

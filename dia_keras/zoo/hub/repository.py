@@ -84,6 +84,6 @@ def _in_a_folder(folder: pathlib.Path):
 
 
 def _first_bytes(path: pathlib.Path) -> bytes:
-    """Returns the content of a config, or as much of it as tells that it is too long."""
+    """Returns the content of a config, or as much of it as shows that it is too long."""
     with path.open("rb") as file:
         return file.read(LARGEST_CONFIG + 1)
