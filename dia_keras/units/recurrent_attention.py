@@ -45,7 +45,7 @@ class RecurrentAttention(FeatureLayer):
     carries_state = True
 
     def __init__(self, cell: keras.layers.Layer, data_format: str | None = None, **kwargs):
-        super().__init__(data_format, **kwargs)
+        super().__init__(data_format, **{**kwargs, "autocast": False})  # states have the precision of the cell
         missing = [name for name in ("call", "state_size", "get_initial_state") if not hasattr(cell, name)]
         if missing:
             raise ValueError(
@@ -70,18 +70,19 @@ class RecurrentAttention(FeatureLayer):
         self.built = True
 
     def call(self, inputs, states=None, training=False):
+        inputs = ops.cast(inputs, self.compute_dtype)
         pooled = self.pool(inputs)
         if states is None and not self._takes_no_states:
             states = self.cell.get_initial_state(batch_size=ops.shape(pooled)[0])
         kwargs = {"training": training} if self._takes_training else {}
         attention, states = self.cell(pooled, states, **kwargs)
         _reset_dropout_masks(self.cell)
-        return inputs * self.over_space(attention), states
+        return inputs * self.over_space(ops.cast(attention, self.compute_dtype)), states
 
     def compute_output_spec(self, inputs, states=None, training=False):
         def spec(size):
             if isinstance(size, int):
-                return keras.KerasTensor((inputs.shape[0], size), self.compute_dtype)
+                return keras.KerasTensor((inputs.shape[0], size), self.cell.compute_dtype)
             return [spec(each) for each in size]
 
         size = self.cell.state_size

@@ -103,6 +103,26 @@ def test_a_saved_model_answers_the_same(name, tmp_path):
     assert len(loaded.trainable_weights) == len(model.trainable_weights)
 
 
+@pytest.mark.parametrize("cells", [1, 2])
+def test_a_cell_of_float32_keeps_its_states_in_a_network_of_half_precision(cells):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    cell = DIALSTMCell.for_channels(N, cells, dtype="float32")
+    unit = RecurrentAttention(cell)
+    states, expected = None, None
+    for seed in range(3):
+        x = keras.ops.cast(features(2, 4, 4, N, seed=seed), "bfloat16")
+        given, states = unit(x, states)
+        _, expected = cell(keras.ops.mean(x, axis=(1, 2)), expected)
+        assert keras.backend.standardize_dtype(given.dtype) == "bfloat16"
+        for state, right in zip(keras.tree.flatten(states), keras.tree.flatten(expected), strict=True):
+            assert keras.backend.standardize_dtype(state.dtype) == "float32"
+            np.testing.assert_array_equal(numpy(state), numpy(right))
+    symbolic, symbolic_states = unit(keras.KerasTensor((2, 4, 4, N), "bfloat16"))
+    assert symbolic.dtype == "bfloat16" and {state.dtype for state in keras.tree.flatten(symbolic_states)} == {
+        "float32"
+    }
+
+
 def test_config_round_trip():
     unit = RecurrentAttention(DIALSTMCell(N, 2), data_format="channels_first", name="unit")
     twin = RecurrentAttention.from_config(unit.get_config())

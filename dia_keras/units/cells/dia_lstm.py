@@ -64,7 +64,8 @@ class DIALSTMCell(LSTMCellBase):
         if cells == 1:
             return first
         shared = {name: settings[name] for name in _OF_ALL_CELLS if name in settings}
-        return StackedCells([first, *(StandardLSTMCell(channels, dropout=dropout, **shared) for _ in range(cells - 1))])
+        others = [StandardLSTMCell(channels, dropout=dropout, **shared) for _ in range(cells - 1)]
+        return StackedCells([first, *others], dtype=first.dtype_policy)
 
     def add_gate_weights(self):
         n, reduced = self.units, self.units // self.reduction
