@@ -9,11 +9,11 @@ demo: environment  ## Classify the sample images with embedded weights, export t
 	$(RUN) $(BIN)/python demo.py
 
 # Two processes of one thread, since building networks keeps one core busy, and threads wait for one another. A file's tests stay
-# together and share what they set up.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+# together and share what they set up. tests/conftest.py puts the files that take longest first.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # What depends on the backend: the other folders and files are about files, pictures, commands and pages.
-ON_JAX_AND_TORCH := $(addprefix tests/, analysis backbones benchmark export interop/test_converted.py training units \
+ON_JAX_AND_TORCH := $(addprefix tests/, analysis backbones benchmark export/test_optimize.py interop/test_converted.py training units \
 	zoo/test_channels.py zoo/test_loading.py zoo/test_weights_file.py \
 	detection/test_models_parts.py detection/test_models_step.py)
 

@@ -30,6 +30,19 @@ if keras.backend.backend() == "tensorflow":
 
 _TESTS = itertools.count(1)
 
+#: Files that take longest, which come first, so that no process waits for the other at the end.
+LONGEST = (
+    *("test_torch_step.py", "test_torch_step_bfloat16.py", "test_counts.py", "test_models_counts.py"),
+    *("test_campaign.py", "test_networks.py", "test_fine_tuning.py", "test_export.py", "test_quantized.py"),
+    *("test_detector_export.py", "test_models_step.py", "test_tensorflow_process.py", "test_evaluate.py"),
+    *("test_cli.py", "test_python_samples.py", "test_converted.py", "test_detector_training.py"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+
 
 def pytest_collection_finish():
     """Garbage is collected every few tests, without what was imported. Otherwise it takes a tenth of all time."""

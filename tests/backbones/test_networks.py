@@ -486,10 +486,15 @@ def test_one_training_step_changes_every_weight():
     "build",
     [
         basic,
-        lambda: basic(attention="dia_lstm", attention_config={"cells": 2}),
-        lambda: preresnet(14, "basic", attention="dia_lstm_light", attention_config={"reduction": 4}),
-        lambda: wrn(10, 1, attention="se"),
-        lambda: basic(attention=keras.layers.GRUCell),
+        *(
+            pytest.param(build, marks=pytest.mark.eager)
+            for build in (
+                lambda: basic(attention="dia_lstm", attention_config={"cells": 2}),
+                lambda: preresnet(14, "basic", attention="dia_lstm_light", attention_config={"reduction": 4}),
+                lambda: wrn(10, 1, attention="se"),
+                lambda: basic(attention=keras.layers.GRUCell),
+            )
+        ),
     ],
     ids=["dia_lstm", "stacked", "light", "se", "GRUCell"],
 )
@@ -641,6 +646,7 @@ def test_a_subclass_of_a_cell_is_the_cell(cells):
     assert cells == 1 or [len(cell.cells) for cell in units] == [2] * 3
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("name", sorted(ATTENTIONS))
 def test_a_frozen_attention_is_frozen_with_all_its_parts(name, shared, tmp_path):

@@ -229,7 +229,8 @@ def test_a_killed_rehearsal_goes_on_and_is_collected(data, tmp_path, load_script
     queue.write_text(
         "".join(f'[[wanted]]\nentry = "{r["entry"]}"\nrecipe = "{r["recipe"]}"\nship = 0.0\n' for r in rows)
     )
-    environment = {**os.environ, "PYTHONPATH": str(ZOO.parent), "PYTHONUNBUFFERED": "1"}
+    # PyTorch takes least time to start and does not compile for a few steps.
+    environment = {**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": str(ZOO.parent), "PYTHONUNBUFFERED": "1"}
 
     def call(out):
         options = ["--minutes=10", "--data", data, "--work", tmp_path / "work", "--out", out, "--queue", queue]

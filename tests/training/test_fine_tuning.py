@@ -356,6 +356,7 @@ def test_train_from_an_entry_is_fine_tune(npz, tiny_zoo, tmp_path, monkeypatch):
     assert "Give a RECIPE, or" in call("train", fails=True) and len(given) == 1
 
 
+@pytest.mark.eager
 def test_the_command_fine_tunes_and_shows_every_class(npz, tiny_zoo, tmp_path):
     options = ("--weights", tiny_zoo, "--size", "8", "--head-epochs", 1, "--epochs", 0, "--held-out", 0)
     output = call("fine-tune", npz, "--from", "tiny_cifar10", *options, "--out", tmp_path / "run")
@@ -364,6 +365,7 @@ def test_the_command_fine_tunes_and_shows_every_class(npz, tiny_zoo, tmp_path):
     assert json.loads((tmp_path / "run" / "report.json").read_text())["held_out"]["accuracy"] is None
 
 
+@pytest.mark.eager
 def test_the_command_holds_patients_out_and_says_how_many(tiny_zoo, tmp_path):
     for split, number in (("train", 6), ("test", 2)):
         for label, color in (("dark", 50), ("bright", 200)):
@@ -770,6 +772,7 @@ def test_losses_of_single_steps_are_recorded_until_they_explode():
     assert recorder.model.stop_training
 
 
+@pytest.mark.eager
 def test_the_command_finds_a_learning_rate_and_draws_how(npz, tiny_zoo, tmp_path, monkeypatch):
     monkeypatch.setattr(rate_finder, "steepest", lambda rates, losses: len(losses) / 1000)
     find = training.find_learning_rate

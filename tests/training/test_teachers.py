@@ -58,6 +58,7 @@ def test_unfit_teachers_are_an_error(name, message):
         load_teachers(Recipe("dia_resnet20_cifar10", 1, teachers=(name,)))
 
 
+@pytest.mark.eager
 def test_run_with_a_teacher_differs_from_one_without_and_goes_on(tmp_path):
     images, labels = RNG.integers(0, 256, (16, 32, 32, 3), np.uint8), np.arange(16) % 10
     names = np.array(zoo.card("dia_resnet20_cifar10").labels)
