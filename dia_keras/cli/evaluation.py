@@ -48,7 +48,7 @@ def evaluate(
     NAME is an entry, a repository (hf://user/repo), a run's folder, a .keras file, or a weights file that names its
     entry.
     """
-    from ..training.entry_evaluation import evaluate_entry
+    from ..training.evaluation import evaluate_entry
 
     result = evaluate_entry(name, weights, source, data_dir, resize)
     if as_json:

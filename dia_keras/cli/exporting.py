@@ -63,8 +63,8 @@ def export(
     from ..export.exporter import export_model
     from ..export.registry import FORMATS, format_of
     from ..export.report import table
-    from ..training.network_data import load_data_of
     from ..zoo.finding import find_network
+    from ..zoo.network_data import load_data_of
 
     format = format_of(path)
     if quantize not in format.quantizations:

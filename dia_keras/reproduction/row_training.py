@@ -11,7 +11,7 @@ import keras
 from ..data import DataSet
 from ..host import describe_run
 from ..training import Recipe, fit
-from ..training.network_data import training_images
+from ..training.fitting import training_images
 from ..training.precision import built_in
 from ..training.runs.budget import WallClockBudget
 from ..training.runs.divergence import Diverged

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ..data import DataSet, Split
-from ..training.network_data import training_images
+from ..training.fitting import training_images
 from ..training.runs.epochs_that_fit import measure_speed
 from .data_sets import Sources
 from .row_training import build

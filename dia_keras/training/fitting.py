@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from ..data.data_set import Split, check_split
 from ..inference.ending import final_activation
@@ -133,6 +134,17 @@ def check_answers_logits(model: keras.Model) -> None:
             "`model` must answer with logits: build it with `classifier_activation=None`. "
             f"Received: a model that ends in a {activation}"
         )
+
+
+def training_images(recipe: Recipe, train: Split) -> Split:
+    """Returns the images of a training set that a recipe trains on: `recipe.images` of them, or all.
+
+    They are evenly spaced, since images from folders are in the order of their classes.
+    """
+    have = len(train.labels)
+    number = min(recipe.images or have, have)
+    chosen = np.arange(number) * have // number
+    return train if number == have else Split(train.images[chosen], train.labels[chosen])
 
 
 def batches_of_phase(

@@ -233,7 +233,7 @@ def test_every_attention_fits_the_backbones_with_settings_of_their_own(attention
     ("attention", "settings", "known"),
     [
         ("se", {"reduction": 8}, "ratio, use_bias"),
-        ("dia_lstm", {"ratio": 8}, "cells, reduction"),
+        ("dia_lstm", {"ratio": 8}, "cells, dropout, reduction"),
         ("eca", {"k": 7}, "k"),
     ],
 )

@@ -26,7 +26,7 @@ from dia_keras.cli.terminal.stopping import BUDGET_SPENT
 from dia_keras.data.picture import Resize, read_picture
 from dia_keras.samples import sample_paths
 from dia_keras.training import Recipe
-from dia_keras.training.network_data import load_data
+from dia_keras.zoo.network_data import load_data
 
 RECIPES = pathlib.Path(__file__).parents[2] / "zoo" / "recipes"
 

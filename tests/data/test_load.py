@@ -8,8 +8,8 @@ from PIL import Image
 
 from dia_keras.data import load, tfds_source
 from dia_keras.data.picture import read_picture
-from dia_keras.training.network_data import load_data
 from dia_keras.zoo import card
+from dia_keras.zoo.network_data import load_data
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from dia_keras.detection.models.anchors import make_anchors
 from dia_keras.detection.models.boxes import clip_boxes, decode_boxes, encode_boxes, pairwise_iou
 from dia_keras.detection.models.losses import binary_cross_entropy, cross_entropy, focal_loss, smooth_l1
 from dia_keras.detection.models.matching import match
-from dia_keras.detection.models.roi_align import roi_align
+from dia_keras.detection.models.region_features import roi_align
 from dia_keras.detection.models.sampling import draw_sample
 from dia_keras.detection.models.suppression import class_wise_nms, have_nan, nms_mask, top_k_candidate_class_pairs
 

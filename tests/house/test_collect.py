@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from dia_keras import zoo
 from dia_keras.training import Recipe
-from dia_keras.training.entry_evaluation import evaluate_entry
+from dia_keras.training.evaluation import evaluate_entry
 
 NAME = "se_resnet20_cifar10"
 

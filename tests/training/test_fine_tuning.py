@@ -426,7 +426,7 @@ def test_what_is_no_network_is_one_line(run, tmp_path):
     shutil.copytree(run.folder, folder)
     whole = (folder / "model.keras").read_bytes()
     (folder / "model.keras").write_bytes(whole[:-100])
-    assert "SHA-256 that its card tells: it is damaged" in error_of(folder)
+    assert "SHA-256 of its card: it is damaged" in error_of(folder)
     (tmp_path / "cut.keras").write_bytes(whole[:-100])
     assert "A .keras file must be sound" in error_of(tmp_path / "cut.keras")
     (folder / "model.keras").unlink()

@@ -13,7 +13,7 @@ import pytest
 
 from dia_keras import data, zoo
 from dia_keras.training import Recipe, load_recipe, train
-from dia_keras.training.network_data import training_images
+from dia_keras.training.fitting import training_images
 from dia_keras.training.recipe_file import smoke
 from dia_keras.training.runs import run
 from dia_keras.training.runs.curves import plot_curves
@@ -117,7 +117,7 @@ def test_fewer_images_are_of_all_classes(images):
 
 def test_a_dropout_that_the_backbone_does_not_have_is_an_error_before_the_data_are_read(tmp_path):
     recipe = Recipe("dia_resnet20_cifar10", 1, dropout=0.1)
-    with pytest.raises(ValueError, match=r"`dropout` is for entries whose backbone has one: wrn. Received: dropout=0"):
+    with pytest.raises(ValueError, match=r"`dropout` is for networks whose backbone has one: wrn. Received: dropout=0"):
         train(recipe, tmp_path / "run", source=tmp_path / "none.npz")
 
 

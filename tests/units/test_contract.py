@@ -32,7 +32,7 @@ def test_the_formula_states_the_defaults_of_the_class(key):
     "unit, settings, known",
     [
         (SE, {"reduction": 8}, "'se' must have keywords among ratio, use_bias, data_format, bias_initializer"),
-        (DIALSTMCell, {"ratio": 8}, "'dia_lstm' must have keywords among cells, reduction, output_activation, dropout"),
+        (DIALSTMCell, {"ratio": 8}, "'dia_lstm' must have keywords among cells, dropout, reduction, output_activation"),
         (SGE, {"G": 8}, "'sge' must have keywords among groups, data_format, unbiased"),
         (SRM, {"bias": 8}, "'srm' must have keywords among share_norm, data_format, unbiased"),
     ],

@@ -49,7 +49,7 @@ def test_a_network_of_a_run_that_is_replaced_after_it_was_verified_is_not_loaded
         np.testing.assert_array_equal(loaded, saved)
     model.layers[-1].bias.assign([1.0, 2.0])
     model.save(path)
-    with pytest.raises(ValueError, match=r"must have the SHA-256 that its card tells.*model\.keras"):
+    with pytest.raises(ValueError, match=r"must have the SHA-256 of its card.*model\.keras"):
         found.load()
 
 

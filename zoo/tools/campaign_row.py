@@ -17,7 +17,7 @@ from dia_keras import zoo
 from dia_keras.files import write_json, write_text
 from dia_keras.host import describe_run
 from dia_keras.training import Recipe, load_recipe, train
-from dia_keras.training.entry_evaluation import evaluate_entry
+from dia_keras.training.evaluation import evaluate_entry
 from dia_keras.training.recipe_file import smoke
 from dia_keras.training.runs.epochs_that_fit import Speed, with_epochs
 from dia_keras.training.runs.run import speed

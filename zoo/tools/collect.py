@@ -22,7 +22,7 @@ from evaluate import check_run, ship
 from dia_keras import zoo
 from dia_keras.files import staged
 from dia_keras.training import Evaluation
-from dia_keras.training.entry_evaluation import evaluate_entry
+from dia_keras.training.evaluation import evaluate_entry
 
 ZOO = pathlib.Path(__file__).resolve().parents[1]
 #: By how much the accuracy, from 0 to 1, may differ between devices.

@@ -22,7 +22,7 @@ from dia_keras.cli import data_options, show_evaluation, without_traceback
 from dia_keras.files import staged, write_json
 from dia_keras.host import describe_run
 from dia_keras.training import Evaluation
-from dia_keras.training.entry_evaluation import evaluate_entry
+from dia_keras.training.evaluation import evaluate_entry
 from dia_keras.zoo.cards import describe, update_card
 from dia_keras.zoo.files.reading import SUFFIXES
 

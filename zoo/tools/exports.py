@@ -39,7 +39,7 @@ from dia_keras.cli import data_options, without_traceback
 from dia_keras.export.registry import CALIBRATED
 from dia_keras.export.report import table
 from dia_keras.host import describe_run
-from dia_keras.training.network_data import load_data
+from dia_keras.zoo.network_data import load_data
 
 REPORTS = pathlib.Path(__file__).resolve().parents[1] / "records" / "exports"
 #: Largest number of images that settle norms: a deep net keeps all its features of them in memory.

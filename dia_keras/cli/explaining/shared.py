@@ -150,7 +150,7 @@ def some_test_images(
     import numpy as np
 
     from ...data import Split
-    from ...training.network_data import load_data_of
+    from ...zoo.network_data import load_data_of
 
     # A network that has no labels does not say the order of its classes.
     network = next((each for each in networks if each.labels), networks[0])

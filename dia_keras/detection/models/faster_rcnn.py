@@ -13,7 +13,7 @@ from .detector import CANDIDATES, DetectionLayer, Detector
 from .losses import binary_cross_entropy, cross_entropy, smooth_l1
 from .matching import match
 from .pyramid import CHANNELS, STRIDES
-from .roi_align import roi_align
+from .region_features import roi_align
 from .sampling import draw_sample
 from .suppression import class_wise_nms, gather_rows, have_nan, nms_mask, top_k_candidate_class_pairs, top_k_indices
 

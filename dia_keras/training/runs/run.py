@@ -14,8 +14,8 @@ from ...data.picture import Resize
 from ...zoo.architectures import BACKBONES
 from ...zoo.cards import check_name
 from ...zoo.loading import build as build_network
-from ..fitting import fit
-from ..network_data import load_data, training_images
+from ...zoo.network_data import load_data
+from ..fitting import fit, training_images
 from ..phases import Build
 from ..precision import built_in
 from ..recipe import Phase, Recipe

@@ -20,10 +20,10 @@ from dia_keras.data import Split
 from dia_keras.files import write_json
 from dia_keras.host import describe_run
 from dia_keras.training import Phase, evaluate, load_recipe, train
-from dia_keras.training.network_data import load_data
 from dia_keras.training.phases import scaled_down
 from dia_keras.training.runs.epochs_that_fit import measure_speed
 from dia_keras.training.runs.run import prepare
+from dia_keras.zoo.network_data import load_data
 
 HERE = pathlib.Path(__file__).resolve().parent
 ZOO = HERE.parents[1]

@@ -18,7 +18,7 @@ from dia_keras import zoo
 from dia_keras.cli import data_options, without_traceback
 from dia_keras.files import write_json
 from dia_keras.training import evaluate, load_recipe, train
-from dia_keras.training.network_data import load_data
+from dia_keras.zoo.network_data import load_data
 
 HERE = pathlib.Path(__file__).resolve().parent
 ZOO = HERE.parents[1]

@@ -28,10 +28,10 @@ from dia_keras.files import staged, write_json, write_text
 from dia_keras.host import describe_run
 from dia_keras.reproduction.report.statistics import LEVEL, compare, verdict
 from dia_keras.training import Recipe, evaluate, fit
-from dia_keras.training.network_data import load_data
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.run_folder import check_same_recipe
 from dia_keras.zoo.loading import preprocessing
+from dia_keras.zoo.network_data import load_data
 
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / "sharing"

@@ -5,13 +5,12 @@ from typing import Any
 import numpy as np
 
 from .. import data as data_module
-from .. import zoo
 from ..data.sources import data_dir_of
-from ..zoo.finding import Network, entry_network
-from .recipe import Recipe
+from .cards import Card
+from .finding import Network, entry_network
 
 
-def load_data(card: zoo.Card, source=None, data_dir=None, held_out: int = 0, resize=None) -> data_module.DataSet:
+def load_data(card: Card, source=None, data_dir=None, held_out: int = 0, resize=None) -> data_module.DataSet:
     """Loads the data of a zoo entry, from TFDS or from `source`, whose classes must be the entry's, as RGB.
 
     For errors and arguments see `load_data_of`.
@@ -59,14 +58,3 @@ def load_data_of(network: Network, source=None, data_dir=None, held_out: int = 0
         for name, split in {"train": data.train, "held_out": data.held_out, "test": data.test}.items()
     }
     return data_module.DataSet(**splits, class_names=network.labels)
-
-
-def training_images(recipe: Recipe, train: data_module.Split) -> data_module.Split:
-    """Returns the images of a training set that a recipe trains on: `recipe.images` of them, or all.
-
-    They are evenly spaced, since images from folders are in the order of their classes.
-    """
-    have = len(train.labels)
-    number = min(recipe.images or have, have)
-    chosen = np.arange(number) * have // number
-    return train if number == have else data_module.Split(train.images[chosen], train.labels[chosen])
