@@ -105,6 +105,7 @@ def test_matrices_alone_are_those_of_dia_lstm_for_inference():
     assert sizes[0] == sizes[1] > 10 * 64**2 // 4
 
 
+@pytest.mark.torch
 def test_matrices_alone_have_the_reduction_of_the_entry():
     """ResNet50 has another than the cell's own default."""
     found = candidates(["dia_resnet50_imagenet"], least=True)["dia_resnet50_imagenet, matrices alone"].build()
