@@ -85,7 +85,8 @@ def draw() -> Figure:
         axes.set(xscale="log", xlabel="parameters", ylabel="top-1 (%)", title=title)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e6:g} M"))
         axes.margins(x=0.1)
-        axes.set_xlim(right=10 * axes.get_xlim()[1])  # room for the names
+        left, right = axes.get_xlim()
+        axes.set_xlim(left / 2, 10 * right)  # room for the names
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right", fontsize=8)
     figure.draw_without_rendering()  # names find their places in the final layout
