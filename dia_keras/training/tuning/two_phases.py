@@ -57,18 +57,6 @@ def train_in_two_phases(
         The number of that epoch, counted from 1: the last one where nothing is held out. `None` where the budget ended
         the training before.
     """
-    with without_classifier_activation(model):
-        return _train_parts(model, settings, training, held_out, directory, budget)
-
-
-def _train_parts(
-    model: keras.Model,
-    settings: FineTuning,
-    training: Split,
-    held_out: Split,
-    directory: pathlib.Path,
-    budget: WallClockBudget,
-) -> int | None:
     stages = len(stage_outputs(model))
     check_freeze(settings, stages)
     log = directory / "log.csv"
@@ -77,21 +65,22 @@ def _train_parts(
     check_epochs(directory, epochs_done(directory))
     budget.epochs = settings.head_epochs + settings.epochs
     begin = 0
-    for part in (
-        TrainingPart(0, stages, settings.head_epochs, settings.head_learning_rate),
-        TrainingPart(1, settings.freeze, settings.epochs, settings.learning_rate),
-    ):
-        own = _losses_of(part, begin, log, settings)
-        if len(own) < part.epochs and epochs_without_progress(own) < settings.patience:
-            set_trainable(model, stages, part.freeze, settings.norms, is_head_only=part.number == 0)
-            compile_part(model, settings, stages, len(training.labels), part)
-            if begin and _is_before(part, begin, directory):
-                load_best(model, directory, best_of(held_out_losses(log)))
-                model.optimizer.build(model.trainable_variables)
-                save(model, directory / name_of(begin, part.number))
-            if not _train(model, settings, training, held_out, directory, budget, part, begin):
-                return None
-        begin += len(_losses_of(part, begin, log, settings))
+    with without_classifier_activation(model):
+        for part in (
+            TrainingPart(0, stages, settings.head_epochs, settings.head_learning_rate),
+            TrainingPart(1, settings.freeze, settings.epochs, settings.learning_rate),
+        ):
+            own = _losses_of(part, begin, log, settings)
+            if len(own) < part.epochs and epochs_without_progress(own) < settings.patience:
+                set_trainable(model, stages, part.freeze, settings.norms, is_head_only=part.number == 0)
+                compile_part(model, settings, stages, len(training.labels), part)
+                if begin and _is_before(part, begin, directory):
+                    load_best(model, directory, best_of(held_out_losses(log)))
+                    model.optimizer.build(model.trainable_variables)
+                    save(model, directory / name_of(begin, part.number))
+                if not _train(model, settings, training, held_out, directory, budget, part, begin):
+                    return None
+            begin += len(_losses_of(part, begin, log, settings))
     best = best_of(held_out_losses(log))
     load_best(model, directory, best)
     return best
