@@ -44,7 +44,7 @@ from dia_keras.cli import without_traceback
 from dia_keras.files import write_json
 from dia_keras.host import describe_run
 from dia_keras.training import Recipe
-from dia_keras.training.augment import batches
+from dia_keras.training.augment import Batches
 from dia_keras.training.fitting import compile_for
 from dia_keras.training.runs.epochs_that_fit import EpochClock
 from dia_keras.training.steps.fused_norm import fused_batch_norms
@@ -82,7 +82,7 @@ class Contender:
         rng = np.random.default_rng(0)
         images = rng.integers(0, 256, (10 * recipe.batch_size, *card.dataset.image_size, 3), np.uint8)
         labels = rng.integers(0, len(card.labels), len(images))
-        self.data = batches(images, labels, len(card.labels), recipe)
+        self.data = Batches(images, labels, len(card.labels), recipe)()
         if is_fused:
             contexts.enter_context(fused_batch_norms(self.model))
         contexts.enter_context(compiled_step(self.model, LEAST_STEPS))

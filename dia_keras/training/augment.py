@@ -308,11 +308,6 @@ class Batches:
                 yield self._augmenter()(draws)
 
 
-def batches(images: np.ndarray, labels: np.ndarray, num_classes: int, recipe: Recipe, *begin: int) -> Iterator:
-    """Yields augmented batches; see `Batches`."""
-    return Batches(images, labels, num_classes, recipe)(*begin)
-
-
 def _compile(function: Callable) -> Callable:
     """Compiles a function of tensors on JAX; elsewhere its few ops run one by one."""
     if keras.backend.backend() != "jax":

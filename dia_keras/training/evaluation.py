@@ -6,6 +6,7 @@ import os
 import keras
 import numpy as np
 
+from ..arguments import positive_integer
 from ..data.data_set import Split, check_split
 from ..data.picture import Resize
 from ..progress import track
@@ -101,9 +102,12 @@ def evaluate_entry(
         images: Number of test images; all by default.
 
     Raises:
-        ValueError: If there is no such entry, weights do not fit it, or the data have other classes.
+        ValueError: If there is no such entry, weights do not fit it, the data have other classes, or `images` is not
+            positive.
         FileNotFoundError: If weights or data are missing.
     """
+    if images is not None:
+        images = positive_integer("images", images)
     network = find_network(name, weights)
     model = network.load()
     dataset = load_data_of(network, source, data_dir, resize=resize)

@@ -13,7 +13,8 @@ def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
     """Returns the `RECIPE` that a Python file defines, with other values where given.
 
     Raises:
-        ValueError: Where the file defines none, a change names no field of `Recipe`, or the rate would never fall.
+        ValueError: Where the file defines none, a change names no field of `Recipe`, or no epoch reaches a
+            milestone.
         FileNotFoundError: Where there is no such file.
     """
     path = pathlib.Path(path)

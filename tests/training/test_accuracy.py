@@ -6,6 +6,7 @@ import pytest
 
 from dia_keras.data import Split
 from dia_keras.training import evaluate
+from dia_keras.training.evaluation import evaluate_entry
 from dia_keras.training.tuning.confusion import confusion_matrix, figures
 
 SCORES = np.array([[3, 2, 1], [3, 1, 2], [1, 2, 3], [2, 3, 1]], "float32")
@@ -43,6 +44,12 @@ def test_splits_that_cannot_be_measured_are_an_error(labels, images, message):
     model, pixels = answering(SCORES)
     with pytest.raises(ValueError, match=message):
         evaluate(model, Split(pixels[:images], labels), ("a", "b", "c"))
+
+
+@pytest.mark.parametrize("images", [0, -5, 2.5])
+def test_an_entry_is_measured_on_one_image_or_more(images):
+    with pytest.raises(ValueError, match=f"`images` must be a positive integer. Received: images={images}"):
+        evaluate_entry("dia_resnet20_cifar10", images=images)
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])

@@ -9,7 +9,7 @@ import pytest
 
 from dia_keras.data import Split
 from dia_keras.training import Phase, Recipe
-from dia_keras.training.augment import batches
+from dia_keras.training.augment import Batches
 from dia_keras.training.runs import epochs_that_fit
 from dia_keras.training.runs.epochs_that_fit import EpochClock, Speed, fitted, measure_speed, with_epochs
 
@@ -97,7 +97,7 @@ def test_fewer_images_than_a_batch_are_an_error_and_not_an_endless_search_for_on
     with pytest.raises(ValueError, match="`batch_size` must be at most the number of training images"):
         measure_speed(recipe, model(), [], SPLIT, SPLIT, 2)
     with pytest.raises(ValueError, match="`batch_size` must be at most the number of training images"):
-        next(batches(SPLIT.images, SPLIT.labels, 2, recipe))
+        next(Batches(SPLIT.images, SPLIT.labels, 2, recipe)())
 
 
 @pytest.mark.parametrize("ema", [None, 0.9])

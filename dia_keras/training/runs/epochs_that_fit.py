@@ -1,7 +1,6 @@
 """The number of epochs that fit into a time."""
 
 import dataclasses
-import functools
 import pathlib
 import tempfile
 import time
@@ -11,7 +10,7 @@ from typing import NamedTuple
 import keras
 
 from ...data import Split
-from ..augment import batches, steps_an_epoch
+from ..augment import Batches, steps_an_epoch
 from ..averaging import AveragedWeights
 from ..fitting import compile_for, on_held_out, validation_steps
 from ..recipe import Recipe
@@ -113,7 +112,7 @@ def measure_speed(
     clock, probe = EpochClock(), min(probe_steps, steps)
     test_steps = validation_steps(held_out)
     # The first epoch compiles, the second is measured; the real run, of another schedule, compiles once more.
-    data = functools.partial(batches, training.images, training.labels, num_classes, recipe)
+    data = Batches(training.images, training.labels, num_classes, recipe)
     averaged = [AveragedWeights(data)] if recipe.ema is not None else []
     with (
         tempfile.TemporaryDirectory() as folder,
