@@ -47,7 +47,8 @@ class Scale:
         for name in ("seeds", "epochs", "image_size"):
             if getattr(self, name) is not None:
                 positive_integer(name, getattr(self, name))
-        taken = {"entry", "epochs", "seed", "phases", "teachers", "distillation", "initial_weights"} & set(self.recipe)
+        own = {"entry", "epochs", "seed", "phases", "teachers", "distillation", "initial_weights", "initial_share"}
+        taken = own & set(self.recipe)
         unknown = set(self.recipe) - {field.name for field in dataclasses.fields(Recipe)} | taken
         if unknown:
             raise ValueError(

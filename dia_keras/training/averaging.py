@@ -1,11 +1,12 @@
-"""Averaged weights (EMA) with batch-norm statistics of their own.
+"""Averaged weights with batch-norm statistics of their own.
 
-The optimizer keeps the average. The moving statistics of batch norms belong to the weights that train; averaged weights
+The average is that of the steps of a training, which the optimizer keeps (EMA), or that of the weights which a training
+starts from and those which it ends in. The moving statistics of batch norms belong to the weights that train; averaged weights
 need others, or they lose points. They are measured again: the mean of the statistics of some training batches.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -79,6 +80,26 @@ def _counted_calls(layer: keras.layers.BatchNormalization) -> Iterator[list[None
             layer.call = own
         else:
             del layer.call
+
+
+def trainable_values(model: keras.Model) -> list[np.ndarray]:
+    """Returns copies of the trainable weights of a model."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.trainable_variables]
+
+
+def average(model: keras.Model, other: Sequence[np.ndarray], share: float) -> None:
+    """Sets the trainable weights of a model to an average of them and of others.
+
+    The statistics of batch norms stay: `measure_statistics` sets those of the average.
+
+    Args:
+        model: The model.
+        other: The other values, as `trainable_values` returns them.
+        share: Share of the others, from 0 to 1.
+    """
+    for variable, value in zip(model.trainable_variables, other, strict=True):
+        own = keras.ops.convert_to_numpy(variable)
+        variable.assign((1 - share) * own + share * value)
 
 
 class AveragedWeights(keras.callbacks.Callback):

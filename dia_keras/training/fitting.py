@@ -13,7 +13,7 @@ import numpy as np
 from ..data.data_set import Split, check_split
 from ..inference.ending import final_activation
 from .augment import Batches, steps_an_epoch
-from .averaging import AveragedWeights, measure_statistics, statistics_batches
+from .averaging import AveragedWeights, average, measure_statistics, statistics_batches, trainable_values
 from .phases import Build, check_size, enter, parts_to_go, scaled_down, scaled_padding
 from .recipe import Phase, Recipe
 from .runs.budget import WallClockBudget
@@ -88,6 +88,7 @@ def fit(
     def compile_model(built: keras.Model) -> None:
         compile_for(built, recipe, steps, run_eagerly)
 
+    initial = trainable_values(build(Phase(recipe.epochs))) if recipe.initial_share else []
     budget = budget or WallClockBudget(None)
     budget.epochs = recipe.epochs
     keep_whole(directory, steps)
@@ -118,7 +119,9 @@ def fit(
             return None
     # Puts the averaged weights in place of those that the last checkpoint has for training on.
     trained.optimizer.finalize_variable_values(trained.trainable_variables)
-    if recipe.ema is not None:
+    if recipe.initial_share:
+        average(trained, initial, recipe.initial_share)
+    if recipe.ema is not None or recipe.initial_share:
         measure_statistics(trained, statistics_batches(data(is_taught=False)))
     return trained
 

@@ -19,7 +19,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("epochs", "batch_size", "learning_rate", "factor", "clip_norm"), POSITIVE),
     **dict.fromkeys(("weight_decay", "pad", "mixup", "cutmix", "held_out", "images", "seed"), NOT_NEGATIVE),
     **dict.fromkeys(("erase", "distillation"), SHARE),
-    **dict.fromkeys(("warmup", "momentum", "label_smoothing", "ema", "dropout"), BELOW_ONE),
+    **dict.fromkeys(("warmup", "momentum", "label_smoothing", "ema", "dropout", "initial_share"), BELOW_ONE),
 }
 #: The changes of light and shape that augmentation draws; all are off at 0.
 AUGMENTATIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -99,6 +99,9 @@ class Recipe:
         initial_weights: What the training starts from, instead of random values: the name of an entry with weights, of
             the same architecture, or the path of a weights file of the entry itself. With another number of classes,
             the classifier is new.
+        initial_share: Share of `initial_weights` in the final weights. Trainings that follow one another, each with
+            its own cycle of the learning rate, end in weights whose mean is often better than the last (stochastic
+            weight averaging, Izmailov et al., https://arxiv.org/abs/1803.05407).
         seed: Seed of initial values, order and augmentation.
     """
 
@@ -137,6 +140,7 @@ class Recipe:
     rotation: float = 0.0
     zoom: float = 0.0
     initial_weights: str | None = None
+    initial_share: float = 0.0
 
     def __post_init__(self):
         if not isinstance(self.phases, tuple):
@@ -168,6 +172,10 @@ class Recipe:
             raise ValueError(
                 "`initial_weights` are of the entry's own depth, so no phase may have another. "
                 f"Received: initial_weights={self.initial_weights!r}, phases={phases!r}"
+            )
+        if self.initial_share and self.initial_weights is None:
+            raise ValueError(
+                f"`initial_share` needs `initial_weights`. Received: initial_share={self.initial_share}, without any"
             )
 
     @classmethod

@@ -16,7 +16,8 @@ def start_warm(model: keras.Model, recipe: Recipe) -> None:
         recipe: The recipe.
 
     Raises:
-        ValueError: Where the weights are of another architecture, or there are none.
+        ValueError: Where the weights are of another architecture, or there are none; where they are of other classes,
+            and the recipe averages them with those that it trains.
     """
     name = recipe.initial_weights
     if name is None:
@@ -29,6 +30,11 @@ def start_warm(model: keras.Model, recipe: Recipe) -> None:
             raise ValueError(
                 f"`initial_weights` must be of the architecture of {recipe.entry}, {_call(mine)}. "
                 f"Received: {name!r}, of {_call(theirs)}"
+            )
+        if recipe.initial_share and zoo.card(name).labels != zoo.card(recipe.entry).labels:
+            raise ValueError(
+                f"`initial_share` needs `initial_weights` of the classes of {recipe.entry}. "
+                f"Received: initial_share={recipe.initial_share}, initial_weights={name!r}"
             )
         start = zoo.load(name, num_classes=len(zoo.card(recipe.entry).labels))
     model.set_weights(start.get_weights())

@@ -8,7 +8,8 @@ import pytest
 
 from dia_keras.data import Split
 from dia_keras.training import Recipe, fit
-from dia_keras.training.averaging import measure_statistics
+from dia_keras.training.averaging import measure_statistics, statistics_batches, trainable_values
+from dia_keras.training.fitting import batches_of_phase
 
 RNG = np.random.default_rng(0)
 TRAIN = Split(RNG.integers(0, 256, (64, 8, 8, 3), np.uint8), RNG.integers(0, 4, 64))
@@ -91,3 +92,24 @@ def test_early_averages_are_no_worse_for_their_statistics(tmp_path):
     recipe = Recipe("x", 8, 16, learning_rate=1.0, warmup=0.0, pad=0, flip=False, ema=0.95)
     fit(network(), recipe, TRAIN, tmp_path, num_classes=4, held_out=TRAIN)
     assert all(float(row["val_loss"]) < 2.5 for row in rows(tmp_path))
+
+
+def test_final_weights_may_be_the_average_of_the_first_and_the_last(tmp_path):
+    recipe = Recipe("x", 2, 16, warmup=0.0, initial_weights="x")
+    first, ends = trainable_values(network()), []
+    for share in (0.0, 0.25):
+        folder, changed = tmp_path / str(share), recipe.replace(initial_share=share)
+        folder.mkdir()
+        ends.append(fit(network(), changed, TRAIN, folder, num_classes=4))
+        again = fit(network(), changed, TRAIN, folder, num_classes=4)  # it is complete, so nothing trains
+        for mine, theirs in zip(ends[-1].get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    last, averaged = (trainable_values(model) for model in ends)
+    assert max(np.abs(a - b).max() for a, b in zip(first, last, strict=True)) > 0.01
+    for begin, end, mean in zip(first, last, averaged, strict=True):
+        np.testing.assert_allclose(mean, 0.25 * begin + 0.75 * end, atol=1e-6)
+    norm = ends[-1].get_layer("norm")
+    statistics = [np.array(keras.ops.convert_to_numpy(v)) for v in (norm.moving_mean, norm.moving_variance)]
+    measure_statistics(ends[-1], statistics_batches(batches_of_phase(recipe, TRAIN, 4, (), None)()))
+    for mine, want in zip(statistics, (norm.moving_mean, norm.moving_variance), strict=True):
+        np.testing.assert_allclose(mine, keras.ops.convert_to_numpy(want), rtol=1e-5)

@@ -70,6 +70,14 @@ def test_unfit_weights_are_an_error(name, message):
         start_warm(model, Recipe("dia_resnet20_cifar10", 1, initial_weights=name))
 
 
+def test_an_average_with_the_first_weights_has_their_classes():
+    recipe = Recipe("dia_resnet20_cifar10", 1, initial_weights="dia_resnet20_cifar100", initial_share=0.5)
+    with pytest.raises(ValueError, match="`initial_share` needs `initial_weights` of the classes of dia_resnet20_cif"):
+        start_warm(build("dia_resnet20_cifar10", (32, 32, 3)), recipe)
+    with pytest.raises(ValueError, match=r"`initial_share` needs `initial_weights`\. Received: initial_share=0\.5, wi"):
+        recipe.replace(initial_weights=None)
+
+
 def test_phases_have_the_depth_of_the_weights():
     phases = (Phase(1, depth=14), Phase(1))
     with pytest.raises(ValueError, match="`initial_weights` are of the entry's own depth"):
