@@ -1,8 +1,8 @@
 """Averaged weights with batch-norm statistics of their own.
 
 The average is that of the steps of a training, which the optimizer keeps (EMA), or that of the weights which a training
-starts from and those which it ends in. The moving statistics of batch norms belong to the weights that train; averaged weights
-need others, or they lose points. They are measured again: the mean of the statistics of some training batches.
+starts from and those which it ends in. The moving statistics of batch norms belong to the weights that train; averaged
+weights need others, or they lose points. They are measured again: the mean of the statistics of some training batches.
 """
 
 import contextlib
