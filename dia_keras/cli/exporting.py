@@ -59,8 +59,8 @@ def export(
     Of detectors, RetinaNet goes to .tflite, without non-maximum suppression; both go to the others, with it inside.
     """
     from ..detection.finding import find_detector, is_detector
-    from ..export.checks import pixel_samples
     from ..export.exporter import export_model
+    from ..export.images import pixel_samples
     from ..export.registry import FORMATS, format_of
     from ..export.report import table
     from ..zoo.finding import find_network

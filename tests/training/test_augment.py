@@ -5,17 +5,10 @@ import numpy as np
 import pytest
 
 from dia_keras.training import Recipe
-from dia_keras.training import augment as augment_module
-from dia_keras.training.augment import (
-    augmenter,
-    change_light,
-    cutmix_box,
-    draw_epoch,
-    erased_boxes,
-    mean_color,
-    rotate_and_zoom,
-    shrunk,
-)
+from dia_keras.training import batches as batches_module
+from dia_keras.training.augment import change_light, rotate_and_zoom, shrunk
+from dia_keras.training.batches import augmenter, mean_color
+from dia_keras.training.draws import cutmix_box, draw_epoch, erased_boxes
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 9, 7, 3), np.uint8)
 LABELS = np.arange(50) % 10
@@ -200,12 +193,12 @@ def test_the_mean_color_is_right_however_many_images_there_are():
 
 def test_pixels_are_counted_within_a_batch(monkeypatch):
     """All images may have more pixels than an int32 counts."""
-    seen, crop_and_flip = [], augment_module.crop_and_flip
+    seen, crop_and_flip = [], batches_module.crop_and_flip
 
     def spy(images, *arguments):
         seen.append(tuple(images.shape))
         return crop_and_flip(images, *arguments)
 
-    monkeypatch.setattr(augment_module, "crop_and_flip", spy)
+    monkeypatch.setattr(batches_module, "crop_and_flip", spy)
     next(batches(Recipe("x", 1, batch_size=16)))
     assert seen == [(16, 9, 7, 3)]

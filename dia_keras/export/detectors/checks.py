@@ -9,8 +9,9 @@ import numpy as np
 from ...detection import FasterRCNN
 from ...detection.models.detector import Detector
 from ...samples import load_samples
-from ..checks import check_packages, images_for, input_dtype_for, labels_for, path_for, resized, tolerance_for
+from ..checks import check_packages, input_dtype_for, labels_for, path_for, tolerance_for
 from ..format import Format
+from ..images import images_for, resized
 from ..request import Request
 from .formats import DETECTOR_FORMATS
 

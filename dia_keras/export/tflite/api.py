@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from ...data.picture import Resize
-from ..checks import Representative
 from ..exporter import export_model
+from ..images import Representative
 from ..report import ExportReport
 from .format import TFLITE
 
