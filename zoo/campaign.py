@@ -61,7 +61,8 @@ class Campaign:
         work: Folder that is kept between calls.
         out: Folder of this call's output.
         minutes: Minutes of this call.
-        all_minutes: Minutes of all calls together, from the beginning of the first; those of this call by default.
+        all_minutes: Minutes of all calls together, from when the first row begins, for which its data must be there;
+            those of this call by default.
         arguments: Further arguments of `campaign_row.py`.
         part_bytes: Bytes of a file of the output at most.
     """
@@ -70,12 +71,12 @@ class Campaign:
         self.rows, self.work, self.out = rows, work, out
         self.arguments, self.begin, self.part_bytes = arguments, begin, part_bytes
         self.call_seconds = 60 * minutes
-        self.end = time.time() + self.call_seconds
+        self.end = self.end_of_call = time.time() + self.call_seconds
+        self.all_minutes = all_minutes
         for folder in (work / "runs", work / "zips", out):
             folder.mkdir(parents=True, exist_ok=True)
-        self.state = {"began": time.time(), "calls": 0, "tries": {}, "sent": []} | read_json(work / "state.json")
+        self.state = {"began": None, "calls": 0, "tries": {}, "sent": []} | read_json(work / "state.json")
         self.state["calls"] += 1
-        self.end_of_all = self.end if all_minutes is None else self.state["began"] + 60 * all_minutes
         self.notes: dict[str, str] = {}
         self.files = self.bytes = 0
 
@@ -102,6 +103,9 @@ class Campaign:
         if left < self.begin:
             self.note(name, f"for a later call: {left:.0f} s left")
             return
+        if self.seconds_to_fit() <= 0 and not (run / "recipe.json").exists():
+            self.note(name, "not begun: the time of all calls is over")
+            return
         started, progress = self.state["tries"].get(name, (0, -1))
         if progress_of(run) > progress:
             started, progress = 0, progress_of(run)
@@ -109,12 +113,15 @@ class Campaign:
             self.note(name, f"given up: begun {TRIES} times without coming further, see errors.txt")
             return
         self.state["tries"][name] = started + 1, progress
+        begun = time.time()
         self.save()
         (run / "left.txt").unlink(missing_ok=True)
         options = ["--recipe", f"zoo/recipes/{row['recipe']}.py", "--run", str(run)]
         options += [f"--seconds={left - 10:.0f}", f"--fit-seconds={self.seconds_to_fit():.0f}", *self.arguments]
         print(f"{name}: {left:.0f} s left in this call", flush=True)
         code, errors = self.run_row([name, *options], left)
+        if self.state["began"] is None and progress_of(run):
+            self.state["began"] = begun
         if code is None:
             self.note(name, "stopped: the call's time is over")
         elif code:
@@ -128,8 +135,10 @@ class Campaign:
 
     def seconds_to_fit(self) -> float:
         """Returns the seconds that a training begun now may take, over all calls."""
-        later = max(0.0, self.end_of_all - self.end)
-        left = min(self.end, self.end_of_all) - time.time() + later
+        began = time.time() if self.state["began"] is None else self.state["began"]
+        end_of_all = self.end_of_call if self.all_minutes is None else began + 60 * self.all_minutes
+        later = max(0.0, end_of_all - self.end)
+        left = min(self.end, end_of_all) - time.time() + later
         further = math.ceil(round(later / self.call_seconds, 2))
         return left - MEASURE - (1 + further) * START
 
@@ -167,12 +176,15 @@ class Campaign:
         self.notes[name] = text
 
     def deliver(self) -> None:
-        """Puts complete rows into the output folder, as far as it may hold them, and says how all rows stand."""
+        """Puts trained rows into the output folder, as far as it may hold them, and says how all rows stand.
+
+        A row whose measurement was cut is put out, too: its weights are measured where they are collected.
+        """
         for name in (str(row.get("entry")) for row in self.rows):
             run, packed = self.work / "runs" / pathlib.PurePath(name).name, self.work / "zips" / f"{name}.zip"
-            if not is_complete(run):
+            if not (run / WEIGHTS).exists():
                 continue
-            if not packed.exists():
+            if not packed.exists() or (is_complete(run) and "result.json" not in names_in(packed)):
                 pack(run, packed)
             for part, data in file_parts.cut(packed, self.part_bytes):
                 has_room = self.files < OUT_FILES and self.bytes + len(data) <= OUT_BYTES
@@ -225,8 +237,13 @@ def epochs_logged(run: pathlib.Path) -> int:
     return max(0, len(log.read_text().splitlines()) - 1) if log.exists() else 0
 
 
+def names_in(packed: pathlib.Path) -> list[str]:
+    with zipfile.ZipFile(packed) as file:
+        return file.namelist()
+
+
 def pack(run: pathlib.Path, packed: pathlib.Path) -> None:
-    """Writes a complete row's files into one."""
+    """Writes a trained row's files into one."""
     new = packed.with_name("new.zip")
     with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as file:
         for name in (*RUN_FILES, WEIGHTS):
@@ -262,7 +279,8 @@ FOLDER = click.Path(file_okay=False, path_type=pathlib.Path)
     "--all-minutes",
     type=float,
     callback=positive,
-    help="Minutes of all calls with this --work together, which epochs are fitted to; default: those of this call.",
+    help="Minutes of all calls with this --work together, from when the first row begins, which epochs are fitted to; "
+    "default: those of this call.",
 )
 @click.option("--out", required=True, type=FOLDER, help="Output of this call.")
 @click.option("--work", default="runs/campaign", show_default=True, type=FOLDER, help="Kept between calls.")

@@ -82,12 +82,13 @@ def measure(
         The measurements, in the order of runtimes, batch sizes, threads and networks.
 
     Raises:
-        ValueError: On no name, networks of images of different shapes, an unknown entry or runtime, a number that is
-            not a positive integer, with `least` without an entry, or where pytorchcv has none of the networks.
+        ValueError: On an empty list, networks of images of different shapes, an unknown entry or runtime, a number that
+            is not a positive integer, with `least` without an entry, or where pytorchcv has none of the networks.
         ImportError: Where a runtime or pytorchcv is not installed.
     """
-    if not names:
-        raise ValueError("`names` must name a network. Received: none")
+    lists = {"names": names, "runtimes": runtimes, "batch_sizes": batch_sizes, "threads": threads}
+    if empty := [name for name, values in lists.items() if not values]:
+        raise ValueError(f"`{empty[0]}` must have one or more. Received: none")
     for name, values in (("runs", [runs]), ("batch_sizes", batch_sizes), ("threads", threads)):
         for value in values:
             positive_integer(name, value)

@@ -47,8 +47,9 @@ def evaluate(model: keras.Model, split: Split, class_names: tuple[str, ...], bat
 
     Raises:
         ValueError: If there are no images, labels that are no classes, or other outputs; or if a score is NaN or
-            infinite.
+            infinite; or if `batch_size` is not positive.
     """
+    batch_size = positive_integer("batch_size", batch_size)
     check_split("split", split, len(class_names))
     scores = finite_scores(model, split, batch_size)
     if scores.shape[-1] != len(class_names):

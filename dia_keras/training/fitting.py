@@ -18,6 +18,7 @@ from .draws import steps_an_epoch
 from .phases import Build, check_size, enter, parts_to_go, scaled_down, scaled_padding
 from .recipe import Phase, Recipe
 from .runs.budget import WallClockBudget
+from .runs.checkpoint import set_seeds
 from .runs.checkpoint_files import epochs_done, keep_whole
 from .runs.going_on import go_on
 from .runs.log import keep_epochs
@@ -49,8 +50,8 @@ def fit(
     that was cut anywhere and goes on ends in the same weights as one that was not.
 
     Args:
-        model: Model from raw images to logits, not compiled; or, for a recipe with phases, a function that builds the
-            model of a phase. A model is trained in place.
+        model: Model from raw images to logits, not compiled; or, for a recipe with phases or an `initial_share`, a
+            function that builds the model of a phase, as the training begins. A model is trained in place.
         recipe: The recipe.
         train: Training images and labels.
         directory: Existing folder for log and checkpoints.
@@ -66,7 +67,8 @@ def fit(
 
     Raises:
         ValueError: Where there are fewer images than a batch has, labels that are no classes, or no folder; where the
-            model answers with probabilities, a recipe with phases gets a model, or none of the checkpoints is whole.
+            model answers with probabilities, a recipe that needs a function gets a model, or none of the checkpoints is
+            whole.
         Diverged: Where the loss is not finite. The last good checkpoint stays.
     """
     directory = pathlib.Path(directory)
@@ -76,8 +78,9 @@ def fit(
     if held_out is not None and len(held_out.labels):
         check_split("held_out", held_out, num_classes)
     steps = steps_an_epoch(recipe, len(train.labels))
-    if recipe.phases and isinstance(model, keras.Model):
-        raise ValueError("`model` must be a function that builds the model of a phase. Received: a model, and phases")
+    if isinstance(model, keras.Model) and (recipe.phases or recipe.initial_share):
+        given = "phases" if recipe.phases else "initial_share"
+        raise ValueError(f"`model` must be a function that builds the model of a phase. Received: a model, and {given}")
     test_steps = validation_steps(held_out)
     build: Build = (lambda phase: model) if isinstance(model, keras.Model) else model
 
@@ -123,6 +126,7 @@ def fit(
     if recipe.initial_share:
         average(trained, initial, recipe.initial_share)
     if recipe.ema is not None or recipe.initial_share:
+        set_seeds(trained, directory, recipe.seed)
         measure_statistics(trained, statistics_batches(data(is_taught=False)))
     return trained
 

@@ -101,7 +101,8 @@ class Recipe:
             the classifier is new.
         initial_share: Share of `initial_weights` in the final weights. Trainings that follow one another, each with
             its own cycle of the learning rate, end in weights whose mean is often better than the last (stochastic
-            weight averaging, Izmailov et al., https://arxiv.org/abs/1803.05407).
+            weight averaging, Izmailov et al., https://arxiv.org/abs/1803.05407). The log has the accuracies of the
+            weights that train, not of the average.
         seed: Seed of initial values, order and augmentation.
     """
 

@@ -249,7 +249,9 @@ def test_unknown_runtime_is_an_error():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"names": []}, "`names` must name a network"),
+        ({"names": []}, "`names` must have one or more"),
+        ({"runtimes": ()}, "`runtimes` must have one or more"),
+        ({"batch_sizes": ()}, "`batch_sizes` must have one or more"),
         (
             {"names": ["resnet20_cifar10", "resnet18_imagenet"]},
             "`names` must be networks .* of one shape. Received: resnet20_cifar10 of 32x32x3, resnet18_imagenet of",

@@ -8,6 +8,8 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
+import zipfile
 
 import file_parts
 import numpy as np
@@ -88,9 +90,54 @@ def test_epochs_fit_into_the_time_of_all_calls(start):
     """Of calls of 10 minutes: one that is the first of 25 minutes, and one that begins 5 minutes before the end."""
     begins = start(complete, all_minutes=25)
     assert begins.seconds_to_fit() == pytest.approx(25 * 60 - 60 - 3 * 45, abs=5)
-    begins.state["began"] -= 20 * 60
+    begins.state["began"] = time.time() - 20 * 60
     begins.save()
     assert start(complete, all_minutes=25).seconds_to_fit() == pytest.approx(5 * 60 - 60 - 45, abs=5)
+
+
+def test_the_time_of_all_calls_begins_with_the_first_row_that_has_its_data(start):
+    def without_data(name, run, seconds):
+        (run / "left.txt").write_text("for a later call: cifar100.npz is not there yet")
+        return 0, ""
+
+    waiting = start(without_data, all_minutes=25)
+    waiting.go_on()
+    assert waiting.taken == ["first", "second", "third"] and waiting.state["began"] is None
+    training = start(complete, all_minutes=25)
+    training.go_on()
+    assert time.time() - training.state["began"] < 60
+
+
+def test_no_row_is_begun_once_the_time_of_all_calls_is_over(start):
+    def begun(name, run, seconds):
+        (run / "recipe.json").write_text("{}")
+        return None, ""
+
+    start(begun, ROWS[:1], all_minutes=25).go_on()
+    late = start(complete, all_minutes=25)
+    late.state["began"] -= 30 * 60
+    late.go_on()
+    assert late.taken == ["first"] and notes(late)["second"] == "not begun: the time of all calls is over"
+
+
+def test_weights_whose_measurement_was_cut_are_put_out_and_once_more_with_it(start):
+    def cut(name, run, seconds):
+        complete(name, run, seconds)
+        (run / "result.json").unlink()
+        return None, ""
+
+    first, second = start(cut, ROWS[:1]), None
+    first.go_on()
+    ((whole, parts),) = file_parts.find([first.out]).items()
+    file_parts.join(whole, parts, first.work / "first.zip")
+    with zipfile.ZipFile(first.work / "first.zip") as file:
+        assert file.namelist() == ["final.weights.h5"]
+    second = start(complete, ROWS[:1])
+    second.go_on()
+    ((whole, parts),) = file_parts.find([second.out]).items()
+    file_parts.join(whole, parts, second.work / "first.zip")
+    with zipfile.ZipFile(second.work / "first.zip") as file:
+        assert sorted(file.namelist()) == ["final.weights.h5", "result.json"]
 
 
 def test_a_row_that_fails_does_not_stop_the_next(start):
@@ -258,6 +305,8 @@ def test_a_killed_rehearsal_goes_on_and_is_collected(data, tmp_path, load_script
     zoo.load("resnet20_cifar10", weights=run / "final.weights.h5")
     assert json.loads((run / "run.json").read_text())["device"]
     assert str(tmp_path) not in (run / "run.json").read_text()
+    command = json.loads((run / "run.json").read_text())["command"]
+    assert command.startswith("python zoo/train.py zoo/recipes/one_cycle_gpu.py --entry resnet20_cifar10 --set=")
     assert "not shipped" in collected.output  # a rehearsal's
 
 

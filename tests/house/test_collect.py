@@ -64,6 +64,23 @@ def test_a_run_that_measures_the_same_here_is_shipped(collect, put_out, tmp_path
     assert name == NAME and (run / "recipe.json").is_file() and run == tmp_path / "runs" / NAME
 
 
+def test_a_run_whose_measurement_was_cut_is_measured_here(collect, put_out, tmp_path):
+    out = put_out()
+    ((whole, parts),) = file_parts.find([out]).items()
+    file_parts.join(whole, parts, tmp_path / "whole.zip")
+    with zipfile.ZipFile(tmp_path / "whole.zip") as file:
+        files = {name: file.read(name) for name in file.namelist() if name != "result.json"}
+    for path in out.iterdir():
+        path.unlink()
+    with zipfile.ZipFile(tmp_path / f"{NAME}.zip", "w") as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    for name, content in file_parts.cut(tmp_path / f"{NAME}.zip", 200_000):
+        (out / name).write_bytes(content)
+    code, output, shipped = collect(out)
+    assert code == 0 and "%; shipped" in output and [name for name, *_ in shipped] == [NAME]
+
+
 @pytest.mark.parametrize(
     ("result", "recipe", "ship_at", "options", "message"),
     [

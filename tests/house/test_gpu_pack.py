@@ -36,6 +36,29 @@ def test_a_folder_with_something_else_in_it_is_not_emptied(load_script, npz, tmp
     assert result.exit_code == 2 and "--to must be a new folder" in result.output and npz.exists()
 
 
+def test_a_call_without_room_is_refused_and_what_was_packed_before_stays(pack, load_script, tmp_path, monkeypatch):
+    before = sorted(path.name for folder in pack(1) for path in folder.iterdir())
+    script = load_script("gpu_pack")
+    options = ["--data", str(tmp_path / "data"), "--to", str(tmp_path / "packed")]
+    for more in (["--limit", "0"], ["--limit", "-1"]):
+        result = CliRunner().invoke(script.main, [*options, *more])
+        assert result.exit_code == 2 and "--limit must leave room for wheels and data" in result.output
+    monkeypatch.setattr(script, "download_wheels", lambda *_: (_ for _ in ()).throw(OSError("no network")))
+    assert isinstance(CliRunner().invoke(script.main, options).exception, OSError)
+    assert sorted(path.name for path in (tmp_path / "packed" / "1").iterdir()) == before
+
+
+def test_the_files_of_git_leave_room_for_cifar_100_in_two_calls(load_script):
+    script = load_script("gpu_pack")
+    wheels, cifar_100 = 4, 98  # MiB
+    assert 2 * (script.CALL_BYTES - script.travelling_bytes()) > (wheels + cifar_100) * MIB
+
+
+def test_a_folder_that_is_not_there_is_one_line(tmp_path):
+    done = unpack(tmp_path / "5", tmp_path / "gpu")
+    assert done.returncode == 2 and "which is not there" in done.stderr and "Traceback" not in done.stderr
+
+
 def unpack(folder, to):
     script = __file__.replace("tests/house/test_gpu_pack.py", "zoo/tools/gpu_unpack.py")
     return subprocess.run([sys.executable, script, folder, "--to", to], capture_output=True, text=True)

@@ -46,6 +46,13 @@ def test_splits_that_cannot_be_measured_are_an_error(labels, images, message):
         evaluate(model, Split(pixels[:images], labels), ("a", "b", "c"))
 
 
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5])
+def test_batches_have_one_image_or_more(batch_size):
+    model, images = answering(SCORES)
+    with pytest.raises(ValueError, match=f"`batch_size` must be a positive integer. Received: batch_size={batch_size}"):
+        evaluate(model, Split(images, np.array([0, 1, 2, 2])), ("a", "b", "c"), batch_size)
+
+
 @pytest.mark.parametrize("images", [0, -5, 2.5])
 def test_an_entry_is_measured_on_one_image_or_more(images):
     with pytest.raises(ValueError, match=f"`images` must be a positive integer. Received: images={images}"):

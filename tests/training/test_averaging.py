@@ -100,10 +100,7 @@ def test_final_weights_may_be_the_average_of_the_first_and_the_last(tmp_path):
     for share in (0.0, 0.25):
         folder, changed = tmp_path / str(share), recipe.replace(initial_share=share)
         folder.mkdir()
-        ends.append(fit(network(), changed, TRAIN, folder, num_classes=4))
-        again = fit(network(), changed, TRAIN, folder, num_classes=4)  # it is complete, so nothing trains
-        for mine, theirs in zip(ends[-1].get_weights(), again.get_weights(), strict=True):
-            np.testing.assert_array_equal(mine, theirs)
+        ends.append(fit(lambda phase: network(), changed, TRAIN, folder, num_classes=4))
     last, averaged = (trainable_values(model) for model in ends)
     assert max(np.abs(a - b).max() for a, b in zip(first, last, strict=True)) > 0.01
     for begin, end, mean in zip(first, last, averaged, strict=True):
@@ -113,3 +110,24 @@ def test_final_weights_may_be_the_average_of_the_first_and_the_last(tmp_path):
     measure_statistics(ends[-1], statistics_batches(batches_of_phase(recipe, TRAIN, 4, (), None)()))
     for mine, want in zip(statistics, (norm.moving_mean, norm.moving_variance), strict=True):
         np.testing.assert_allclose(mine, keras.ops.convert_to_numpy(want), rtol=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{"ema": 0.8}, {"initial_weights": "x", "initial_share": 0.25}])
+def test_a_complete_training_that_is_called_again_gives_the_same_weights(tmp_path, changes):
+    def dropped(phase):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((8, 8, 3))
+        x = keras.layers.Dropout(0.3)(keras.layers.Conv2D(8, 3)(keras.layers.Rescaling(1 / 64)(inputs)))
+        x = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(x))
+        return keras.Model(inputs, keras.layers.Dense(4)(x))
+
+    recipe = Recipe("x", 2, 16, warmup=0.0, **changes)
+    ends = [fit(dropped, recipe, TRAIN, tmp_path, num_classes=4).get_weights() for _ in range(2)]
+    for mine, theirs in zip(*ends, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_an_average_with_the_first_weights_needs_a_function_that_builds_them(tmp_path):
+    recipe = Recipe("x", 2, 16, initial_weights="x", initial_share=0.25)
+    with pytest.raises(ValueError, match=r"`model` must be a function .* Received: a model, and initial_share"):
+        fit(network(), recipe, TRAIN, tmp_path, num_classes=4)

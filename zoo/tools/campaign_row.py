@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shlex
 import threading
 import time
 
@@ -51,6 +52,13 @@ def chosen(
     return with_epochs(recipe, fitting)
 
 
+def command_of(path: str, name: str, recipe: Recipe) -> str:
+    """Returns the command that trains a recipe's epochs anywhere, which a card has in place of this process's own."""
+    whole, mine = (dataclasses.asdict(each) for each in (load_recipe(path, entry=name), recipe))
+    changes = [f"{field}={value!r}" for field, value in mine.items() if value != whole[field]]
+    return shlex.join(["python", "zoo/train.py", path, "--entry", name, *(f"--set={change}" for change in changes)])
+
+
 def end_with(parent: int) -> None:
     """Ends this process once its parent is gone, so that no two processes ever train the same row."""
     while os.getppid() == parent:
@@ -85,6 +93,8 @@ def main(name, path, run, data, seconds: float, fit_seconds: float, least_epochs
     minutes = (end - time.monotonic()) / 60
     if not final.exists() and (minutes <= 0 or train(recipe, run, source=source, minutes=minutes) is None):
         return  # for the next call
+    run_record = json.loads((run / "run.json").read_text())
+    write_json(run / "run.json", {**run_record, "command": command_of(path, name, recipe)})
     result = evaluate_entry(name, final, source, images=FEW if rehearsal else None)
     print(f"{name}: {100 * result.top1:.2f}% of {result.images} test images", flush=True)
     write_json(run / "result.json", {**dataclasses.asdict(result), "run": describe_run()})

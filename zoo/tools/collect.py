@@ -3,9 +3,9 @@
     python zoo/tools/collect.py OUT1 OUT2 --data folder
 
 The folders are the outputs of the calls. Parts are put together, and the weights of every run are measured through
-`zoo.load`; an accuracy that is not the one measured on the GPU is an error. A run that has its accuracy goes into a
-folder of its own under `--to`, in place of an earlier one. An entry ships when it reaches its row's `ship` accuracy in
-the queue and beats the figure on its card.
+`zoo.load`; an accuracy that is not the one measured on the GPU, if it was measured there, is an error. A run that has
+its accuracy goes into a folder of its own under `--to`, in place of an earlier one. An entry ships when it reaches its
+row's `ship` accuracy in the queue and beats the figure on its card.
 """
 
 import json
@@ -43,8 +43,10 @@ def measure(name: str, run: pathlib.Path, data: pathlib.Path | None) -> Evaluati
     Raises:
         ValueError: Where the accuracy here is not the one that the run tells.
     """
-    there = json.loads((run / "result.json").read_text())
     source = data / f"{zoo.card(name).dataset.name}.npz" if data else None
+    if not (run / "result.json").exists():
+        return evaluate_entry(name, run / "final.weights.h5", source)
+    there = json.loads((run / "result.json").read_text())
     here = evaluate_entry(name, run / "final.weights.h5", source, images=there["images"])
     if abs(here.top1 - there["top1"]) > max(TOLERANCE, 1.5 / here.images):
         raise ValueError(f"{100 * there['top1']:.2f}% on {there['run']['device']}, but {100 * here.top1:.2f}% here")
@@ -53,8 +55,9 @@ def measure(name: str, run: pathlib.Path, data: pathlib.Path | None) -> Evaluati
 
 def settle(name: str, run: pathlib.Path, here: Evaluation, ship_at: float | None, only_check: bool) -> str:
     """Ships a measured run where it may ship; returns what became of it."""
-    card, device = zoo.card(name), json.loads((run / "result.json").read_text())["run"]["device"]
-    figures = f"{100 * here.top1:.2f}%, as on {device}"
+    card, result, figures = zoo.card(name), run / "result.json", f"{100 * here.top1:.2f}%"
+    if result.exists():
+        figures += f", as on {json.loads(result.read_text())['run']['device']}"
     try:
         check_run(name, run)
     except ValueError as error:

@@ -128,6 +128,8 @@ def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
     final = run / FINAL
     recipe, training = (json.loads((run / file).read_text()) for file in ("recipe.json", "run.json"))
     start, trained_by = start_of(run), recipe_of(training["command"])
+    share = recipe.get("initial_share", 0)
+    measured = f"the average of the last epoch and the start ({share:.0%})" if share else "last epoch"
     folder = PACKAGED if final.stat().st_size <= PACKAGED_BYTES else ZOO / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{name}.weights.h5"
@@ -143,7 +145,7 @@ def ship(name: str, run: pathlib.Path, result: Evaluation) -> None:
         "command": training["command"],
         "log": f"zoo/records/logs/{name}/log.csv",
         "minutes": training["minutes"],
-        "evaluated": "the whole test set, last epoch, no test-time augmentation",
+        "evaluated": f"the whole test set, {measured}, no test-time augmentation",
         **start,
     }
     card = update_card(name, weights=weights, metrics=metrics, recipe=trained_by)

@@ -3,7 +3,8 @@
     make gpu-pack DATA=folder
 
 The folder given holds `cifar10.npz` and `cifar100.npz`. Wheels come first, in the versions that are installed here;
-then the data, as lossless WebP sheets, which Pillow reads without help, in parts that fill a call's limit.
+then the data, as lossless WebP sheets, which Pillow reads without help, in parts that fill a call's limit. The limit
+counts the files that git tracks, which travel, too, without the weights of the zoo: move their folder away meanwhile.
 """
 
 import hashlib
@@ -11,7 +12,6 @@ import importlib.metadata
 import io
 import json
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +23,8 @@ import numpy as np
 import wanted
 from PIL import Image
 
+from dia_keras.files import staged
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 #: Keras and dia_keras, as far as a machine with JAX may lack them. What is there already is not installed there.
 WHEELS = ("keras", "namex", "optree", "absl-py", "packaging", "typing_extensions", "platformdirs")
@@ -31,6 +33,8 @@ PEERS = "pytorchcv==0.0.74"
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 #: What a call takes along, tracked files included, less room for what is written meanwhile.
 CALL_BYTES = (64 << 20) - (1 << 20)
+#: No training of the campaign reads them.
+PACKAGED = ROOT / "dia_keras" / "zoo" / "weights"
 TILES = 50  # images along each side of a sheet
 
 
@@ -77,10 +81,11 @@ def webp(picture: np.ndarray) -> bytes:
 
 
 def travelling_bytes() -> int:
-    """Returns the bytes of the files that travel with every call: all that git does not ignore."""
+    """Returns the bytes of the files that travel with every call: all that git does not ignore, but the weights."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
-    return sum((ROOT / name).stat().st_size for name in names if name and (ROOT / name).is_file())
+    paths = [ROOT / name for name in names if name]
+    return sum(path.stat().st_size for path in paths if path.is_file() and path.parent != PACKAGED)
 
 
 def in_order(files: list[pathlib.Path]) -> list[pathlib.Path]:
@@ -116,22 +121,29 @@ def main(data: pathlib.Path, to: pathlib.Path, python: str, limit: float | None)
         raise click.UsageError(f"--data must hold .npz files. Received: {data}")
     if to.exists() and not all(path.name.isdecimal() for path in to.iterdir()):
         raise click.UsageError(f"--to must be a new folder, or one that this command wrote. Received: {to}")
-    room = int(limit * (1 << 20)) if limit else CALL_BYTES - travelling_bytes()
-    shutil.rmtree(to, ignore_errors=True)
-    (to / "1").mkdir(parents=True)
-    download_wheels(to / "1", python)
-    with tempfile.TemporaryDirectory() as temporary:
+    room = CALL_BYTES - travelling_bytes() if limit is None else int(limit * (1 << 20))
+    if room <= 0:
+        own = f"{travelling_bytes() / (1 << 20):.1f} MiB of files that git tracks travel with every call"
+        raise click.UsageError(f"--limit must leave room for wheels and data. Received: {room} bytes; {own}")
+    with tempfile.TemporaryDirectory() as temporary, staged(to) as new:
+        (new / "1").mkdir(parents=True)
+        download_wheels(new / "1", python)
         packed = []
         for npz in files:
             packed.append(pathlib.Path(temporary, f"{npz.stem}.data.zip"))
             pack_data(npz, packed[-1])
             print(f"{npz.name}: {packed[-1].stat().st_size / (1 << 20):.1f} MiB packed")
-        used = sum(path.stat().st_size for path in (to / "1").iterdir())
-        calls = fill(to, packed, room, used)
+        used = sum(path.stat().st_size for path in (new / "1").iterdir())
+        calls = fill(new, packed, room, used)
     for number in range(1, calls + 1):
         names = sorted(path.name for path in (to / str(number)).iterdir())
         size = sum(path.stat().st_size for path in (to / str(number)).iterdir())
         print(f"{to.name}/{number}: {size / (1 << 20):.1f} MiB, {', '.join(names)}")
+    for name in (f"{path.stem}.data.zip" for path in files):
+        last = max(number for number in range(1, calls + 1) if any((to / str(number)).glob(f"{name}.*")))
+        print(f"{name.removesuffix('.data.zip')} is complete with {to.name}/{last}")
+    if PACKAGED.is_dir():
+        print(f"Before the first call, move {PACKAGED.relative_to(ROOT)} away: there is no room for it.")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,8 @@ def main() -> None:
     parser.add_argument("folder", type=pathlib.Path, help="a folder that `make gpu-pack` made")
     parser.add_argument("--to", type=pathlib.Path, required=True, help="folder that the machine keeps between calls")
     options = parser.parse_args()
+    if not options.folder.is_dir():
+        parser.error(f"folder must be one that `make gpu-pack` made. Received: {options.folder}, which is not there")
     site, parts, data = (options.to / name for name in ("site", "parts", "data"))
     for folder in (site, parts, data):
         folder.mkdir(parents=True, exist_ok=True)

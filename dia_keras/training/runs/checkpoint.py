@@ -50,13 +50,13 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         # Here and not in `resume`, since on PyTorch `fit` draws from the seeds once while it builds the model.
-        self._set("seeds", _seeds(self.model))
+        _set("seeds", _seeds(self.model), self.directory)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
         if self.first_step:  # the epoch's loss and accuracy are means over all of it
             build_metrics(self.model)
-            self._set("metrics", self.model.metrics_variables)
+            _set("metrics", self.model.metrics_variables, self.directory)
 
     def on_train_batch_begin(self, batch, logs=None):
         step = self.first_step + batch
@@ -64,21 +64,37 @@ class Checkpoint(keras.callbacks.Callback):
             if batch:
                 save(self.model, self.directory / name_of(self._epoch, self.phase, step))
             raise Stopped
-        # On PyTorch, Keras' dropout draws from the global generator, which no checkpoint holds.
-        if keras.backend.backend() == "torch":
-            keras.utils.set_random_seed(
-                int(np.random.SeedSequence((self.seed, self._epoch, step)).generate_state(1)[0])
-            )
+        _seed_torch(self.seed, self._epoch, step)
 
     def on_epoch_end(self, epoch, logs=None):
         save(self.model, self.directory / name_of(epoch + 1))
 
-    def _set(self, group: str, variables: list[keras.Variable]) -> None:
-        """Gives variables the values that the newest checkpoint, if there is one, has for them."""
-        for saved in checkpoints(self.directory)[-1:]:
-            with h5py.File(saved.path) as file:
-                for i, variable in enumerate(variables):
-                    variable.assign(np.asarray(file[f"{group}/{i}"]))
+
+def set_seeds(model: keras.Model, directory: pathlib.Path, seed: int) -> None:
+    """Gives a model's random generators the state that they have after the newest checkpoint.
+
+    Args:
+        model: The model.
+        directory: Folder of the checkpoints.
+        seed: Seed of the run.
+    """
+    _set("seeds", _seeds(model), directory)
+    for saved in checkpoints(directory)[-1:]:
+        _seed_torch(seed, saved.epochs, saved.step)
+
+
+def _set(group: str, variables: list[keras.Variable], directory: pathlib.Path) -> None:
+    """Gives variables the values that the newest checkpoint, if there is one, has for them."""
+    for saved in checkpoints(directory)[-1:]:
+        with h5py.File(saved.path) as file:
+            for i, variable in enumerate(variables):
+                variable.assign(np.asarray(file[f"{group}/{i}"]))
+
+
+def _seed_torch(seed: int, epoch: int, step: int) -> None:
+    """On PyTorch, seeds the global generator, from which Keras' dropout draws, and which no checkpoint holds."""
+    if keras.backend.backend() == "torch":
+        keras.utils.set_random_seed(int(np.random.SeedSequence((seed, epoch, step)).generate_state(1)[0]))
 
 
 def save(model: keras.Model, path: pathlib.Path) -> None:
