@@ -13,8 +13,9 @@ def module_path(*packages: ModuleType) -> str:
     where one of the packages that the process needs is in the current folder itself, as in a checkout, is it needed.
 
     Args:
-        packages: Packages, not modules within them, that the process imports.
+        packages: Packages, or modules that are in none, that the process imports.
     """
-    needed = {Path(str(package.__file__)).resolve().parents[1] for package in packages}
+    files = [(Path(str(package.__file__)).resolve(), hasattr(package, "__path__")) for package in packages]
+    needed = {file.parents[1] if is_package else file.parent for file, is_package in files}
     unwanted = {Path.cwd().resolve()} - needed
     return os.pathsep.join(name for name in sys.path if name and Path(name).resolve() not in unwanted)

@@ -52,8 +52,12 @@ def convert(
 ) -> None:
     """Convert FILE, weights of PyTorch, for the zoo's ENTRY; without ENTRY, for the source's own network, as .keras."""
     if show:
+        if file or entry or out or source or name:
+            raise click.UsageError("`--list` takes `--json` only.")
         _list(as_json)
         return
+    if as_json:
+        raise click.UsageError("`--json` is for `--list`.")
     from .. import interop
     from ..interop.catalog import verified
     from ..interop.conversion import check_path

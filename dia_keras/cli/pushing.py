@@ -4,7 +4,7 @@ import pathlib
 
 import click
 
-from .shared import complete_entry, console, examples, without_traceback
+from .shared import check_output, complete_entry, console, examples, without_traceback
 
 
 @click.command(
@@ -35,6 +35,7 @@ def push(name: str, repository: str | None, private: bool, folder: pathlib.Path 
     from ..zoo.hub import publishing
 
     if folder:
+        check_output("--folder", folder)
         publishing.write_repository(name, folder)
         console.print(f"Wrote {folder}")
     elif repository:

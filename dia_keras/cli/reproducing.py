@@ -4,6 +4,7 @@ import pathlib
 import sys
 
 import click
+from click.core import ParameterSource
 
 from .shared import console, examples, make_table, parse_change, without_traceback
 from .terminal.stopping import BUDGET_SPENT, exit_where_interrupted
@@ -134,6 +135,11 @@ def reproduce(
                 "`dry_run` and `only_report` must be of a table that is trained. "
                 f"Received: {table}, which takes minutes and reports at once"
             )
+        given = click.get_current_context().get_parameter_source
+        others = {"minutes": "--minutes", "source": "--data", "data_dir": "--data-dir", "stale_hours": "--stale-after"}
+        others["keep_weights"] = "--keep-weights"
+        if unused := [option for name, option in others.items() if given(name) != ParameterSource.DEFAULT]:
+            raise click.UsageError(f"{table} is timed, not trained, so it does not take {', '.join(unused)}.")
         costs = reproduction.measure_cost(found, scale=scale, rows=rows, say=console.print)
         console.print(f"Report: {reproduction.write_cost_report(found, costs, directory, scale)}")
         return
@@ -141,6 +147,8 @@ def reproduce(
         _show_estimate(reproduction.estimate(found, scale=scale, sources=sources, rows=rows, say=console.print))
         return
     check_scipy()
+    if only_report and rows:
+        raise click.UsageError("`--report` is of all rows that are complete, so it does not take `--row`.")
     if only_report:
         console.print(f"Report: {reproduction.write_report(found, directory, scale)}")
         return

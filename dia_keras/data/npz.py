@@ -40,6 +40,11 @@ def load_npz(
     train, test = (
         split._replace(images=resized_pixels(split.images, image_size, resize, channels)) for split in (train, test)
     )
+    if train.images.shape[1:] != test.images.shape[1:]:
+        raise ValueError(
+            "`source` must hold training and test images of one shape, unless `image_size` and `channels` give them "
+            f"one. Received: {train.images.shape[1:]} and {test.images.shape[1:]} in {str(path)!r}"
+        )
     return train, test, class_names
 
 
@@ -91,7 +96,7 @@ def _checked(images: np.ndarray, labels: np.ndarray, classes: int, where: str) -
     Raises:
         ValueError: Where they do not.
     """
-    if images.dtype != np.uint8 or images.ndim != 4 or len(images) == 0:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.size == 0:
         raise ValueError(
             "`source` must hold uint8 images of shape (n, height, width, channels). Received: "
             f"{images.dtype} of shape {images.shape} in {where}"

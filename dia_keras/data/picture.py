@@ -131,8 +131,9 @@ def resized_pixels(
         return pixels
     if pixels.shape[-1] not in (1, 2, 3, 4) or (channels is None and pixels.shape[-1] not in (1, 3)):
         raise ValueError(
-            "Images must have 1 or 3 channels to be resized, and up to 4 to become gray or RGB. "
-            f"Received: {pixels.shape[-1]} channels"
+            "`image_size` must be that of the images, and `channels` None, unless they have 1 or 3 channels, or up to "
+            f"4 that are to become gray or RGB. Received: image_size={image_size!r}, channels={channels!r}, and "
+            f"images of shape {pixels.shape[1:]}"
         )
     pictures = (Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image) for image in pixels)
     wanted: Literal[1, 3] = channels or pixels.shape[-1]

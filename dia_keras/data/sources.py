@@ -38,8 +38,9 @@ def load(
         resize: How: `"crop"` takes the center, as large as it can be in the new shape, `"stretch"` takes all, in the
             new shape, `"pad"` takes all in its own shape, in the center of black, `"center"` takes seven eighths of
             what `"crop"` does. None of them aliases.
-        channels: 3 makes gray images RGB, which networks of the zoo take, and 1 makes others gray. Default: what the
-            data have, and for folders 3.
+        channels: 3 makes gray images RGB, which networks of the zoo take, and 1 makes others gray. In both cases, the
+            second of two channels and the last of four are alpha, by which the others come to lie on white. Default:
+            what the data have, and for folders 3.
         download: Whether TFDS may download what is missing.
         seed: Seed of the choice of the held-out images.
 
@@ -56,6 +57,10 @@ def load(
     >>> data.train.images.shape
     (45000, 32, 32, 3)
     """
+    if not isinstance(source, (str, os.PathLike)) or not os.fspath(source):
+        raise ValueError(f"`source` must name a data set, an .npz file or a folder. Received: source={source!r}")
+    if not is_integer(seed, 0):
+        raise ValueError(f"`seed` must be an integer of at least 0. Received: seed={seed!r}")
     path = pathlib.Path(source)
     _check_image_size(image_size)
     check_resize(resize)

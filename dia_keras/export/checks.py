@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..arguments import is_number
+from ..arguments import boolean, is_number
 from ..data.picture import check_resize
 from ..inference.copies import is_quantized
 from ..pixel_range import PixelRangeWarning, looks_scaled
@@ -46,6 +46,7 @@ def checked(
         ImportError: Where a package that writes or runs the format is missing.
     """
     check_quantization(format, quantize, representative)
+    optimize = boolean("optimize", optimize)
     resize = "crop" if resize is None else resize
     check_resize(resize)
     options = format.checked_options(quantize, options or {})
@@ -159,7 +160,7 @@ def check_model(model) -> None:
 
 def check_quantization(format: Format, quantize, representative) -> None:
     """Raises a `ValueError` on a quantization that the format does not support, or without representative images."""
-    if quantize not in format.quantizations:
+    if not isinstance(quantize, str | None) or quantize not in format.quantizations:
         names = ", ".join(map(repr, format.quantizations))
         raise ValueError(f"`quantize` must be one of {names}. Received: quantize={quantize!r}")
     is_calibrated = format.quantizations[quantize].calibrated
@@ -198,7 +199,7 @@ def input_dtype_for(format: Format, quantize: str | None, input_dtype: str | Non
     possible = format.quantizations[quantize].input_dtypes
     if input_dtype is None:
         return "float32" if floats else possible[0]
-    if input_dtype not in format.input_dtypes:
+    if not isinstance(input_dtype, str) or input_dtype not in format.input_dtypes:
         names = ", ".join(map(repr, format.input_dtypes))
         raise ValueError(f"`input_dtype` must be one of {names}. Received: input_dtype={input_dtype!r}")
     if input_dtype not in possible:
@@ -211,14 +212,16 @@ def input_dtype_for(format: Format, quantize: str | None, input_dtype: str | Non
     return input_dtype
 
 
-def labels_for(classes: int, labels) -> tuple[str, ...] | None:
+def labels_for(classes: int | None, labels) -> tuple[str, ...] | None:
     """Returns the names of a number of classes.
 
     Raises:
-        ValueError: Where they are not, have no order, or one is not exactly a line.
+        ValueError: Where there are no classes, or the names are others, have no order, or one is not exactly a line.
     """
     if labels is None:
         return None
+    if classes is None:
+        raise ValueError(f"`labels` are for a model that answers with classes, (batch, classes). Received: {labels!r}")
     if isinstance(labels, (set, frozenset, Mapping)):
         raise ValueError(
             "`labels` must be a list in the order of the classes, which a set does not keep, and a dict need not have. "

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import importlib
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -96,13 +98,15 @@ def _converted_and_compared(model: keras.Model, request: Request, expected: np.n
 def _in_tensorflow_process(model: keras.Model, request: Request, expected: np.ndarray) -> Findings:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        own = _own_classes(model)
         _save(model, folder / "model.keras")
+        (folder / "classes.json").write_text(json.dumps(own))
         np.save(folder / "expected.npy", expected)
         request.save(folder)
         environment = {
             **os.environ,
             "KERAS_BACKEND": "tensorflow",
-            "PYTHONPATH": module_path(sys.modules["dia_keras"], keras),
+            "PYTHONPATH": module_path(sys.modules["dia_keras"], keras, *_packages_of(own)),
             "CUDA_VISIBLE_DEVICES": "",  # the accelerator belongs to this process
         }
         command = [sys.executable, "-P", "-m", __package__, name]
@@ -134,7 +138,7 @@ def answer_request(folder: Path) -> None:
     result: dict[str, Any]
     request = Request.load(folder)
     try:
-        model = _loaded(folder / "model.keras")
+        model = _loaded(folder / "model.keras", json.loads((folder / "classes.json").read_text()))
         findings = convert_and_compare(model, request, np.load(folder / "expected.npy"))
         result = {"found": dataclasses.asdict(findings)}
     except ExportMismatchError as error:
@@ -153,20 +157,40 @@ def answer_request(folder: Path) -> None:
 def _save(model: keras.Model, path: Path) -> None:
     try:
         model.save(path)
-    except NotImplementedError as error:
-        raise _cannot_load(error) from error
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise _cannot_load(f"an error of Keras: {first_sentence(error)}") from error
 
 
-def _loaded(path: Path) -> keras.Model:
+def _own_classes(model: keras.Model) -> list[tuple[str, str]]:
+    """Returns module and name of the classes of a model's layers that are neither Keras' nor this package's."""
+    classes = dict.fromkeys(map(type, model._flatten_layers()))
+    found = [(each.__module__, each.__qualname__) for each in classes]
+    return [(module, name) for module, name in found if module.partition(".")[0] not in ("keras", "dia_keras")]
+
+
+def _packages_of(classes: list[tuple[str, str]]) -> list[ModuleType]:
+    """Returns the packages that classes are in, without the module that runs as a script."""
+    names = dict.fromkeys(module.partition(".")[0] for module, _ in classes)
+    packages = [sys.modules[name] for name in names if name != "__main__"]
+    return [package for package in packages if getattr(package, "__file__", None)]
+
+
+def _loaded(path: Path, own: list[tuple[str, str]]) -> keras.Model:
+    custom = {}
+    for module, name in own:
+        try:
+            custom[name] = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise _cannot_load(f"{module}.{name}, which cannot be imported ({first_sentence(error)})") from error
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=False)  # what the other process wrote
+        return keras.models.load_model(path, custom, compile=False, safe_mode=False)  # what the other process wrote
     except Exception as error:
-        raise _cannot_load(error) from error
+        raise _cannot_load(f"an error of Keras: {first_sentence(error)}") from error
 
 
-def _cannot_load(error: Exception) -> ExportError:
+def _cannot_load(received: str) -> ExportError:
     return ExportError(
-        "`model` must load in a process of TensorFlow: its own layers must be in a module that can be imported, "
-        "and have `get_config`; or export with `KERAS_BACKEND=tensorflow`. "
-        f"Received from Keras: {first_sentence(error)}"
+        "`model` must load in a process of TensorFlow: its own layers must be in a module that can be imported, other "
+        "than the script that runs, and have `get_config`; or export with `KERAS_BACKEND=tensorflow`. "
+        f"Received: {received}"
     )

@@ -19,9 +19,12 @@ from .conversion import convert_and_compare
 from .detectors.exporter import export_detector
 from .format import Format
 from .report import ExportReport
+from .request import Request
 
 #: Below this fraction of images that file and model put into the same class there is a warning.
 FEWEST_AGREEING = 0.95
+#: Above this part of how much the answers to the images differ, a quantized file's error gets a warning.
+LARGEST_PART = 0.5
 
 _logger = logging.getLogger("dia_keras")
 
@@ -59,6 +62,8 @@ def export_model(
         findings = convert_and_compare(network, dataclasses.replace(request, path=target), expected)
         size = size_of(target)
     seconds = time.perf_counter() - start - findings.test_seconds
+    if request.quantize:
+        warn_of_large_error(request, findings.max_difference, expected[: len(request.images)])
     if findings.agreement is not None and findings.agreement < FEWEST_AGREEING:
         _logger.warning(
             "%s and the model put only %.1f%% of %d images into the same class",
@@ -83,3 +88,18 @@ def export_model(
         model_top1=model_top1,
         **findings.anatomy,
     )
+
+
+def warn_of_large_error(request: Request, difference: float, answers: np.ndarray) -> None:
+    """Warns where a file's answers are off by more than half of what tells the images apart.
+
+    The tolerance does not see this where all answers are small, as probabilities of many classes are.
+    """
+    error, spread = difference * max(1.0, float(np.abs(answers).max())), float(np.ptp(answers, axis=0).max())
+    if len(answers) > 1 and error > LARGEST_PART * spread:
+        _logger.warning(
+            "%s is off by up to %.2g, where the model's answers to the images differ by only %.2g",
+            request.path,
+            error,
+            spread,
+        )

@@ -132,6 +132,8 @@ def collected(representative: Representative):
     batches: list[np.ndarray] = []
     number = 0
     for item in source:
+        if isinstance(item, (Mapping, list, tuple)) and not item:
+            raise ValueError(f"`representative` must have images. Received: an item without any, {item!r}")
         item = next(iter(item.values())) if isinstance(item, Mapping) else item
         images = _array("representative", item[0] if isinstance(item, (list, tuple)) else item)
         batches.append(images if images.ndim == 4 else images[None])

@@ -48,6 +48,8 @@ def activation_of(operation) -> str | None:
     """Returns the activation of a layer or an operation, one of `ACTIVATIONS`, or `None` for anything else."""
     if is_activation(operation):
         return type(operation).__name__.lower()
+    if hasattr(operation, "recurrent_activation"):  # an LSTM's activation is not its last step
+        return None
     activation = getattr(operation, "activation", None)
     return next((name for name in ACTIVATIONS if activation is getattr(keras.activations, name)), None)
 

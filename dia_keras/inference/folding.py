@@ -19,9 +19,9 @@ Weights = list[tuple[keras.layers.Layer, list[np.ndarray]]]
 def optimize(model: keras.Model, pool_first: bool = False) -> keras.Model:
     """Returns a model that gives the same answers faster; it is not for training.
 
-    Every batch norm that is the only reader of a convolution becomes part of it. The paper's cells are computed in
-    fewer, wider ops (`fused_cells`). Both happen in models within the model, too. The answers differ by rounding only.
-    Subclasses of Keras' layers stay as they are, since they may compute something else.
+    Every batch norm that is the only reader of a `Conv2D` or `GroupedConv2D` becomes part of it. The paper's cells are
+    computed in fewer, wider ops (`fused_cells`). Both happen in models within the model, too. The answers differ by
+    rounding only. Subclasses of Keras' layers stay as they are, since they may compute something else.
 
     Args:
         model: Functional `keras.Model`.

@@ -124,7 +124,7 @@ def save(model: keras.Model, path: str | os.PathLike) -> None:
         if path.suffix == ".keras":
             model.save(new)
         else:
-            model.save_weights(new)
+            zoo.save_weights(model, new, "float32")
 
 
 def check_path(path: str | os.PathLike) -> pathlib.Path:

@@ -22,7 +22,10 @@ def eca_by_width(channels: int, **settings) -> ECA:
 
 
 def published(name: str) -> Published | str:
-    """Returns the network of a model, with or without the tag of its weights, or why it cannot be converted."""
+    """Returns the network of a model, or why it cannot be converted.
+
+    Without the tag of its weights, the images are normalized as for all tags but those that begin with ra4.
+    """
     model, _, tag = name.partition(".")
     if match := re.fullmatch(r"resnet(18|34|50|101)", model):
         network = imagenet_resnet(int(match[1]), None, RESNET)

@@ -18,6 +18,8 @@ from . import entries
 
 CARDS = pathlib.Path(__file__).with_name("cards")
 DATASETS = pathlib.Path(__file__).with_name("datasets.toml")
+#: The data sets that TFDS has under the same name, with the same names of classes.
+TFDS = ("cifar10", "cifar100", "svhn_cropped")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Dataset:
     """A data set, as its networks see it.
 
     Attributes:
-        name: Name for `dia_keras.data.load`.
+        name: Name; for those in `TFDS`, also that for `dia_keras.data.load`.
         title: Name for people.
         labels: Class names, in the order of the class numbers.
         mean, std: Mean and standard deviation of red, green and blue, for pixels from 0 to 1.

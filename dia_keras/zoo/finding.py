@@ -16,8 +16,9 @@ import keras
 from ..backbones.layers import channel_axis
 from ..data.picture import Resize
 from ..messages import first_sentence
-from .cards import Architecture, Card, Dataset, Metrics, card, describe, list_models
+from .cards import TFDS, Architecture, Card, Dataset, Metrics, card, describe, list_models
 from .files.reading import SUFFIXES, read_file, record_in
+from .hub.config import CONFIG
 from .hub.repository import is_repository, open_repository
 from .loading import load, with_new_head
 
@@ -86,10 +87,10 @@ def find_network(name: str | os.PathLike, weights: str | os.PathLike = "pretrain
         ConnectionError: If it cannot be downloaded.
     """
     path = pathlib.Path(name).expanduser()
-    if str(name) in list_models() and any((path / file).is_file() for file in (RUN_CARD, _RECIPE)):
+    if str(name) in list_models() and any((path / file).is_file() for file in (RUN_CARD, _RECIPE, CONFIG)):
         raise ValueError(
-            "`name` must be one network: there is an entry of this name, and a run's folder. Write ./ before the name "
-            f"for the folder, or go elsewhere for the entry. Received: {str(name)!r}"
+            "`name` must be one network: there is an entry of this name, and a folder with a network. Write ./ before "
+            f"the name for the folder, or go elsewhere for the entry. Received: {str(name)!r}"
         )
     is_file = path.name.endswith((".keras", *SUFFIXES))
     if str(name) in list_models() or not (path.is_dir() or is_file or len(path.parts) > 1):
@@ -118,10 +119,14 @@ def entry_network(entry: Card, weights: str | os.PathLike = "pretrained") -> Net
     """Returns the network of an entry; see `find_network`."""
     # Figures are those of the entry's own weights.
     known = entry if weights == "pretrained" else dataclasses.replace(entry, weights=None, metrics=None)
-    network = _by_card(known, entry.dataset.name, functools.partial(load, entry.name, weights=weights))
+    network = _by_card(known, _in_tfds(entry.dataset), functools.partial(load, entry.name, weights=weights))
     if weights == "pretrained":
         return network
     return dataclasses.replace(network, sha256=lambda: _sha256_of(weights))
+
+
+def _in_tfds(dataset: Dataset) -> str | None:
+    return dataset.name if dataset.name in TFDS else None
 
 
 def _sha256_of(weights: str | os.PathLike) -> str:
@@ -145,7 +150,7 @@ def _by_card(known: Card, data: str | None, load: Callable[..., keras.Model]) ->
 def _in_repository(name: str | os.PathLike) -> Network:
     known = open_repository(name).card
     is_ours = any(known.dataset == card(entry).dataset for entry in list_models(f"*_{known.dataset.name}")[:1])
-    network = _by_card(known, known.dataset.name if is_ours else None, functools.partial(load, name))
+    network = _by_card(known, _in_tfds(known.dataset) if is_ours else None, functools.partial(load, name))
     return dataclasses.replace(network, name=os.fspath(name))
 
 

@@ -28,7 +28,7 @@ def load_data_of(network: Network, source=None, data_dir=None, held_out: int = 0
         ValueError: Where the classes are others; or without `source` where the network has no data
             set of its own.
     """
-    if not source:
+    if source is None:
         if network.data is None:
             raise ValueError(
                 f"`source` must name the images: {network.name} has no data set of its own. Received: none"

@@ -23,8 +23,8 @@ def decode_predictions(predictions, name: str | Card | Sequence[str], top: int =
         A list an image of `(label, probability)`, likeliest first.
 
     Raises:
-        ValueError: If there is no such entry, `predictions` are not `(batch, classes)` with a label for each class,
-            or `top` is not positive.
+        ValueError: If there is no such entry, `predictions` are not finite numbers of shape `(batch, classes)` with a
+            label for each class, or `top` is not positive.
 
     Example:
 
@@ -35,7 +35,7 @@ def decode_predictions(predictions, name: str | Card | Sequence[str], top: int =
     [[('normal', 0.93), ('pneumonia', 0.07)], ...]
     """
     labels = _labels(name)
-    predictions = keras.ops.convert_to_numpy(predictions)
+    predictions = _numbers(predictions)
     if predictions.ndim != 2 or predictions.shape[1] != len(labels):
         raise ValueError(
             f"`predictions` must have shape (batch, {len(labels)}). Received: predictions of shape {predictions.shape}"
@@ -43,6 +43,18 @@ def decode_predictions(predictions, name: str | Card | Sequence[str], top: int =
     top = positive_integer("top", top)
     order = np.argsort(-predictions, axis=1, kind="stable")[:, :top]
     return [[(labels[i], float(row[i])) for i in best] for row, best in zip(predictions, order, strict=True)]
+
+
+def _numbers(predictions) -> np.ndarray:
+    """Returns predictions in float64: the unsigned integers of a quantized file have no negative, by which to sort."""
+    try:
+        numbers = keras.ops.convert_to_numpy(predictions).astype("float64")
+        is_finite = bool(np.isfinite(numbers).all())
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`predictions` must be an array of numbers. Received: {predictions!r}") from error
+    if not is_finite:
+        raise ValueError("`predictions` must be finite. Received: NaN or infinite values")
+    return numbers
 
 
 def _labels(name: str | Card | Sequence[str]) -> Sequence[str]:

@@ -4,9 +4,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from dia_keras import zoo
-from dia_keras.cli import benchmark, evaluate, export, main, predict, train
+from dia_keras.cli import benchmark, convert, evaluate, export, main, predict, push, train
 from dia_keras.cli.terminal.words import in_options
+from dia_keras.zoo import finding
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,12 @@ from dia_keras.cli.terminal.words import in_options
             train,
             "`directory` must be new, `minutes` a number. Received: directory='a', minutes=0",
             "`--out` must be new, `--minutes` a number. Received: --out='a', --minutes=0",
+        ),
+        (convert, "`path` must end in .keras. Received: path='a'", "`--out` must end in .keras. Received: --out='a'"),
+        (
+            push,
+            "`path` must exist. Received: path='a'",
+            "`--folder` must exist. Received: --folder='a'",
         ),
         (export, "`path` must end in .tflite. Received: path='a'", "`PATH` must end in .tflite. Received: PATH='a'"),
         (
@@ -75,11 +81,32 @@ def test_commands_say_what_is_wrong_with_their_options(tmp_path):
 
 def test_the_parameters_of_all_commands_have_names_that_the_library_uses(monkeypatch):
     """A message about `source` from deep within is about --data wherever there is --data."""
-    monkeypatch.setattr(
-        zoo, "card", lambda name: (_ for _ in ()).throw(ValueError("`source` is bad. Received: source=1"))
-    )
-    for arguments in (["evaluate", "a"], ["export", "a", "b.onnx"]):
-        assert "`source`" not in CliRunner().invoke(main, arguments).output
+
+    def fail(*arguments, **options):
+        raise ValueError("`source` is bad. Received: source=1")
+
+    monkeypatch.setattr(finding, "list_models", fail)
+    for arguments in (
+        ["evaluate", "a"],
+        ["export", "a", "b.onnx", "--test", "--data=x"],
+        ["fine-tune", "x.npz", "--from", "a"],
+    ):
+        output = CliRunner().invoke(main, arguments).output
+        assert "`--data` is bad. Received: --data=1" in output or "`DATA` is bad. Received: DATA=1" in output, output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["reproduce", "cost", "--minutes", "3"], "cost is timed, not trained, so it does not take --minutes."),
+        (["reproduce", "table9", "--report", "--row", "*"], "so it does not take `--row`."),
+        (["convert", "w.pth", "--list"], "`--list` takes `--json` only."),
+        (["convert", "--fetch", "x", "--json"], "`--json` is for `--list`."),
+    ],
+)
+def test_options_that_do_nothing_are_refused(arguments, message):
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2 and message in result.output
 
 
 def test_scripts_with_options_of_their_own_have_them_in_errors():

@@ -154,6 +154,37 @@ def test_npz_with_float_images_is_an_error(npz):
         load(npz)
 
 
+@pytest.mark.parametrize(("change", "shape"), [(np.s_[..., :1], "1"), (np.s_[:, 1:], "3")])
+def test_npz_with_test_images_of_another_shape_is_an_error(npz, change, shape):
+    with np.load(npz) as arrays:
+        np.savez(npz, **{**arrays, "x_test": arrays["x_test"][change]})
+    with pytest.raises(ValueError, match=rf"must hold training and test images of one shape.* and \(.*{shape}\) in"):
+        load(npz)
+    images = load(npz, image_size=(4, 4), channels=3)
+    assert images.train.images.shape[1:] == images.test.images.shape[1:] == (4, 4, 3)
+
+
+def test_npz_with_images_without_pixels_is_an_error(npz):
+    with np.load(npz) as arrays:
+        np.savez(npz, **{**arrays, "x_test": arrays["x_test"][:, :0]})
+    with pytest.raises(ValueError, match="must hold uint8 images of shape"):
+        load(npz)
+
+
+@pytest.mark.parametrize("source", ["", None, 3])
+def test_a_source_that_names_nothing_is_an_error(source):
+    with pytest.raises(
+        ValueError, match=r"`source` must name a data set, an \.npz file or a folder\. Received: source="
+    ):
+        load(source)
+
+
+@pytest.mark.parametrize("seed", [-1, "a"])
+def test_a_seed_out_of_range_is_an_error(npz, seed):
+    with pytest.raises(ValueError, match=r"`seed` must be an integer of at least 0\. Received: seed="):
+        load(npz, seed=seed)
+
+
 @pytest.fixture
 def folder(tmp_path):
     for split, count in (("train", 4), ("test", 2)):

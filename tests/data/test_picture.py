@@ -160,5 +160,5 @@ def test_arrays_are_resized_as_pictures_are(tmp_path):
             expected = [read_picture(tmp_path / f"{number}.png", 8, 9, resize) for number in range(2)]
             np.testing.assert_array_equal(resized_pixels(images, (8, 9), resize, channels=3), expected)
     assert resized_pixels(pixels, None) is pixels
-    with pytest.raises(ValueError, match=r"Images must have 1 or 3 channels to be resized.*Received: 4 channels"):
+    with pytest.raises(ValueError, match=r"`image_size` must be that of the images.* of shape \(.*, 4\)"):
         resized_pixels(pixels, (8, 9))

@@ -113,6 +113,11 @@ def test_saved_model_with_other_files_is_not_replaced(name, tmp_path):
     assert (path / name).read_text() == "mine" and (path / "saved_model.pb").is_file()
 
 
+def test_labels_are_for_models_of_classes(tmp_path):
+    with pytest.raises(ValueError, match=r"`labels` are for a model that answers with classes, \(batch, classes\)"):
+        export.to_onnx(answering(lambda x: keras.ops.mean(x, axis=-1)), tmp_path / "x.onnx", labels=["a"])
+
+
 def test_options_out_of_range(tmp_path):
     with pytest.raises(ValueError, match=r"`resize` must be 'crop' or .*Received: resize='warp'"):
         export.to_saved_model(model(), tmp_path / "model", resize="warp")
@@ -165,6 +170,13 @@ IMAGES = np.zeros((4, 8, 8, 3), "uint8")
     ("options", "message"),
     [
         ({"quantize": "int4"}, "`quantize` must be one of None, 'float16'.*Received: quantize='int4'"),
+        ({"quantize": ["int8"]}, r"`quantize` must be one of None, 'float16'.*Received: quantize=\['int8'\]"),
+        ({"input_dtype": np.dtype("uint8")}, r"`input_dtype` must be one of .*Received: input_dtype=dtype\('uint8'\)"),
+        ({"optimize": "no"}, "`optimize` must be a bool. Received: optimize='no'"),
+        (
+            {"quantize": "int8", "representative": iter([{}])},
+            "`representative` must have images. Received: an item without any, {}",
+        ),
         ({"quantize": "int8"}, "`representative` must be training images for quantize='int8'"),
         ({"representative": IMAGES}, "`representative` is for 'int8' and 'int16x8' only. Received: quantize=None"),
         (

@@ -368,3 +368,18 @@ def test_unusual_nets_keep_their_answers(net):
     images = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype("float32")
     want = numpy(model(images))
     np.testing.assert_allclose(numpy(optimize(model)(images)), want, rtol=1e-5, atol=1e-5 * np.abs(want).max())
+
+
+class Sequential(keras.Sequential):
+    """A model of the user's own that has the name of Keras' class and another answer."""
+
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs, training=training, mask=mask) / 2
+
+
+def test_a_model_with_a_call_of_its_own_keeps_it_whatever_its_name_is():
+    inner = Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.ReLU()(inner(inputs)))
+    images = np.full((1, 8, 8, 3), 3.0, "float32")
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(optimize(model)(images)), [[1.5] * 3], rtol=1e-6)

@@ -85,7 +85,8 @@ def test_report_says_how_often_a_quantized_file_has_the_same_best_class(exporter
         assert same == 1 and not records and "same top-1" not in output.get()
     else:
         assert same < 0.8 and f"{100 * same:.2f}" in output.get()
-        (record,) = records
+        error, record = records
+        assert "is off by up to" in error.getMessage() and "differ by only" in error.getMessage()
         assert f"the model put only {100 * same:.1f}% of 40 images into the same class" in record.getMessage()
 
 
@@ -172,6 +173,28 @@ def test_maps_keep_their_range_where_their_largest_values_are_taken_too():
     maps = images * 0.5 - 40.0
     for op in ("SUB", "REDUCE_MAX", "MEAN", "CONCATENATION"):
         np.testing.assert_allclose([*ranges[op].min, *ranges[op].max], [maps.min(), maps.max()], rtol=1e-5)
+
+
+@pytest.mark.parametrize("quantize", ["int8", "int16x8"])
+@pytest.mark.parametrize("op", ["where", "selu", "unit normalization"])
+def test_ops_whose_maps_must_have_one_scale_keep_their_values(op, quantize, tmp_path):
+    """Here, two other layers read the map, too, which a wrong range of it would cut off."""
+    ops = {
+        "where": lambda x: keras.ops.where(x > 0, x, 0.1 * x),
+        "selu": keras.activations.selu,
+        "unit normalization": keras.layers.UnitNormalization(),
+    }
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3))
+    features = keras.layers.Conv2D(4, 1)(keras.layers.Rescaling(1 / 64, -2)(inputs))
+    means = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 1)(ops[op](features)))
+    largest = keras.layers.GlobalMaxPooling2D()(keras.layers.Conv2D(4, 1)(features))
+    model = keras.Model(inputs, keras.layers.Concatenate()([means, largest]))
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), "uint8")
+    path = tmp_path / "model.tflite"
+    export.to_tflite(model, path, images, quantize=quantize, representative=images)
+    expected = answers_of(model, images)
+    assert np.abs(ask(path, images) - expected).max() < 0.03 * np.ptp(expected)
 
 
 def test_file_of_integers_alone(tmp_path):

@@ -110,7 +110,7 @@ def test_system_errors_of_the_tensorflow_process_keep_their_message(error, expec
 
 
 def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_path):
-    from dia_keras.export.conversion import answer_request
+    from dia_keras.export.conversion import _own_classes, answer_request
     from dia_keras.export.request import Request
 
     class Own(keras.layers.Layer):
@@ -118,11 +118,56 @@ def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_pa
             return inputs
 
     inputs = keras.Input((8, 8, 3))
-    keras.Model(inputs, Own()(inputs)).save(tmp_path / "model.keras")
+    model = keras.Model(inputs, Own()(inputs))
+    model.save(tmp_path / "model.keras")
     np.save(tmp_path / "expected.npy", np.zeros((1, 8, 8, 3)))
     Request("onnx", tmp_path / "model.onnx", np.zeros((1, 8, 8, 3), "float32")).save(tmp_path)
+    (tmp_path / "classes.json").write_text(json.dumps(_own_classes(model)))
     answer_request(tmp_path)
     answer = json.loads((tmp_path / "result.json").read_text())
     assert answer["value"].startswith(
         "`model` must load in a process of TensorFlow: its own layers must be in a module"
     )
+    assert "<locals>.Own, which cannot be imported" in answer["value"]
+
+
+LAYERS = """
+import keras
+
+class Doubled(keras.layers.Layer):
+    def call(self, inputs):
+        return 2.0 * inputs
+"""
+
+
+WITH_LAYERS = """
+import keras
+from my_layers import Doubled
+from dia_keras import export
+inputs = keras.Input((8, 8, 3))
+model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(Doubled()(inputs)))
+assert export.to_onnx(model, "model.onnx", input_dtype="uint8").max_difference < 1e-4
+"""
+
+
+def test_layers_of_a_module_beside_the_script_are_found(tmp_path):
+    (tmp_path / "my_layers.py").write_text(LAYERS)
+    (tmp_path / "mine.py").write_text(WITH_LAYERS)
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(export.__file__).parents[2])}
+    subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "model.onnx").is_file()
+
+
+def test_configurations_that_keras_cannot_write_are_one_clear_error(tmp_path):
+    from dia_keras.export.conversion import ExportError, _save
+
+    class Holding(keras.layers.Layer):
+        def get_config(self):
+            return {**super().get_config(), "thing": object()}
+
+        def call(self, inputs):
+            return inputs
+
+    inputs = keras.Input((8, 8, 3))
+    with pytest.raises(ExportError, match=r"`model` must load in a process of TensorFlow: .* Cannot serialize"):
+        _save(keras.Model(inputs, Holding()(inputs)), tmp_path / "model.keras")

@@ -16,11 +16,13 @@ class Hub(Quiet):
     Attributes:
         repositories: Name, revision (a branch or a commit), file, content.
         asked: The files that were asked for.
+        private: Whether the repositories that were made are private, by name.
         cuts: By file, after how many bytes of the next answers the connection ends.
     """
 
     repositories: dict
     asked: list
+    private: dict
     cuts: dict
 
     @classmethod
@@ -83,6 +85,7 @@ class Hub(Quiet):
             fields = json.loads(body)
             name = f"{fields.get('organization')}/{fields['name']}"
             self.repositories.setdefault(name, {"main": {}})
+            self.private[name] = fields.get("private") or fields.get("visibility") == "private"
             return self.reply({"url": f"{host}/{name}"})
         if path == "/api/validate-yaml":
             return self.reply({"errors": [], "warnings": []})

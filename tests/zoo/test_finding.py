@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dia_keras.zoo.finding import find_network
+from dia_keras.zoo.network_data import load_data_of
 
 
 def test_a_network_of_one_output_is_no_classifier_of_images(tmp_path):
@@ -18,7 +19,7 @@ def test_a_network_of_one_output_is_no_classifier_of_images(tmp_path):
         find_network(tmp_path / "one.keras")
 
 
-@pytest.mark.parametrize("file", ["card.json", "recipe.json"])
+@pytest.mark.parametrize("file", ["card.json", "recipe.json", "config.json"])
 def test_an_entry_and_a_run_of_one_name_are_told_apart(tmp_path, monkeypatch, file):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "dia_resnet20_cifar10"
@@ -27,7 +28,7 @@ def test_an_entry_and_a_run_of_one_name_are_told_apart(tmp_path, monkeypatch, fi
     (folder / file).write_text("{}")
     with pytest.raises(ValueError, match=r"Write \./ before the name for the folder"):
         find_network("dia_resnet20_cifar10")
-    with pytest.raises(ValueError, match=r"must have labels|must be the folder of a complete run"):
+    with pytest.raises(ValueError, match=r"must have labels|must be the folder of a complete run|config.json must"):
         find_network("./dia_resnet20_cifar10")
 
 
@@ -71,3 +72,15 @@ def test_a_card_of_a_run_without_its_figures_is_one_error(tmp_path, changes):
         ValueError, match=r"card.json and report.json of a run must be as the run wrote them. Received: "
     ):
         find_network(tmp_path)
+
+
+def test_imagenet_is_no_data_set_that_tfds_has_under_this_name():
+    network = find_network("resnet18_imagenet")
+    assert network.data is None
+    with pytest.raises(ValueError, match="`source` must name the images: resnet18_imagenet has no data set of its own"):
+        load_data_of(network)
+
+
+def test_an_empty_source_is_not_the_entrys_own():
+    with pytest.raises(ValueError, match=r"`source` must name a data set, .* Received: source=''"):
+        load_data_of(find_network("dia_resnet20_cifar10"), "")

@@ -57,7 +57,8 @@ def hub(written, tmp_path, monkeypatch):
     evil = {"model.py": b"raise AssertionError", "setup.py": b"raise AssertionError"}
     config = json.loads(files["config.json"])
     other = {**files, "config.json": json.dumps({**config, "name": "other"}).encode()}
-    contents = {"repositories": {"user/tiny": {"main": files | evil, "other": other}}, "asked": [], "cuts": {}}
+    repositories = {"user/tiny": {"main": files | evil, "other": other}}
+    contents = {"repositories": repositories, "asked": [], "private": {}, "cuts": {}}
     handler = type("Server", (Hub,), contents)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
@@ -399,7 +400,9 @@ def test_push_hands_the_folder_to_the_library(hub, monkeypatch, small_zoo):
 
     monkeypatch.setattr(huggingface_hub.HfApi, "upload_folder", upload_folder)
     assert "Published http" in call("push", "tiny_cifar10", "user/new", "--private")
-    assert given == [("user/new", FILES)]
+    assert "Published http" in call("push", "tiny_cifar10", "user/open")
+    assert given == [("user/new", FILES), ("user/open", FILES)]
+    assert hub.private["user/new"] is True and not hub.private["user/open"]
 
 
 def test_the_command_writes_a_folder_that_loads(small_zoo, tmp_path):

@@ -42,3 +42,20 @@ def test_labels_of_ones_own_are_taken():
         zoo.decode_predictions(np.eye(2), ("a", "b", "c"))
     with pytest.raises(ValueError, match=r"a list or tuple of labels in the order of the classes\. Received: name={"):
         zoo.decode_predictions(np.eye(2), {"a", "b"})
+
+
+def test_integers_of_quantized_files_are_sorted_as_they_are():
+    decoded = zoo.decode_predictions(np.array([[0, 200, 50]], "uint8"), ["a", "b", "c"], top=3)
+    assert decoded == [[("b", 200.0), ("c", 50.0), ("a", 0.0)]]
+
+
+@pytest.mark.parametrize(
+    ("predictions", "message"),
+    [
+        (np.array([[0.2, np.nan]]), r"`predictions` must be finite\. Received: NaN"),
+        (np.array([["a", "b"]]), r"`predictions` must be an array of numbers\. Received: array"),
+    ],
+)
+def test_predictions_that_are_no_numbers_are_an_error(predictions, message):
+    with pytest.raises(ValueError, match=message):
+        zoo.decode_predictions(predictions, ["x", "y"])

@@ -20,6 +20,10 @@ PHRASES = {
 }
 
 
+#: The same, for a command whose parameters of these names are something else.
+OF_COMMANDS = {"convert": {"path": "out"}, "push": {"path": "folder"}}
+
+
 def in_options(message: str, command: click.Command) -> str:
     """Returns an error that speaks of arguments as one that speaks of a command's options.
 
@@ -31,8 +35,9 @@ def in_options(message: str, command: click.Command) -> str:
         command: The command.
     """
     options = {parameter.name: _shown(parameter) for parameter in command.params}
+    others = PARAMETERS | OF_COMMANDS.get(command.name or "", {})
     options |= {
-        argument: options[name] for argument, name in PARAMETERS.items() if name in options and argument not in options
+        argument: options[name] for argument, name in others.items() if name in options and argument not in options
     }
     for phrase, replacement in PHRASES.items():
         message = message.replace(phrase, replacement)

@@ -28,7 +28,8 @@ def to_saved_model(
     `tf.saved_model.load(path)` gives a function of any number of images, float32 or uint8. The signature
     `"serving_default"` takes float32 `images`, and `"serving_uint8"` takes uint8 `images`. `"serving_encoded"` takes
     `encoded`, the bytes of JPEG or PNG files, and gives them the model's size as `resize` says; it does not read EXIF
-    orientation, so the pictures must be upright. All return `predictions`. If the `images` given here are float, the
+    orientation, so the pictures must be upright, and it drops transparency and the lower half of 16 bits. All return
+    `predictions`, and those of a detector what its `predict` does. If the `images` given here are float, the
     file takes float32 only, since the model's images may not be pixel values.
     `assets.extra` has labels and metadata. Up to four million weights are constants of the graph, which runs faster;
     more weights are variables, which takes less memory. The folder is loaded and run, and it is put in place only if

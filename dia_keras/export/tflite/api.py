@@ -32,9 +32,10 @@ def to_tflite(
     """Exports a model as a TFLite file, for LiteRT on phones and small devices.
 
     Its one signature takes `images`, as the model takes them, and returns float32 `predictions`, whatever the file
-    computes in (but see `input_dtype`). It has TFLite Model Metadata, from which MediaPipe Tasks and others
-    know how to feed it and what its classes are called; as there, it is also a zip archive of `labels.txt`, and of
-    `metadata.json`. It is run with `ai_edge_litert`, and put in place only if it answers as `model.predict` does.
+    computes in (but see `input_dtype`). Unless it is a detector's, it has TFLite Model Metadata, from which MediaPipe
+    Tasks and others know how to feed it and what its classes are called; as there, it is also a zip archive of
+    `labels.txt`, and of `metadata.json`. It is run with `ai_edge_litert`, and put in place only if it answers as
+    `model.predict` does.
 
     Args:
         model: Functional `keras.Model`, see `to_saved_model`; or a `dia_keras.detection.RetinaNet`, in float32, whose

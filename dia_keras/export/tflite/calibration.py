@@ -1,5 +1,6 @@
 """The ranges of activations, measured on images. Quantization to integers needs them."""
 
+import copy
 import os
 from collections.abc import Iterator
 
@@ -11,6 +12,8 @@ from tensorflow.lite.tools import flatbuffer_utils
 from ..errors import ExportError
 from .op_names import op_name
 
+#: Ops of two maps, one of which may be a constant beyond the range of the other.
+LIMITS = {"MAXIMUM", "MINIMUM"}
 #: Ops that only move or select values. In integers, their inputs and outputs have the same scale.
 SAME_SCALE = {
     "CONCATENATION",
@@ -25,6 +28,8 @@ SAME_SCALE = {
     "REDUCE_MIN",
     "RESHAPE",
     "REVERSE_V2",
+    "SELECT",
+    "SELECT_V2",
     "SLICE",
     "SPLIT",
     "SPLIT_V",
@@ -69,6 +74,7 @@ def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, floa
             f"{graph.tensors[activations[int(np.argmin(np.isfinite(low) & np.isfinite(high)))]].name.decode()!r} is not"
         )
     _join(model, graph, activations, low, high)
+    _clip_limits(model, graph, dict(zip(activations, zip(low, high, strict=True), strict=True)))
     for index, smallest, largest in zip(activations, low.tolist(), high.tolist(), strict=True):
         if of_images and index in graph.inputs:
             smallest, largest = of_images
@@ -109,6 +115,28 @@ def _join(model, graph, activations: list[int], low: np.ndarray, high: np.ndarra
         before = low.tolist(), high.tolist()
         for group in filter(None, groups):
             low[group], high[group] = low[group].min(), high[group].max()
+
+
+def _clip_limits(model, graph, ranges: dict[int, tuple[np.float32, np.float32]]) -> None:
+    """Clips constants of minima and maxima to the range of the result, which contains all that they can let through.
+
+    TFLite's quantizer gives them the scale of the result, in which larger ones overflow: `UnitNormalization` has such
+    a minimum, whose constant is the largest float.
+    """
+    for op in graph.operators:
+        if op_name(model, op) not in LIMITS or op.outputs[0] not in ranges:
+            continue
+        for place, index in enumerate(op.inputs):
+            data = model.buffers[graph.tensors[index].buffer].data
+            if data is None:
+                continue
+            clipped = np.clip(np.asarray(data, "uint8").view("float32"), *ranges[op.outputs[0]])
+            tensor = copy.deepcopy(graph.tensors[index])  # others may read the constant, too
+            tensor.buffer = len(model.buffers)
+            model.buffers.append(schema.BufferT())
+            model.buffers[-1].data = np.frombuffer(clipped.astype("float32").tobytes(), "uint8")
+            graph.tensors.append(tensor)
+            op.inputs[place] = len(graph.tensors) - 1
 
 
 def _float_activations(model, graph) -> list[int]:

@@ -88,8 +88,8 @@ def attentions_table() -> str:
 def page() -> str:
     """Returns `RESULTS.md`: how every entry with weights came about, and the entries without."""
     text = (
-        "# Results\n\nGenerated from the cards by `make tables`. Accuracies are those of the weights that a training ends\n"
-        "in, on the whole test set, 10,000 images, measured through `zoo.load`, without test-time augmentation.\n"
+        "# Results\n\nGenerated from the cards by `make tables`. Accuracies are those of the final weights on\n"
+        "the whole test set, 10,000 images, measured through `zoo.load`, without test-time augmentation.\n"
         "[RESULTS.csv](RESULTS.csv) has the same figures for programs.\n\n"
     )
     text += readme_table() + "\n## How they were trained\n\n"
