@@ -11,7 +11,7 @@ from .. import data
 from ..data.sources import data_dir_of, tfds_folder
 from ..zoo.cards import Dataset, dataset
 from ..zoo.loading import preprocessing
-from .mini_imagenet import load_mini_imagenet
+from .mini_imagenet import check_numbers, load_mini_imagenet, numbers_of
 
 IMAGENET = dataset("imagenet")
 
@@ -129,6 +129,8 @@ def load(
     found = data.load(source, data_dir=data_dir, image_size=(size, size), held_out=held_out, channels=3)
     found = dataclasses.replace(found, class_names=_spelled(known, found.class_names))
     if any_data or is_itself(name, found.class_names):
+        if name == "mini_imagenet" and not any_data:
+            check_numbers(path, numbers_of(found))
         return found
     if known.may_stand_in and len(found.class_names) == known.classes:
         return found
@@ -144,7 +146,8 @@ def is_itself(name: str, class_names: Sequence[str]) -> bool:
     known = DATA_SETS[name]
     if known.labels:
         return sorted(_spelled(known, class_names)) == sorted(known.labels)
-    return len(class_names) == known.classes
+    others = [sorted(other.labels) for other in DATA_SETS.values() if other.labels]
+    return len(class_names) == known.classes and sorted(class_names) not in others
 
 
 def _spelled(known: Known, class_names: Sequence[str]) -> tuple[str, ...]:

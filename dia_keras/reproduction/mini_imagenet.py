@@ -5,7 +5,11 @@ or as folders of 64, 16 and 20 classes to train, validate and test on. Table 5 o
 10,000 test images of all 100 classes.
 """
 
+import os
 import pathlib
+from collections.abc import Sequence
+
+import numpy as np
 
 from ..data.data_set import DataSet
 from ..data.folder import files_by_class, read_split, warn_of_skipped
@@ -30,15 +34,32 @@ def load_mini_imagenet(path: pathlib.Path, image_size: int, held_out: int = 0, a
         ValueError: Where it is not 100 classes of 500 and 100 images, a class is in two folders, or a file is no image.
     """
     train, test = _split(path)
-    numbers = {(len(train[name]), len(test[name])) for name in train}
-    if not any_size and (len(train) != CLASSES or numbers != {(TRAIN, TEST)}):
-        counts = sorted({sum(pair) for pair in numbers})
-        raise ValueError(
-            f"`source` must hold mini-ImageNet: {CLASSES} classes, each of {TRAIN} training and {TEST} test images. "
-            f"Received: {path}, with {len(train)} classes of {' or '.join(map(str, counts[:3]))} images"
-        )
+    if not any_size:
+        check_numbers(path, [(len(train[name]), len(test[name])) for name in train])
     size = (image_size, image_size)
     return with_held_out(read_split(train, size, "crop", 3), read_split(test, size, "crop", 3), tuple(train), held_out)
+
+
+def check_numbers(path: str | os.PathLike, numbers: Sequence[tuple[int, int]]) -> None:
+    """Checks how many images there are to train and to test on, class by class.
+
+    Raises:
+        ValueError: Where there are not 100 classes of 500 and 100 images.
+    """
+    if len(numbers) == CLASSES and set(numbers) == {(TRAIN, TEST)}:
+        return
+    found = " or ".join(f"{train} + {test}" for train, test in sorted(set(numbers))[:3])
+    raise ValueError(
+        f"`source` must hold mini-ImageNet: {CLASSES} classes, each of {TRAIN} training and {TEST} test images. "
+        f"Received: {path}, with {len(numbers)} classes of {found} images"
+    )
+
+
+def numbers_of(data: DataSet) -> list[tuple[int, int]]:
+    """Returns how many images a data set has to train and to test on, class by class; those held out train."""
+    classes = len(data.class_names)
+    train, held_out, test = (np.bincount(s.labels, minlength=classes) for s in (data.train, data.held_out, data.test))
+    return list(zip((train + held_out).tolist(), test.tolist(), strict=True))
 
 
 def _split(path: pathlib.Path) -> tuple[Files, Files]:

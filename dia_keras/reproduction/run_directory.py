@@ -1,5 +1,7 @@
 """The folder of a table's run: a result a row and seed, the claims, the trainings on their way."""
 
+import dataclasses
+import json
 import math
 import pathlib
 import shutil
@@ -9,6 +11,7 @@ from typing import Any, NamedTuple
 import keras
 
 from ..files import write_json
+from ..training.recipe import Recipe
 from ..training.runs.final_weights import save_network
 from ..training.runs.run_folder import read_record
 from . import claims
@@ -90,7 +93,7 @@ class RunDirectory:
         if not path.exists():
             return None
         result = read_record(path)
-        if result.get("training") != training_of(job.row, job.seed, scale).record():
+        if _completed(result.get("training")) != training_of(job.row, job.seed, scale).record():
             raise ValueError(
                 f"`directory` must hold results of the table as it is now. Received: {path}, of other settings. "
                 "Remove it to train this row again."
@@ -113,6 +116,15 @@ class RunDirectory:
         """Removes what a training that is complete no longer needs: its claims and its checkpoints."""
         claims.remove(self.claims, job.name)
         shutil.rmtree(self.trainings / job.name, ignore_errors=True)
+
+
+def _completed(training: Any) -> Any:
+    """Returns a training as it was recorded, with the defaults of fields that recipes did not have then."""
+    try:
+        recipe = Recipe.from_json(training["recipe"])
+    except (TypeError, KeyError, ValueError):
+        return None
+    return {**training, "recipe": json.loads(json.dumps(dataclasses.asdict(recipe)))}
 
 
 class SameData:

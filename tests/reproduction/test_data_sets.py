@@ -42,6 +42,16 @@ def test_data_of_other_classes_are_refused_but_in_smoke_runs(name, write_data):
     assert load(name, sources, 8, any_data=True).class_names == ("a", "b")
 
 
+def test_other_data_of_100_classes_are_not_mini_imagenet(cifar, write_data):
+    with pytest.raises(ValueError, match="`source` must hold mini-ImageNet, with 100 classes"):
+        load("mini_imagenet", Sources({"": cifar.paths["cifar100"]}), 8)
+    path = write_data([f"n{number:08}" for number in range(100)])
+    with pytest.raises(
+        ValueError, match=r"each of 500 training and 100 test images\. .* 100 classes of 0 \+ 0 or 1 \+ 1"
+    ):
+        load("mini_imagenet", Sources({"": str(path)}), 8)
+
+
 def test_one_path_does_not_serve_two_data_sets(cifar, tmp_path):
     with pytest.raises(ValueError, match=r"since Table 15 has cifar10 and cifar100\. Received: "):
         reproduce(read_table("table15"), tmp_path, sources=Sources({"": cifar.paths["cifar10"]}))
@@ -96,7 +106,9 @@ def test_mini_imagenet_that_is_split_keeps_its_split(tmp_path):
 def test_mini_imagenet_of_another_size_is_refused_but_in_smoke_runs(tmp_path):
     write_folder(tmp_path, *"abcd", number=4)
     sources = Sources({"": str(tmp_path)})
-    with pytest.raises(ValueError, match=r"4 classes, each of 5 training and 1 test images.* 4 classes of 4 images"):
+    with pytest.raises(
+        ValueError, match=r"4 classes, each of 5 training and 1 test images.* 4 classes of 3 \+ 1 images"
+    ):
         load("mini_imagenet", sources, 4)
     assert len(load("mini_imagenet", sources, 4, any_data=True).train.labels) == 12
     write_folder(tmp_path / "train", "a")

@@ -1,12 +1,14 @@
 """The paper's tables: their files agree with the paper, and each of them runs."""
 
 import inspect
+import json
 import math
 import pathlib
 import re
 import shlex
 
 import pytest
+from scipy.stats import ttest_ind_from_stats
 
 from dia_keras.backbones import resnet
 from dia_keras.backbones.attention import Attention
@@ -14,6 +16,7 @@ from dia_keras.cli import main
 from dia_keras.reproduction import Scale, read_table, reproduce, table_names
 from dia_keras.reproduction import scale as scale_module
 from dia_keras.reproduction.networks import RECIPES, attention, backbone, blocks, recipe
+from dia_keras.reproduction.run_directory import RunDirectory, jobs
 from dia_keras.reproduction.scale import training_of
 from dia_keras.reproduction.table import parse
 from dia_keras.training import load_recipe
@@ -67,6 +70,38 @@ def test_what_explodes_in_the_paper_is_nan():
     assert [key for key, value in found.items() if not math.isnan(value)] == [
         f"resnet{depth}_cifar100_dia-lstm" for depth in (83, 164, 245)
     ]
+
+
+@pytest.mark.parametrize("name", [name for name, table in TABLES.items() if table.paper_p])
+def test_a_note_names_the_differences_that_the_papers_own_figures_do_not_support(name):
+    """By Student's t of the printed means and deviations of 15 trainings."""
+    titles = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "stl10": ""}
+    note = next((note for note in TABLES[name].notes if "do not give p < 0.05" in note), "")
+    named = 0
+    for group in TABLES[name].groups.values():
+        figures = {row.name: row.paper["top1"] for row in group}
+        for row in group:
+            if row.reference is None or math.isnan(row.paper["top1"].mean):
+                continue
+            mine, other = figures[row.name], figures[row.reference]
+            if mine.deviation is None or other.deviation is None:
+                continue
+            p = ttest_ind_from_stats(mine.mean, mine.deviation, 15, other.mean, other.deviation, 15).pvalue
+            if p >= 0.05:
+                named += 1
+                assert row.name in note and row.network in note and titles[row.data] in note, (row.key, p)
+    assert named == {"table3": 5, "table4": 6, "table6": 6}.get(name, 0)
+
+
+@pytest.mark.parametrize("record", sorted((DOCS / "results").glob("*/scale.json")), ids=lambda path: path.parent.name)
+def test_committed_results_are_of_the_tables_as_they_are(record):
+    """Those of recipes that had fewer fields, too."""
+    fields = json.loads(record.read_text())
+    table, folder = read_table(fields.pop("table")), RunDirectory(record.parent)
+    scale = Scale(seeds=3, **fields)
+    folder.check(table, scale)
+    found = [folder.read(job, scale) for job in jobs(table.rows, scale)]
+    assert 0 < len(list(folder.results.iterdir())) == sum(each is not None for each in found)
 
 
 def test_every_row_but_the_references_is_compared_with_one_of_its_group():

@@ -193,6 +193,8 @@ def test_low_precision_stays_near_float32(name, policy, atol):
         (lambda: DIALSTMLightCell(8), "`reduction` must be an integer from 1 to units=8.*Received: reduction=16"),
         (lambda: DIALSTMCell(16, output_activation="gelu"), "`output_activation` must be one of.*Received: .*'gelu'"),
         (lambda: StandardLSTMCell(16, dropout=1.0), r"`dropout` must be in \[0, 1\).*Received: dropout=1.0"),
+        (lambda: StandardLSTMCell(16, dropout="0.3"), r"`dropout` must be in \[0, 1\).*Received: dropout='0.3'"),
+        (lambda: stacked_dia_lstm(16, 1, dropout=0.3), r"`dropout` is for two cells or more.*Received: dropout=0.3"),
         (lambda: stacked_dia_lstm(16, cells=0), "`cells` must be a positive integer.*Received: cells=0"),
         (
             lambda: DIALSTMCell(16)(features(2, 8)),

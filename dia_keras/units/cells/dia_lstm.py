@@ -57,12 +57,15 @@ class DIALSTMCell(LSTMCellBase):
         self.reduction = int(reduction)
 
     @classmethod
-    def for_channels(cls, channels: int, cells: int = 1, dropout: float = 0.1, **settings):
+    def for_channels(cls, channels: int, cells: int = 1, dropout: float | None = None, **settings):
         """Returns the cell, or a stack of cells the first of which it is: see `stacked_dia_lstm`."""
         cells = positive_integer("cells", cells)
         first = cls(channels, **settings)
         if cells == 1:
+            if dropout is not None:
+                raise ValueError(f"`dropout` is for two cells or more. Received: dropout={dropout!r}, cells=1")
             return first
+        dropout = 0.1 if dropout is None else dropout
         shared = {name: settings[name] for name in _OF_ALL_CELLS if name in settings}
         others = [StandardLSTMCell(channels, dropout=dropout, **shared) for _ in range(cells - 1)]
         return StackedCells([first, *others], dtype=first.dtype_policy)
@@ -96,7 +99,7 @@ def stacked_dia_lstm(
     cells: int = 1,
     reduction: int = 4,
     output_activation: str = "sigmoid",
-    dropout: float = 0.1,
+    dropout: float | None = None,
     bias_initializer=None,
     **kwargs,
 ) -> keras.layers.Layer:
@@ -110,7 +113,7 @@ def stacked_dia_lstm(
         cells: Integer, number of cells, at least 1.
         reduction: Integer, reduction of the first cell.
         output_activation: `"sigmoid"`, `"tanh"` or `"relu"`, of every cell.
-        dropout: Float in [0, 1): rate of dropout between cells.
+        dropout: Float in [0, 1): rate of dropout between cells, of which there must be two. Default: 0.1.
         bias_initializer: Initial biases of the linear maps. Default: uniform in +-1/sqrt(fan_in).
         **kwargs: `dtype` and `trainable` of every cell, see `keras.layers.Layer`.
     """

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from ...arguments import is_number
 from .lstm_base import DIA_PAPER, LSTMCellBase
 
 
@@ -37,7 +38,7 @@ class StandardLSTMCell(LSTMCellBase):
 
     def __init__(self, units: int, output_activation: str = "tanh", dropout: float = 0.0, **kwargs):
         super().__init__(units, output_activation, **kwargs)
-        if not 0 <= dropout < 1:
+        if not is_number(dropout) or not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout!r}")
         self.dropout = dropout
         if dropout:
