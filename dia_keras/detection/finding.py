@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import keras
 
-from ..training.runs.checkpoint_files import checkpoints
+from ..training.runs.checkpoint_files import newest_whole
 from ..zoo.weights_file import load_weights
 from .models.detector import Detector
 from .settings import DETECTORS
@@ -40,23 +40,23 @@ def is_detector(path: str | os.PathLike) -> bool:
         return False
 
 
-def find_detector(path: str | os.PathLike) -> FoundDetector:
+def find_detector(name: str | os.PathLike) -> FoundDetector:
     """Finds the detector of a run, or of a file.
 
     Args:
-        path: Folder of a run of `train_detector`, whose final weights are taken, or, while it has none, those of its
-            newest checkpoint; or a `.keras` file that a detector was saved to.
+        name: Folder of a run of `train_detector`, whose final weights are taken, or, while it has none, those of its
+            newest checkpoint that is whole; or a `.keras` file that a detector was saved to.
 
     Raises:
         ValueError: Where there is no detector, or the file is damaged.
     """
-    place = pathlib.Path(path).expanduser()
+    place = pathlib.Path(name).expanduser()
     if place.is_dir():
         return _of_run(place)
     if place.suffix == ".keras" and place.is_file():
         return _of_file(place)
     raise ValueError(
-        f"`path` must be the folder of a detector's run, or a .keras file. Received: path={str(path)!r}"
+        f"`name` must be the folder of a detector's run, or a .keras file. Received: name={str(name)!r}"
         + ("" if place.exists() else ", which does not exist")
     )
 
@@ -68,19 +68,22 @@ def _of_run(folder: pathlib.Path) -> FoundDetector:
         labels, size = tuple(card["labels"]), (int(card["image_size"][0]), int(card["image_size"][1]))
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ValueError(
-            f"`path` must be the folder of a detector's run, with its card.json. Received: path={str(folder)!r} "
+            f"`name` must be the folder of a detector's run, with its card.json. Received: name={str(folder)!r} "
             f"({type(error).__name__}: {error})"
         ) from error
-    final, unfinished = folder / "final.weights.h5", checkpoints(folder)
-    if not final.is_file() and not unfinished:
-        raise ValueError(f"`path` must be a run with weights. Received: path={str(folder)!r}, without a checkpoint")
+    final = folder / "final.weights.h5"
+    unfinished = None if final.is_file() else newest_whole(folder)
+    if not final.is_file() and unfinished is None:
+        raise ValueError(
+            f"`name` must be a run with weights. Received: name={str(folder)!r}, without a checkpoint that is whole"
+        )
 
     def load() -> Detector:
         made = detector.from_config(config)
-        if final.is_file():
+        if unfinished is None:
             load_weights(made, final)
         else:
-            made.load_weights(unfinished[-1].path)  # has the SHA-256 that the run recorded
+            made.load_weights(unfinished.path)
         return made
 
     return FoundDetector(labels, size, load)
@@ -94,7 +97,7 @@ def _of_file(path: pathlib.Path) -> FoundDetector:
         height, width = saved["config"]["image_size"]
         labels = saved["config"].get("labels")  # files from before there were labels have none
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"`path` must be a saved detector. Received: path={str(path)!r} ({error})") from error
+        raise ValueError(f"`name` must be a saved detector. Received: name={str(path)!r} ({error})") from error
     return FoundDetector(
         None if labels is None else tuple(map(str, labels)),
         (int(height), int(width)),

@@ -71,22 +71,29 @@ class DetectorSettings:
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        if self.model not in DETECTORS:
+        if not isinstance(self.model, str) or self.model not in DETECTORS:
             raise ValueError(f"`model` must be one of {', '.join(DETECTORS)}. Received: model={self.model!r}")
         for name in ("epochs", "batch_size", "max_boxes"):
-            positive_integer(name, getattr(self, name))
-        for name in ("warmup_steps", "seed"):
-            if not is_integer(getattr(self, name), 0):
-                raise ValueError(f"`{name}` must be an integer of at least 0. Received: {getattr(self, name)!r}")
+            self._set(name, positive_integer(name, getattr(self, name)))
+        for name, most in (("warmup_steps", math.inf), ("seed", 2**32 - 1)):
+            value = getattr(self, name)
+            if not is_integer(value, 0, most):
+                rule = "an integer of at least 0" if most == math.inf else f"an integer from 0 to {most}"
+                raise ValueError(f"`{name}` must be {rule}. Received: {name}={value!r}")
+            self._set(name, int(value))
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
-            if value is not None and not (is_number(value) and 0 < value < math.inf):
+            if value is None and name == "learning_rate":
+                continue
+            if not (is_number(value) and 0 < value < math.inf):
                 raise ValueError(f"`{name}` must be positive and finite. Received: {name}={value!r}")
+            self._set(name, float(value))
         if not is_number(self.weight_decay) or not 0 <= self.weight_decay < math.inf:
             raise ValueError(
                 f"`weight_decay` must not be negative, and finite. Received: weight_decay={self.weight_decay!r}"
             )
-        if self.depth not in BLOCKS:
+        self._set("weight_decay", float(self.weight_decay))
+        if not is_integer(self.depth) or self.depth not in BLOCKS:
             raise ValueError(f"`depth` must be one of {', '.join(map(str, BLOCKS))}. Received: depth={self.depth!r}")
         try:
             keras.dtype_policies.get(self.precision)
@@ -95,6 +102,9 @@ class DetectorSettings:
                 "`precision` must be a dtype policy of Keras, such as 'float32' or 'mixed_bfloat16'. "
                 f"Received: precision={self.precision!r}"
             ) from error
+        self._set("depth", int(self.depth))
+        if not isinstance(self.options, dict):
+            raise ValueError(f"`options` must be a dict of arguments. Received: options={self.options!r}")
         known = _options(DETECTORS[self.model][0])
         if unknown := sorted(set(self.options) - known):
             raise ValueError(
@@ -102,9 +112,14 @@ class DetectorSettings:
                 f"Received: {', '.join(map(repr, unknown))}"
             )
         checked = {name: self.options[name] for name in CHECKED if name in self.options}
-        check_arguments(self.attention, self.image_size, **checked)
-        for name in COUNTS & set(self.options):
-            positive_integer(name, self.options[name])
+        self._set("image_size", check_arguments(self.attention, self.image_size, **checked))
+        plain = {name: float(value) for name, value in checked.items()}
+        plain |= {name: positive_integer(name, self.options[name]) for name in COUNTS & set(self.options)}
+        self._set("options", {**self.options, **plain})
+
+    def _set(self, name: str, value: Any) -> None:
+        """Stores a value as Python has it, whatever kind of number was given: it goes into a record."""
+        object.__setattr__(self, name, value)
 
     def build(self, num_classes: int, labels: Sequence[str] | None = None) -> Detector:
         """Returns the detector, of initial values but for the backbone's weights.

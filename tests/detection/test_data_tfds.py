@@ -31,7 +31,10 @@ class Boxed(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             Image.fromarray(paint({RED: (4 + number, 6, 14 + number, 14)})).save(file, format="PNG")
             file.seek(0)
             box = tfds.features.BBox(ymin=6 / 30, xmin=(4 + number) / 40, ymax=14 / 30, xmax=(14 + number) / 40)
-            rows = [{"bbox": box, "label": number % 2, "is_crowd": number == 1, "area": 80}] * (number != 3)
+            marks = {"is_crowd": number == 1, "is_difficult": number == 1}
+            known = self.features["objects"].feature if "objects" in self.features else {}
+            row = {"bbox": box, "label": number % 2, "area": 80, **marks}
+            rows = [{key: value for key, value in row.items() if key in known}] * (number != 3)
             example = {"image": file, "image/id": 100 + number, "image/filename": f"{number}.png", "objects": rows}
             yield number, {key: value for key, value in example.items() if key in self.features}
 
@@ -94,3 +97,25 @@ def test_data_that_have_no_boxes_or_are_not_there_are_errors(made, tmp_path):
         load("nothing", split="train", data_dir=tmp_path)
     with pytest.raises(FileNotFoundError, match=r"Prepare it with `tfds build coco/2017"):
         load("coco/2017", split="train", data_dir=tmp_path)
+
+
+def test_boxes_of_pascal_voc_are_counted_from_one_with_their_last_pixel(made):
+    """TFDS divides the numbers of VOC's files by the size of the image, and leaves them as they are otherwise."""
+    difficult = {"is_difficult": np.bool_, **{key: OBJECTS[key] for key in ("bbox", "label")}}
+    found = load(**made({**FEATURES, "objects": tfds.features.Sequence(difficult)}), split="train")
+    for example, record in zip(found, found.records, strict=True):
+        number = record.image_id - 100
+        if number != 3:
+            np.testing.assert_allclose(example.boxes, [[4 + number - 1, 5, 14 + number, 14]], atol=1e-4)
+            assert example.crowd.tolist() == [number == 1]
+
+
+@pytest.mark.parametrize("place", [4, 40])
+def test_damaged_records_are_one_error(made, place):
+    arguments = made(FEATURES)
+    (path,) = arguments["data_dir"].glob("boxed/*/*.tfrecord*")
+    content = bytearray(path.read_bytes())
+    content[place : place + 4] = b"\xff" * 4
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"Prepare the data set again|is unreadable"):
+        load(**arguments, split="train")

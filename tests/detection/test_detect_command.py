@@ -30,9 +30,11 @@ def detector(monkeypatch):
                 "num_detections": number,
             }
 
+    real = detection.find_detector
+
     def find_detector(path):
         if str(path) != "runs/red":
-            raise ValueError(f"`name` must be a detector. Received: {path}")
+            return real(path)
         return types.SimpleNamespace(labels=("ant", "bee"), image_size=(64, 64), load=Red)
 
     monkeypatch.setattr(detection, "find_detector", find_detector, raising=False)
@@ -91,4 +93,18 @@ def test_help_has_examples_and_the_command_is_listed():
 
 def test_an_unknown_detector_is_an_error_in_the_words_of_the_command(images):
     output = run("--model", "runs/blue", images / "red.png", code=1).output
-    assert output == "Error: `--model` must be a detector. Received: runs/blue\n"
+    assert output.startswith(
+        "Error: `--model` must be the folder of a detector's run, or a .keras file. Received: --mo"
+    )
+
+
+def test_an_export_of_a_run_without_weights_names_the_run(tmp_path):
+    card = {"kind": "detector", "model": "retinanet", "config": {}, "labels": ["ant"], "image_size": [32, 32]}
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    result = CliRunner().invoke(main, ["export", str(tmp_path), str(tmp_path / "x.onnx")])
+    assert result.output.startswith("Error: `NAME` must be a run with weights. Received: NAME=")
+
+
+def test_settings_that_are_wrong_have_the_names_of_their_options(tmp_path):
+    command = ["train-detector", str(tmp_path), "--size", "100", "--out", str(tmp_path / "run")]
+    assert "Error: `--size` must be multiples of 32 pixels" in CliRunner().invoke(main, command).output

@@ -102,7 +102,13 @@ def test_a_run_that_was_stopped_within_an_epoch_ends_in_the_same_weights(coco, t
     monkeypatch.setattr(training, "WallClockBudget", StopsAfter)
     assert train_detector(chosen, data, parts) is None
     assert [path.name for path in sorted(parts.glob("epoch*"))] == ["epoch_1.weights.h5", "epoch_1_step_1.weights.h5"]
-    assert find_detector(parts).load().built  # what there is so far
+    so_far = find_detector(parts).load().get_weights()
+    newest = parts / "epoch_1_step_1.weights.h5"
+    whole_bytes = newest.read_bytes()
+    newest.write_bytes(whole_bytes[:-1] + b"x")  # damaged: the one before is taken
+    before = find_detector(parts).load().get_weights()
+    assert any(np.abs(a - b).max() > 0 for a, b in zip(so_far, before, strict=True))
+    newest.write_bytes(whole_bytes)
     monkeypatch.setattr(training, "WallClockBudget", WallClockBudget)
     assert train_detector(chosen, data, parts) == parts / "final.weights.h5"
     first, second = (find_detector(folder).load().get_weights() for folder in (whole, parts))
@@ -216,6 +222,12 @@ def test_the_rate_rises_and_falls_twice():
     ("change", "message"),
     [
         ({"model": "yolo"}, "`model` must be one of retinanet, faster-rcnn"),
+        ({"model": ["retinanet"]}, "`model` must be one of retinanet, faster-rcnn"),
+        ({"depth": [50]}, "`depth` must be one of 18, 34, 50, 101"),
+        ({"attention": ["se"]}, "`attention` must be None or one of"),
+        ({"options": None}, "`options` must be a dict of arguments"),
+        ({"seed": 2**32}, "`seed` must be an integer from 0 to 4294967295"),
+        ({"clip_norm": None}, "`clip_norm` must be positive"),
         ({"epochs": 0}, "`epochs` must be"),
         ({"learning_rate": 0.0}, "`learning_rate` must be positive"),
         ({"weight_decay": -1.0}, "`weight_decay` must not be negative"),
@@ -238,6 +250,19 @@ def test_the_rate_rises_and_falls_twice():
 def test_settings_out_of_range_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         DetectorSettings(**change)
+
+
+def test_numbers_of_numpy_are_recorded_as_those_of_python():
+    given = {
+        "epochs": np.int64(3),
+        "seed": np.int64(1),
+        "learning_rate": np.float32(0.5),
+        "image_size": (np.int64(64),) * 2,
+    }
+    settings = DetectorSettings(**given, model="faster-rcnn", options={"regions": np.int64(64)})
+    found = json.loads(json.dumps(settings.record()))
+    assert (found["epochs"], found["seed"], found["learning_rate"]) == (3, 1, 0.5)
+    assert found["image_size"] == [64, 64] and found["options"] == {"regions": 64}
 
 
 def test_what_is_no_detector_is_an_error_that_says_so(tmp_path):

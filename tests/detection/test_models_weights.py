@@ -69,6 +69,15 @@ def test_the_weights_of_a_plain_resnet_leave_the_attention_alone_as_it_is(attent
     assert all(name in record.message for name in of_attention)
 
 
+def test_norms_of_an_attention_are_not_frozen_at_their_initial_values(tmp_path):
+    path = tmp_path / "resnet18.weights.h5"
+    saved(path, include_top=True)
+    with pytest.raises(ValueError, match="`freeze_norms` must be False where `backbone_weights` are of a plain ResNet"):
+        RetinaNet(18, 2, (32, 32), attention="srm", backbone_weights=path)
+    detector = RetinaNet(18, 2, (32, 32), attention="srm", backbone_weights=path, freeze_norms=False)
+    assert all(norm.trainable for norm in norms_of(detector.backbone))
+
+
 def test_weights_of_another_network_are_an_error_that_lists_the_differences(tmp_path):
     path = tmp_path / "backbone.weights.h5"
     saved(path)
@@ -111,3 +120,14 @@ def test_a_backbone_of_frozen_norms_is_saved_and_has_the_paths_of_any_other(tmp_
     again = keras.models.load_model(tmp_path / "backbone.keras", compile=False)
     again.trainable = True
     assert not any(norm.trainable for norm in norms_of(again))
+
+
+def test_settings_of_the_answers_that_change_count_at_once():
+    detector = RetinaNet(18, 2, (32, 32))
+    first = detector.predictor()
+    assert detector.predictor() is first
+    for name, value in {"iou_threshold": 0.3, "max_detections": 7, "score_threshold": 0.2}.items():
+        setattr(detector, name, value)
+        assert detector.predictor() is not first
+        first = detector.predictor()
+    assert first.output["scores"].shape == (None, 7)

@@ -21,7 +21,11 @@ PHRASES = {
 
 
 #: The same, for a command whose parameters of these names are something else.
-OF_COMMANDS = {"convert": {"path": "out"}, "push": {"path": "folder"}}
+OF_COMMANDS = {
+    "convert": {"path": "out"},
+    "push": {"path": "folder"},
+    "train-detector": {"image_size": "size"},
+}
 
 
 def in_options(message: str, command: click.Command) -> str:

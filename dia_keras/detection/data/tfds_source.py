@@ -46,7 +46,8 @@ def read_tfds(
     """Returns the labels, their numbers and the images of a split.
 
     TFDS has boxes as fractions of the image in float32, so that they are those of the original files up to a
-    thousandth of a pixel, and areas without their fractions. Objects that are marked as difficult become crowds.
+    thousandth of a pixel, and areas without their fractions. Where objects may be marked as difficult, as in Pascal
+    VOC, such objects become crowds, and boxes are counted from 1, with the last pixel in them, as VOC's files do.
 
     Args:
         name: Name of the data set, such as "coco/2017".
@@ -105,12 +106,15 @@ def _names(info, tfds) -> tuple[str, ...]:
 
 def _records(path: str, skip: int, take: int) -> Iterator[tuple[TFRecordPicture, bytes]]:
     """Yields the records of a file: each is a length of 8 bytes and its checksum of 4, the data and their checksum."""
+    size = pathlib.Path(path).stat().st_size
     with pathlib.Path(path).open("rb") as file:
         for number in range(skip + take):
             header = file.read(12)
             if len(header) < 12:
                 refuse(f"{path} must have {skip + take} records. Prepare the data set again", f"{number}")
             (length,) = struct.unpack("<Q", header[:8])
+            if length > size:
+                refuse(f"{path} must have whole records. Prepare the data set again", f"a damaged record {number}")
             picture = TFRecordPicture(path, file.tell(), length)
             if number < skip:
                 file.seek(length + 4, os.SEEK_CUR)
@@ -122,10 +126,18 @@ def _records(path: str, skip: int, take: int) -> Iterator[tuple[TFRecordPicture,
 
 
 def _features(content: bytes) -> Any:
-    """Returns the features of a record by name."""
-    import tensorflow as tf
+    """Returns the features of a record by name.
 
-    return tf.train.Example.FromString(content).features.feature
+    Raises:
+        ValueError: Where it is damaged.
+    """
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        return tf.train.Example.FromString(content).features.feature
+    except DecodeError as error:
+        raise ValueError(f"A record of TFDS must be whole. Prepare the data set again. Received: {error}") from error
 
 
 def _image(
@@ -152,10 +164,11 @@ def _image(
     fractions = np.array(features["objects/bbox"].float_list.value, np.float64).reshape(-1, 4)
     classes = integers("objects/label")
     ignored = integers("objects/is_crowd") or integers("objects/is_difficult") or [0] * len(classes)
+    start = 1 if integers("objects/is_difficult") else 0
     areas: list[Any] = integers("objects/area") or [None] * len(classes)
     boxes = []
     for row, (fraction, label, crowd, area) in enumerate(zip(fractions, classes, ignored, areas, strict=True), 1):
-        top, left, bottom, right = (fraction * (height, width, height, width)).tolist()
+        top, left, bottom, right = (fraction * (height, width, height, width) - (start, start, 0, 0)).tolist()
         if label not in indices:
             problem = f"{source}: box {row} of image {name!r} must be of one of `labels`"
             faults.add("boxes of an unknown class", problem, names[label] if 0 <= label < len(names) else str(label))

@@ -86,7 +86,7 @@ class Detector(keras.Model):
             else boolean("freeze_norms", freeze_norms),
         }
         self._parts = {name: keras.metrics.Mean(name=name) for name in self.PARTS}
-        self._made_predictor: Callable[[], tuple[float, keras.Model]] | None = None
+        self._made_predictor: Callable[[], tuple[tuple, keras.Model]] | None = None
         with built_in(self.dtype_policy.name):
             self.backbone = backbone(depth, size, attention=attention, weights=backbone_weights, **self._of_backbone)
             self._make_heads(feature_pyramid(self.backbone, self.LEVELS))
@@ -140,10 +140,11 @@ class Detector(keras.Model):
         """
         threshold = self.score_threshold if score_threshold is None else score_threshold
         _check_threshold("score_threshold", threshold)
-        if self._made_predictor is None or self._made_predictor()[0] != threshold:
+        settings = threshold, self.iou_threshold, self.max_detections
+        if self._made_predictor is None or self._made_predictor()[0] != settings:
             images = keras.Input((*self.image_size, 3), name="images")
             answers = self._answers(self.network(images), threshold)
-            made = threshold, keras.Model(images, answers, name=f"{self.name}_predictor")
+            made = settings, keras.Model(images, answers, name=f"{self.name}_predictor")
             # A function, which Keras does not look into for layers.
             self._made_predictor = lambda: made
         return self._made_predictor()[1]
@@ -201,7 +202,7 @@ def check_arguments(
     Raises:
         ValueError: If one is out of range, or of a wrong type.
     """
-    if attention is not None and attention not in ATTENTIONS:
+    if attention is not None and not (isinstance(attention, str) and attention in ATTENTIONS):
         raise ValueError(f"`attention` must be None or one of {', '.join(ATTENTIONS)}. Received: {attention!r}")
     size = check_size(image_size)
     if size[0] % 32 or size[1] % 32:

@@ -52,13 +52,21 @@ def backbone(
     }
     model = imagenet_resnet(depth, attention=attention, name="backbone", **options, **settings)
     if weights is not None and str(weights) in zoo.list_models():
-        _take_over(zoo.load(str(weights), include_top=False, input_shape=(*image_size, 3)), model, weights)
+        pretrained = zoo.load(str(weights), include_top=False, input_shape=(*image_size, 3))
+        _take_over(pretrained, model, weights, freeze_norms)
     elif weights is not None:
-        _load(model, weights, depth, attention, options)
+        _load(model, weights, depth, attention, options, freeze_norms)
     return Functional(model.input, model.output, name=model.name) if freeze_norms else model
 
 
-def _load(model: keras.Model, weights: str | os.PathLike, depth: int, attention: Any, options: dict[str, Any]) -> None:
+def _load(
+    model: keras.Model,
+    weights: str | os.PathLike,
+    depth: int,
+    attention: Any,
+    options: dict[str, Any],
+    freeze_norms: bool,
+) -> None:
     """Loads a file of the backbone's weights, or of those of the plain ResNet of its depth."""
     file = read_file(pathlib.Path(weights).expanduser())
     try:
@@ -76,19 +84,26 @@ def _load(model: keras.Model, weights: str | os.PathLike, depth: int, attention:
                 f"`backbone_weights` must be those of a ResNet{depth} with attention={attention!r}, or of a plain one: "
                 + "; and ".join(reasons)
             ) from error
-        _take_over(plain, model, weights)
+        _take_over(plain, model, weights, freeze_norms)
 
 
-def _take_over(source: keras.Model, model: keras.Model, weights: str | os.PathLike) -> None:
+def _take_over(source: keras.Model, model: keras.Model, weights: str | os.PathLike, freeze_norms: bool) -> None:
     """Gives a backbone the weights of a network, layer by layer; attention may keep its own where that has none.
 
     Raises:
-        ValueError: Where any other layer is missing, left over, or of other shapes.
+        ValueError: Where any other layer is missing, left over, or of other shapes; where norms of an attention would
+            be frozen at their initial values.
     """
     given, wanted = ({layer.name: layer for layer in network.layers if layer.weights} for network in (source, model))
     own = [name for name in wanted if "_attention" in name]  # as backbones.attention names its layers
     if any(name in given for name in own):
         own = []
+    new_norms = [each.name for name in own for each in _norms(wanted[name])]
+    if new_norms and freeze_norms:
+        raise ValueError(
+            "`freeze_norms` must be False where `backbone_weights` are of a plain ResNet and the attention has batch "
+            f"norms, which would stay as they begin. Received: freeze_norms=True, with {new_norms[0]}"
+        )
     problems = [f"{name} is missing" for name in wanted if name not in given and name not in own]
     problems += [f"{name} is left over" for name in given if name not in wanted]
     for name in given.keys() & wanted.keys():
@@ -134,9 +149,13 @@ class Functional(keras.Model):
         self._freeze()
 
     def _freeze(self):
-        for layer in self._flatten_layers(include_self=False):
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
+        for layer in _norms(self):
+            layer.trainable = False
+
+
+def _norms(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns the batch norms within a layer, or the layer itself if it is one."""
+    return [each for each in layer._flatten_layers() if isinstance(each, keras.layers.BatchNormalization)]
 
 
 def feature_pyramid(model: keras.Model, levels: tuple[int, ...]) -> list:

@@ -100,6 +100,15 @@ def keep_whole(directory: pathlib.Path, steps_per_epoch: int | None) -> list[Sav
     return whole
 
 
+def newest_whole(directory: pathlib.Path) -> Saved | None:
+    """Returns the newest checkpoint in a folder whose bytes are those recorded, if any; nothing is changed."""
+    recorded = _recorded(directory)
+    for saved in reversed(checkpoints(directory)):
+        if recorded is None or _difference(saved, recorded[saved.path.name]) is None:
+            return saved
+    return None
+
+
 def _difference(saved: Saved, recorded: str) -> str | None:
     """Returns how a checkpoint's file differs from the one that was written."""
     if not saved.path.is_file():
