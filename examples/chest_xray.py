@@ -5,7 +5,7 @@
 PATH/chest_xray has the folders train and test, with NORMAL and PNEUMONIA in each (Kermany et al. 2018, the paper's
 section 5.3). A tenth of the training images is held out to watch the training; the test set is read once, at the end.
 
-`examples/chest_xray.txt` is what it printed with the weights of today, with the defaults: a test accuracy of 84.9%. The
+`examples/chest_xray.txt` is what it printed with the zoo's weights and the defaults: a test accuracy of 84.9%. The
 paper's Table 9 has, from scratch, 81.4% for ResNet50 and 89.2% with DIA-LSTM.
 """
 

@@ -29,7 +29,7 @@ from .shared import check_output, complete_entry, console, examples, json_option
 @click.option("--threads", multiple=True, type=click.IntRange(1), default=[1], show_default=True)
 @click.option("--runs", type=click.IntRange(1), default=100, show_default=True, help="Calls of each network.")
 @click.option("--as-trained", is_flag=True, help="Time the networks without the rewrite for inference, too.")
-@click.option("--least", is_flag=True, help="Time what attention costs at least in entries, too.")
+@click.option("--least", is_flag=True, help="Also time the lower bounds of what attention costs.")
 @click.option("--peers", is_flag=True, help="Time pytorchcv's twins of entries in PyTorch, too, eager and compiled.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Draw a PNG.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write a JSON file.")

@@ -63,7 +63,13 @@ from .terminal.stopping import complete, exit_where_interrupted
     help="Most epochs for the whole network, after the head.",
 )
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images per step.")
-@click.option("--learning-rate", type=float, default=0.02, show_default=True, help="Peak rate of the head.")
+@click.option(
+    "--learning-rate",
+    type=float,
+    default=0.02,
+    show_default=True,
+    help="Peak rate of the head, with the whole network.",
+)
 @click.option("--head-learning-rate", type=float, default=0.05, show_default=True, help="Rate of the head alone.")
 @click.option(
     "--layer-decay",
@@ -81,13 +87,25 @@ from .terminal.stopping import complete, exit_where_interrupted
     help="Batch norms: trained, since your images have other statistics; or frozen, for batches below 16.",
 )
 @click.option("--balance/--no-balance", default=True, show_default=True, help="Give all classes the same weight.")
-@click.option("--held-out", type=float, default=0.1, show_default=True, help="Share of the training images to stop by.")
+@click.option(
+    "--held-out",
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Share of the training images held out, for early stopping.",
+)
 @click.option(
     "--group",
     metavar="PATTERN",
     help="Hold out the images of a group, e.g. a patient, together: regular expression that finds it in a file's name.",
 )
-@click.option("--patience", type=click.IntRange(1), default=4, show_default=True, help="Epochs without progress.")
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    default=4,
+    show_default=True,
+    help="Stop after so many epochs without a lower held-out loss.",
+)
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Flip images left to right at random.")
 @click.option("--brightness", type=float, default=0.0, show_default=True, help="Largest change, as a share of 255.")
 @click.option("--contrast", type=float, default=0.0, show_default=True, help="Largest change, as a share.")

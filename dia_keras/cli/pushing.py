@@ -28,7 +28,7 @@ from .shared import check_output, complete_entry, console, examples, without_tra
 def push(name: str, repository: str | None, private: bool, folder: pathlib.Path | None) -> None:
     """Publish NAME, an entry or a run's folder, as the repository USER/REPO: weights, card, and a page made of it.
 
-    The weights are a .safetensors file. `hf auth login` says who you are.
+    The weights are a .safetensors file. Log in with `hf auth login` first.
     """
     if (repository is None) == (folder is None) or (folder and private):
         raise click.UsageError("Give a repository USER/REPO, or --folder to write and no more.")

@@ -57,8 +57,8 @@ def resize_option(command):
     return click.option(
         "--resize",
         type=click.Choice(get_args(Resize)),
-        help="How images of other sizes get the entry's: their center, all of them out of shape, all of them with "
-        "black borders, or seven eighths of their center; default: what its card says.",
+        help="How images of other sizes are resized: crop (the center), stretch (the whole image, out of shape), pad "
+        "(the whole image, with black borders), center (seven eighths of crop); default: what the card says.",
     )(command)
 
 

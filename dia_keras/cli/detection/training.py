@@ -29,7 +29,7 @@ from ..terminal.stopping import complete, exit_where_interrupted
 @click.option(
     "--weights",
     "backbone_weights",
-    help="Weights of the backbone, or of the plain ResNet: a zoo entry, or a file; default: none.",
+    help="Weights file of the backbone, or of the plain ResNet of its depth, or a zoo entry; default: none.",
 )
 @click.option("--epochs", type=click.IntRange(1), default=12, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)

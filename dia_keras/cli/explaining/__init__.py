@@ -7,7 +7,7 @@ from . import attention, grad_cam, gradients, integration, lesion
 
 @click.group(short_help="Draw what happens within networks.")
 def explain() -> None:
-    """Draw what happens within networks of the zoo, as a PNG file."""
+    """Draw what happens within networks, as a PNG file."""
 
 
 for module in (grad_cam, attention, integration, gradients, lesion):

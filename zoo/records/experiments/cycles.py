@@ -4,8 +4,7 @@
 
 Trains 20 epochs, then 10 from the weights that these end in, and measures both ends and averages of the two, as
 `Recipe(initial_share=...)` makes them. Trains what is missing, and goes on where it was cut. A complete seed leaves its
-accuracies on the held-out images in the folder `cycles` beside this file, of which `make tables` makes the table in
-`zoo/RECIPES.md`. The test set is not read.
+accuracies on the held-out images in the folder `cycles` beside this file. The test set is not read.
 """
 
 import json
