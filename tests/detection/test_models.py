@@ -126,6 +126,59 @@ def test_retinanet_gives_the_box_that_its_outputs_name():
     assert found["scores"][0] == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-5)
 
 
+def two_stages(monkeypatch, proposed, **settings):
+    """A Faster R-CNN whose first stage proposes these boxes, `(n, 4)`, and its raw outputs, of zeros."""
+    detector = build_small(FasterRCNN, **SMALL_STAGES | settings)
+    given = ops.convert_to_tensor(np.array([proposed], "float32"))
+    monkeypatch.setattr(detector, "generate_proposals", lambda outputs: (given, ops.ones(given.shape[:2], "bool")))
+    number = len(detector.anchors)
+    return detector, {"objectness": ops.zeros((1, number)), "box_codes": ops.zeros((1, number, 4))}
+
+
+def test_faster_rcnn_gives_the_box_that_its_second_stage_names(monkeypatch):
+    regions = [(0, 0, 20, 20), (10, 12, 50, 36)]
+    detector, outputs = two_stages(monkeypatch, regions, score_threshold=0.3)
+    logits, codes = np.zeros((1, 2, 4), "float32"), np.full((1, 2, 3, 4), 0.7, "float32")
+    logits[0, 0, 3] = 20.0  # background
+    logits[0, 1, 2] = 3.0
+    # By hand, from the region of 40 x 24 about (30, 24) to BOX, of 36 x 30 about (26, 25).
+    codes[0, 1, 2] = 10 * -4 / 40, 10 * 1 / 24, 5 * np.log(36 / 40), 5 * np.log(30 / 24)
+    monkeypatch.setattr(detector, "region_outputs", lambda *_: tuple(map(ops.convert_to_tensor, (logits, codes))))
+    found = {name: ops.convert_to_numpy(value)[0] for name, value in detector.decode(outputs).items()}
+    assert found["num_detections"] == 1 and found["classes"][0] == 2
+    np.testing.assert_allclose(found["boxes"][0], BOX, atol=1e-3)
+    assert found["scores"][0] == pytest.approx(np.exp(3) / (np.exp(3) + 3), abs=1e-5)
+
+
+def test_losses_of_faster_rcnn_are_means_of_the_sampled_anchors_and_regions(monkeypatch):
+    shifted, far = (10, 10, 46, 40), (0, 50, 10, 60)
+    detector, outputs = two_stages(monkeypatch, [shifted, far], regions=64)
+
+    def nothing(outputs, boxes):
+        return ops.zeros((1, boxes.shape[1], 4)), ops.zeros((1, boxes.shape[1], 3, 4))
+
+    monkeypatch.setattr(detector, "region_outputs", nothing)
+    targets = {"boxes": np.array([[BOX, (-1, -1, -1, -1)]], "float32"), "classes": np.array([[1, -1]])}
+    found = {name: float(value) for name, value in detector.losses_of(targets, outputs).items()}
+    assert found["proposal_class_loss"] == pytest.approx(np.log(2), rel=1e-5)
+    assert found["class_loss"] == pytest.approx(np.log(4), rel=1e-5)
+    # Three regions count: the object itself, whose code is zero, the shifted one, 2 of 36 pixels off, and the far one.
+    assert found["box_loss"] == pytest.approx(0.5 * (10 * 2 / 36) ** 2 / 3, rel=1e-4)
+    x1, y1, x2, y2 = detector.anchors.T.astype("float64")
+    shared = np.maximum(np.minimum(x2, 44) - np.maximum(x1, 8), 0) * np.maximum(
+        np.minimum(y2, 40) - np.maximum(y1, 10), 0
+    )
+    iou = shared / ((x2 - x1) * (y2 - y1) + 36 * 30 - shared)
+    positive = (iou >= 0.7) | (iou == iou.max())
+    width, height = x2 - x1, y2 - y1
+    moves = (26 - (x1 + x2) / 2) / width, (25 - (y1 + y2) / 2) / height, np.log(36 / width), np.log(30 / height)
+    d = np.abs(moves)
+    moved = np.where(d < 1 / 9, 4.5 * d**2, d - 1 / 18).sum(0)
+    assert 0 < positive.sum() < 128 and found["proposal_box_loss"] == pytest.approx(
+        moved[positive].sum() / 256, rel=1e-4
+    )
+
+
 def test_retinanet_takes_the_best_candidates_of_each_level(monkeypatch):
     monkeypatch.setattr(retinanet, "CANDIDATES", 2)
     detector = build_small(RetinaNet, score_threshold=0.0)

@@ -19,8 +19,8 @@ def page() -> str:
         f"`zoo/records/exports`, of\n{len(found)} of the {len(zoo.list_models())} entries. "
         "Seconds are those of the whole export. Some ran beside other work.\n"
         "Partitions are the groups of ops of a TFLite file that XNNPACK runs, LiteRT's CPU delegate. One partition of "
-        "all ops is best.\nWith 0, as in int16x8, LiteRT's own, slower kernels run. The files in ONNX's int8 have weights "
-        "of 8 bits.\nThe exporter writes 7, whose sizes and accuracies may differ.\n\n"
+        "all ops is best.\nWith 0, as in int16x8, LiteRT's own, slower kernels run. The files in ONNX's int8 have "
+        "weights of 8 bits.\nThe exporter writes 7, whose sizes and accuracies may differ.\n\n"
         "## With weights\n"
     )
     text += "".join(exports_of_trained(each) for each in found if each["entry"] in measured)
