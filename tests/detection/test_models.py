@@ -152,7 +152,7 @@ def test_faster_rcnn_gives_the_box_that_its_second_stage_names(monkeypatch):
 
 def test_losses_of_faster_rcnn_are_means_of_the_sampled_anchors_and_regions(monkeypatch):
     shifted, far = (10, 10, 46, 40), (0, 50, 10, 60)
-    detector, outputs = two_stages(monkeypatch, [shifted, far], regions=64)
+    detector, outputs = two_stages(monkeypatch, [shifted, *[far] * 7], regions=64)
 
     def nothing(outputs, boxes):
         return ops.zeros((1, boxes.shape[1], 4)), ops.zeros((1, boxes.shape[1], 3, 4))
@@ -162,8 +162,8 @@ def test_losses_of_faster_rcnn_are_means_of_the_sampled_anchors_and_regions(monk
     found = {name: float(value) for name, value in detector.losses_of(targets, outputs).items()}
     assert found["proposal_class_loss"] == pytest.approx(np.log(2), rel=1e-5)
     assert found["class_loss"] == pytest.approx(np.log(4), rel=1e-5)
-    # Three regions count: the object itself, whose code is zero, the shifted one, 2 of 36 pixels off, and the far one.
-    assert found["box_loss"] == pytest.approx(0.5 * (10 * 2 / 36) ** 2 / 3, rel=1e-4)
+    # Nine regions count: the object itself, whose code is zero, the shifted one, 2 of 36 pixels off, and the far ones.
+    assert found["box_loss"] == pytest.approx(0.5 * (10 * 2 / 36) ** 2 / 9, rel=1e-4)
     x1, y1, x2, y2 = detector.anchors.T.astype("float64")
     shared = np.maximum(np.minimum(x2, 44) - np.maximum(x1, 8), 0) * np.maximum(
         np.minimum(y2, 40) - np.maximum(y1, 10), 0
