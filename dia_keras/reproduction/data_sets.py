@@ -130,7 +130,7 @@ def load(
     found = dataclasses.replace(found, class_names=_spelled(known, found.class_names))
     if any_data or is_itself(name, found.class_names):
         if name == "mini_imagenet" and not any_data:
-            check_numbers(path, numbers_of(found))
+            check_numbers(str(path), numbers_of(found))
         return found
     if known.may_stand_in and len(found.class_names) == known.classes:
         return found
