@@ -44,7 +44,7 @@ from dia_keras.cli import without_traceback
 from dia_keras.files import write_json
 from dia_keras.host import describe_run
 from dia_keras.training import Recipe
-from dia_keras.training.batches import Batches
+from dia_keras.training.augmentation.batches import Batches
 from dia_keras.training.fitting import compile_for
 from dia_keras.training.runs.epochs_that_fit import EpochClock
 from dia_keras.training.steps.fused_norm import fused_batch_norms

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from ..arguments import positive_integer
-from ..export.images import pixel_samples
+from ..export.requests.images import pixel_samples
 from ..progress import track
 from ..timing import interleaved
 from ..zoo.finding import find_network

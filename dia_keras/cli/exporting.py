@@ -60,9 +60,9 @@ def export(
     """
     from ..detection.finding import find_detector, is_detector
     from ..export.exporter import export_model
-    from ..export.images import pixel_samples
     from ..export.registry import FORMATS, format_of
     from ..export.report import table
+    from ..export.requests.images import pixel_samples
     from ..zoo.finding import find_network
     from ..zoo.network_data import load_data_of
 

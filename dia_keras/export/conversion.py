@@ -22,7 +22,7 @@ from ..progress import terminal
 from .comparison import top1
 from .errors import ExportError, ExportMismatchError
 from .registry import format_for
-from .request import Request
+from .requests.request import Request
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,13 +13,13 @@ from ..detection.models.detector import Detector
 from ..files import size_of, staged
 from ..inference import optimize
 from ..inference.precision import in_float32
-from .checks import checked
 from .comparison import check_twin, top1
 from .conversion import convert_and_compare
 from .detectors.exporter import export_detector
 from .format import Format
 from .report import ExportReport
-from .request import Request
+from .requests.checks import checked
+from .requests.request import Request
 
 #: Below this fraction of images that file and model put into the same class there is a warning.
 FEWEST_AGREEING = 0.95

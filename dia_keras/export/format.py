@@ -11,7 +11,7 @@ import numpy as np
 
 from .comparison import Runners, agreement, compare
 from .metadata import describe
-from .request import Request
+from .requests.request import Request
 
 
 @dataclasses.dataclass(frozen=True)

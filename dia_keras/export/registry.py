@@ -5,7 +5,7 @@ from pathlib import Path
 from .detectors.formats import DETECTOR_FORMATS
 from .format import Format
 from .onnx.format import ONNX
-from .request import Request
+from .requests.request import Request
 from .saved_model.format import SAVED_MODEL
 from .tflite.format import TFLITE
 

@@ -7,9 +7,11 @@ import numpy as np
 def is_functional(layer) -> bool:
     """Whether a layer is a model that consists of layers and computes nothing else."""
     has_layers = hasattr(layer, "_nodes_by_depth") or (isinstance(layer, keras.Sequential) and layer.built)
+    if not has_layers:
+        return False
     call = type(layer).call
     is_of_keras = call.__module__.partition(".")[0] == "keras"  # others may have these names, too
-    return has_layers and is_of_keras and call.__qualname__ in ("Functional.call", "Sequential.call")
+    return is_of_keras and call.__qualname__ in ("Functional.call", "Sequential.call")
 
 
 def is_quantized(layer) -> bool:

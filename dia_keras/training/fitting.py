@@ -12,9 +12,9 @@ import numpy as np
 
 from ..data.data_set import Split, check_split
 from ..inference.ending import final_activation
+from .augmentation.batches import Batches
+from .augmentation.draws import steps_an_epoch
 from .averaging import AveragedWeights, average, measure_statistics, statistics_batches, trainable_values
-from .batches import Batches
-from .draws import steps_an_epoch
 from .phases import Build, check_size, enter, parts_to_go, scaled_down, scaled_padding
 from .recipe import Phase, Recipe
 from .runs.budget import WallClockBudget

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from ..data import Split
-from .augment import covering
+from .augmentation.augment import covering
 from .growing import grow
 from .recipe import Phase, Recipe
 from .runs.checkpoint import resume, save

@@ -7,7 +7,7 @@ from keras import ops
 
 from .. import zoo
 from ..zoo.files.reading import SUFFIXES
-from .augment import shrunk
+from .augmentation.augment import shrunk
 from .precision import built_in
 from .recipe import Recipe
 

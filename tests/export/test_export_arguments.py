@@ -10,9 +10,9 @@ from files import ask
 
 from dia_keras import export
 from dia_keras.data.picture import resized_pixels
-from dia_keras.export.checks import checked
-from dia_keras.export.images import collected, pixel_samples
 from dia_keras.export.registry import FORMATS as FORMATS_BY_NAME
+from dia_keras.export.requests.checks import checked
+from dia_keras.export.requests.images import collected, pixel_samples
 from dia_keras.samples import load_samples
 
 pytestmark = pytest.mark.tensorflow

@@ -15,7 +15,7 @@ from dia_keras import cli, export
 from dia_keras.export.exporter import export_model
 from dia_keras.export.format import Format, Quantization
 from dia_keras.export.registry import FORMATS, format_of
-from dia_keras.export.request import Request
+from dia_keras.export.requests.request import Request
 
 
 class NumPyFormat(Format):

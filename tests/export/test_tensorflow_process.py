@@ -92,7 +92,7 @@ def test_code_in_the_current_folder_does_not_run(start, tmp_path):
 )
 def test_system_errors_of_the_tensorflow_process_keep_their_message(error, expected, tmp_path, monkeypatch):
     from dia_keras.export import conversion
-    from dia_keras.export.request import Request
+    from dia_keras.export.requests.request import Request
 
     def fail(*arguments):
         raise error
@@ -111,7 +111,7 @@ def test_system_errors_of_the_tensorflow_process_keep_their_message(error, expec
 
 def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_path):
     from dia_keras.export.conversion import _own_classes, answer_request
-    from dia_keras.export.request import Request
+    from dia_keras.export.requests.request import Request
 
     class Own(keras.layers.Layer):
         def call(self, inputs):

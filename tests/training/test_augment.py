@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from dia_keras.training import Recipe
-from dia_keras.training import batches as batches_module
-from dia_keras.training.augment import change_light, rotate_and_zoom, shrunk
-from dia_keras.training.batches import augmenter, mean_color
-from dia_keras.training.draws import cutmix_box, draw_epoch, erased_boxes
+from dia_keras.training.augmentation import batches as batches_module
+from dia_keras.training.augmentation.augment import change_light, rotate_and_zoom, shrunk
+from dia_keras.training.augmentation.batches import augmenter, mean_color
+from dia_keras.training.augmentation.draws import cutmix_box, draw_epoch, erased_boxes
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 9, 7, 3), np.uint8)
 LABELS = np.arange(50) % 10

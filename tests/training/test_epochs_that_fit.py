@@ -9,7 +9,7 @@ import pytest
 
 from dia_keras.data import Split
 from dia_keras.training import Phase, Recipe
-from dia_keras.training.batches import Batches
+from dia_keras.training.augmentation.batches import Batches
 from dia_keras.training.runs import epochs_that_fit
 from dia_keras.training.runs.epochs_that_fit import EpochClock, Speed, fitted, measure_speed, with_epochs
 

@@ -9,10 +9,10 @@ import numpy as np
 from ...detection import FasterRCNN
 from ...detection.models.detector import Detector
 from ...samples import load_samples
-from ..checks import check_packages, input_dtype_for, labels_for, path_for, tolerance_for
 from ..format import Format
-from ..images import images_for, resized
-from ..request import Request
+from ..requests.checks import check_packages, input_dtype_for, labels_for, path_for, tolerance_for
+from ..requests.images import images_for, resized
+from ..requests.request import Request
 from .formats import DETECTOR_FORMATS
 
 #: Number of sample images to compare on; those of detectors are large.

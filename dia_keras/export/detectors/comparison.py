@@ -4,7 +4,7 @@ import numpy as np
 
 from ...detection.models.detector import Detector
 from ..comparison import Runners, in_two_sizes, mismatch
-from ..request import Request
+from ..requests.request import Request
 
 
 def compared(detector: Detector, request: Request, runners: Runners, expected: np.ndarray) -> dict:

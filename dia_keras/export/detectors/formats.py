@@ -8,7 +8,7 @@ import numpy as np
 from ..comparison import Runners
 from ..format import Format
 from ..onnx.format import ONNXFormat
-from ..request import Request
+from ..requests.request import Request
 from ..saved_model.format import SavedModelFormat
 from ..tflite.format import TFLiteFormat
 from . import runners

@@ -4,7 +4,7 @@ from typing import Any
 
 from ...detection.models.detector import CANDIDATES, Detector
 from ..metadata import normalization, range_of, values_of
-from ..request import Request
+from ..requests.request import Request
 
 
 def describe(detector: Detector, request: Request, levels: list[int] | None = None) -> dict[str, Any]:

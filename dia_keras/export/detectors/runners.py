@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 
 from ..comparison import Runner, Runners
-from ..request import Request
+from ..requests.request import Request
 from .answers import OUTPUTS, as_rows, suppressed
 
 

@@ -15,7 +15,7 @@ import tf2onnx
 
 from ..errors import ExportError
 from ..frozen_graph import freeze, nodes_of, output_names
-from ..request import Request
+from ..requests.request import Request
 from .int8 import quantized
 
 #: Environment variable of tf2onnx.

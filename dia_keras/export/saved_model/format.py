@@ -8,7 +8,7 @@ import keras
 
 from ..comparison import Runners
 from ..format import Format, Quantization
-from ..request import Request
+from ..requests.request import Request
 from .layout import ENTRIES, EXTRA, EXTRA_FILES
 
 

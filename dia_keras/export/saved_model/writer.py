@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from ..frozen_graph import freeze, named, output_names, traced
-from ..request import Request
+from ..requests.request import Request
 from .layout import ENCODED, EXTRA, SIGNATURES
 
 #: Up to this number, weights are constants, which run faster. Every signature makes copies of them when it is saved and

@@ -9,8 +9,8 @@ import numpy as np
 
 from ...data.picture import Resize
 from ..exporter import export_model
-from ..images import Representative
 from ..report import ExportReport
+from ..requests.images import Representative
 from .format import TFLITE
 
 

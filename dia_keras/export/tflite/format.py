@@ -10,7 +10,7 @@ import keras
 from ...arguments import is_integer
 from ..comparison import Runners
 from ..format import Format, Quantization
-from ..request import Request
+from ..requests.request import Request
 
 
 class TFLiteFormat(Format):

@@ -11,7 +11,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from ..errors import ExportError
 from ..frozen_graph import freeze, named, output_names
-from ..request import Request
+from ..requests.request import Request
 from .delegate import with_casts_of_images_first
 from .int8 import to_int8
 from .int16 import to_int16x8

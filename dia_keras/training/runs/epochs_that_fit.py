@@ -10,9 +10,9 @@ from typing import NamedTuple
 import keras
 
 from ...data import Split
+from ..augmentation.batches import Batches
+from ..augmentation.draws import steps_an_epoch
 from ..averaging import AveragedWeights
-from ..batches import Batches
-from ..draws import steps_an_epoch
 from ..fitting import compile_for, on_held_out, validation_steps
 from ..recipe import Recipe
 from ..steps.cpu_steps import fast_cpu_steps

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...backbones import stage_outputs
 from ...data import Split
+from ..augmentation.batches import Batches
 from ..averaging import AveragedWeights
-from ..batches import Batches
 from ..fitting import TEST_BATCH_SIZE, is_xla_worth_it, validation_steps
 from ..recipe import AUGMENTATIONS, Recipe
 from ..runs.budget import WallClockBudget

@@ -16,8 +16,8 @@ from dia_keras import zoo
 from dia_keras.cli import data_options, without_traceback
 from dia_keras.files import write_json
 from dia_keras.training import Recipe, evaluate, load_recipe, train
+from dia_keras.training.augmentation.batches import Batches
 from dia_keras.training.averaging import average, measure_statistics, statistics_batches, trainable_values
-from dia_keras.training.batches import Batches
 from dia_keras.zoo.network_data import load_data
 
 HERE = pathlib.Path(__file__).resolve().parent

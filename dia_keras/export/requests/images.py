@@ -6,10 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..data.picture import resized_pixels
-from ..samples import load_samples
-from .format import Format
-from .metadata import normalizes_pixels
+from ...data.picture import resized_pixels
+from ...samples import load_samples
+from ..format import Format
+from ..metadata import normalizes_pixels
 
 Test = tuple[np.ndarray, np.ndarray]
 #: Images, or what yields them: a `tf.data.Dataset`, a generator, or as in TFLite's own API a function that returns one.

@@ -10,13 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..arguments import boolean, is_number
-from ..data.picture import check_resize
-from ..inference.copies import is_quantized
-from ..pixel_range import PixelRangeWarning, looks_scaled
-from .format import Format, Quantization
+from ...arguments import boolean, is_number
+from ...data.picture import check_resize
+from ...inference.copies import is_quantized
+from ...pixel_range import PixelRangeWarning, looks_scaled
+from ..format import Format, Quantization
+from ..metadata import normalizes_pixels
 from .images import Representative, Test, collected, default_images, images_for, test_set
-from .metadata import normalizes_pixels
 from .request import Request
 
 

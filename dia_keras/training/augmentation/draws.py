@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .recipe import Recipe
+from ..recipe import Recipe
 
 
 @dataclasses.dataclass

@@ -12,9 +12,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from ..recipe import Recipe
 from .augment import change_light, crop_and_flip, inside, mix, rotate_and_zoom
 from .draws import Draws, draw_epoch, steps_an_epoch
-from .recipe import Recipe
 
 
 class Batches:

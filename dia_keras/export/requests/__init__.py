@@ -1,0 +1,1 @@
+"""What an export is asked for: its arguments, checked, and its images."""

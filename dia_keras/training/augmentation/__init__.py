@@ -1,0 +1,1 @@
+"""Augmentation: random numbers, changes of images, and the batches of a data set."""
