@@ -136,8 +136,13 @@ def reproduce(
                 f"Received: {table}, which takes minutes and reports at once"
             )
         given = click.get_current_context().get_parameter_source
-        others = {"minutes": "--minutes", "source": "--data", "data_dir": "--data-dir", "stale_hours": "--stale-after"}
-        others["keep_weights"] = "--keep-weights"
+        others = {
+            "minutes": "--minutes",
+            "source": "--data",
+            "data_dir": "--data-dir",
+            "stale_hours": "--stale-after",
+            "keep_weights": "--keep-weights",
+        }
         if unused := [option for name, option in others.items() if given(name) != ParameterSource.DEFAULT]:
             raise click.UsageError(f"{table} is timed, not trained, so it does not take {', '.join(unused)}.")
         costs = reproduction.measure_cost(found, scale=scale, rows=rows, say=console.print)

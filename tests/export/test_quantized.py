@@ -197,6 +197,36 @@ def test_ops_whose_maps_must_have_one_scale_keep_their_values(op, quantize, tmp_
     assert np.abs(ask(path, images) - expected).max() < 0.03 * np.ptp(expected)
 
 
+def test_constants_that_an_op_may_choose_stay_within_the_range_of_its_result():
+    """Beyond it, they would overflow: TFLite's quantizer gives them the scale of the result."""
+    import tensorflow as tf
+    from tensorflow.lite.python import schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    from dia_keras.export.tflite.calibration import CHOOSING, calibrated
+    from dia_keras.export.tflite.op_names import op_name
+
+    def choose(images):
+        maps = images * 0.5 - 40.0
+        return tf.where(images > 1e3, 1e30, tf.minimum(maps, 1e30)) + tf.maximum(maps * 2.0, -1e30)
+
+    signature = tf.function(choose).get_concrete_function(tf.TensorSpec((1, 4, 4, 3), "float32"))
+    content = tf.lite.TFLiteConverter.from_concrete_functions([signature]).convert()
+    images = np.random.default_rng(0).uniform(0, 100, (5, 1, 4, 4, 3)).astype("float32")
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(calibrated(content, images)))
+    (graph,) = model.subgraphs
+    found = {}
+    for op in graph.operators:
+        result = graph.tensors[op.outputs[0]].quantization
+        for tensor in (graph.tensors[index] for index in op.inputs):
+            data = model.buffers[tensor.buffer].data
+            if op_name(model, op) in CHOOSING and data is not None and tensor.type == schema.TensorType.FLOAT32:
+                values = np.asarray(data, "uint8").view("float32")
+                assert result.min[0] <= values.min() and values.max() <= result.max[0]
+                found[op_name(model, op)] = values
+    assert {"MINIMUM", "MAXIMUM"} < found.keys() and found.keys() & {"SELECT", "SELECT_V2"}
+
+
 def test_file_of_integers_alone(tmp_path):
     """As Edge TPUs and microcontrollers want it."""
     from ai_edge_litert.interpreter import Interpreter

@@ -126,18 +126,13 @@ def test_weights_whose_measurement_was_cut_are_put_out_and_once_more_with_it(sta
         (run / "result.json").unlink()
         return None, ""
 
-    first, second = start(cut, ROWS[:1]), None
-    first.go_on()
-    ((whole, parts),) = file_parts.find([first.out]).items()
-    file_parts.join(whole, parts, first.work / "first.zip")
-    with zipfile.ZipFile(first.work / "first.zip") as file:
-        assert file.namelist() == ["final.weights.h5"]
-    second = start(complete, ROWS[:1])
-    second.go_on()
-    ((whole, parts),) = file_parts.find([second.out]).items()
-    file_parts.join(whole, parts, second.work / "first.zip")
-    with zipfile.ZipFile(second.work / "first.zip") as file:
-        assert sorted(file.namelist()) == ["final.weights.h5", "result.json"]
+    for row, names in ((cut, ["final.weights.h5"]), (complete, ["final.weights.h5", "result.json"])):
+        campaign = start(row, ROWS[:1])
+        campaign.go_on()
+        ((whole, parts),) = file_parts.find([campaign.out]).items()
+        file_parts.join(whole, parts, campaign.work / "first.zip")
+        with zipfile.ZipFile(campaign.work / "first.zip") as file:
+            assert sorted(file.namelist()) == names
 
 
 def test_a_row_that_fails_does_not_stop_the_next(start):

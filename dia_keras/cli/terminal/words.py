@@ -14,17 +14,15 @@ PARAMETERS = {
     "target": "entry",
     "weights": "file",
 }
-PHRASES = {
-    "one of `dia_keras.zoo.list_models()`": "one that `dia-keras list` shows",
-    "'pretrained', None, or": "'pretrained' or",
-}
-
-
-#: The same, for a command whose parameters of these names are something else.
+#: Of one command alone, before those of `PARAMETERS`.
 OF_COMMANDS = {
     "convert": {"path": "out"},
     "push": {"path": "folder"},
     "train-detector": {"image_size": "size"},
+}
+PHRASES = {
+    "one of `dia_keras.zoo.list_models()`": "one that `dia-keras list` shows",
+    "'pretrained', None, or": "'pretrained' or",
 }
 
 

@@ -12,8 +12,8 @@ from tensorflow.lite.tools import flatbuffer_utils
 from ..errors import ExportError
 from .op_names import op_name
 
-#: Ops of two maps, one of which may be a constant beyond the range of the other.
-LIMITS = {"MAXIMUM", "MINIMUM"}
+#: Ops of two maps, one of which may be a constant beyond the range of the result.
+CHOOSING = {"MAXIMUM", "MINIMUM", "SELECT", "SELECT_V2"}
 #: Ops that only move or select values. In integers, their inputs and outputs have the same scale.
 SAME_SCALE = {
     "CONCATENATION",
@@ -74,7 +74,7 @@ def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, floa
             f"{graph.tensors[activations[int(np.argmin(np.isfinite(low) & np.isfinite(high)))]].name.decode()!r} is not"
         )
     _join(model, graph, activations, low, high)
-    _clip_limits(model, graph, dict(zip(activations, zip(low, high, strict=True), strict=True)))
+    _clip_constants(model, graph, dict(zip(activations, zip(low, high, strict=True), strict=True)))
     for index, smallest, largest in zip(activations, low.tolist(), high.tolist(), strict=True):
         if of_images and index in graph.inputs:
             smallest, largest = of_images
@@ -117,18 +117,18 @@ def _join(model, graph, activations: list[int], low: np.ndarray, high: np.ndarra
             low[group], high[group] = low[group].min(), high[group].max()
 
 
-def _clip_limits(model, graph, ranges: dict[int, tuple[np.float32, np.float32]]) -> None:
-    """Clips constants of minima and maxima to the range of the result, which contains all that they can let through.
+def _clip_constants(model, graph, ranges: dict[int, tuple[np.float32, np.float32]]) -> None:
+    """Clips constants that an op chooses from, or not, to the range of its result, which has all that it chose.
 
     TFLite's quantizer gives them the scale of the result, in which larger ones overflow: `UnitNormalization` has such
     a minimum, whose constant is the largest float.
     """
     for op in graph.operators:
-        if op_name(model, op) not in LIMITS or op.outputs[0] not in ranges:
+        if op_name(model, op) not in CHOOSING or op.outputs[0] not in ranges:
             continue
         for place, index in enumerate(op.inputs):
             data = model.buffers[graph.tensors[index].buffer].data
-            if data is None:
+            if data is None or graph.tensors[index].type != schema.TensorType.FLOAT32:
                 continue
             clipped = np.clip(np.asarray(data, "uint8").view("float32"), *ranges[op.outputs[0]])
             tensor = copy.deepcopy(graph.tensors[index])  # others may read the constant, too
