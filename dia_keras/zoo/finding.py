@@ -17,10 +17,12 @@ from ..backbones.layers import channel_axis
 from ..data.picture import Resize
 from ..messages import first_sentence
 from .cards import TFDS, Architecture, Card, Dataset, Metrics, card, describe, list_models
+from .channels import statistics_for
 from .files.reading import SUFFIXES, read_file, record_in
+from .files.record import Record
 from .hub.config import CONFIG
 from .hub.repository import is_repository, open_repository
-from .loading import load, with_new_head
+from .loading import image_shape, load, with_new_head
 
 #: The files of a fine-tuned network: what it is, the network, and what was measured.
 RUN_CARD, RUN_MODEL, RUN_REPORT = "card.json", "model.keras", "report.json"
@@ -77,7 +79,8 @@ def find_network(name: str | os.PathLike, weights: str | os.PathLike = "pretrain
     Args:
         name: Name of an entry of the zoo; or a repository, as `load` takes it, such as `"hf://user/repo"`; or path of a
             run's folder, fine-tuned or trained by a recipe; or path of a `.keras` file, whose classes are numbers
-            unless it is that of a run; or path of a weights file of `save_weights`, which names its entry.
+            unless it is that of a run; or path of a weights file of `save_weights`, which names its entry and
+            may have labels.
         weights: For an entry: `"pretrained"`, or the path of a weights file.
 
     Raises:
@@ -156,12 +159,43 @@ def _in_repository(name: str | os.PathLike) -> Network:
 
 def _of_weights(path: pathlib.Path) -> Network:
     record = record_in(read_file(path))
-    if record not in list_models():
+    if record is None or record.network not in list_models():
         raise ValueError(
             "`name` must be a weights file that names its entry, as those of `save_weights` do; else name the entry, "
-            f"with the file as `weights`. Received: {path}, {f'of {record!r}' if record else 'which names none'}"
+            f"with the file as `weights`. Received: {path}, "
+            f"{f'of {record.network!r}' if record else 'which names none'}"
         )
-    return dataclasses.replace(entry_network(card(record), path), name=str(path))
+    entry = card(record.network)
+    known = dataclasses.replace(entry, weights=None, metrics=None, dataset=_data_of(entry.dataset, record))
+    network = _by_card(known, _in_tfds(known.dataset), functools.partial(_load_weights, entry.name, path, record))
+    if record.labels is None and known.labels != entry.labels:
+        network = dataclasses.replace(network, labels=None)
+    return dataclasses.replace(network, name=str(path), sha256=lambda: _sha256_of(path))
+
+
+def _data_of(dataset: Dataset, record: Record) -> Dataset:
+    """Returns what a weights file says of the images and the labels of its network, else the entry's; or numbers."""
+    classes = record.classes or len(dataset.labels)
+    labels = dataset.labels if classes == len(dataset.labels) else tuple(map(str, range(classes)))
+    labels = labels if record.labels is None else record.labels
+    if labels != dataset.labels:
+        name = "custom images"
+        dataset = dataclasses.replace(dataset, name=name, title=name, labels=labels, source="", license="")
+    dataset = dataclasses.replace(dataset, image_size=record.image_size or dataset.image_size)
+    return statistics_for(dataset, record.channels or len(dataset.mean))
+
+
+def _load_weights(
+    entry: str,
+    path: pathlib.Path,
+    record: Record,
+    num_classes: int | None = None,
+    input_shape: tuple[int, ...] | None = None,
+) -> keras.Model:
+    """Returns the network in a weights file, with a new classifier for another number of classes."""
+    dataset = _data_of(card(entry).dataset, record)
+    model = load(entry, path, record.classes, input_shape=input_shape or image_shape(dataset))
+    return model if num_classes in (None, model.output_shape[-1]) else with_new_head(model, num_classes)
 
 
 def _in_folder(folder: pathlib.Path) -> Network:

@@ -97,7 +97,7 @@ def load(
     if num_classes is None:
         num_classes = own_classes
     num_classes = check_classes(num_classes, classifier_activation if include_top else None)
-    input_shape = _input_shape(found.dataset) if input_shape is None else input_shape
+    input_shape = image_shape(found.dataset) if input_shape is None else input_shape
 
     own_channels, channels = len(found.dataset.mean), channels_of(input_shape)
     if own_channels not in (RGB, channels):
@@ -217,7 +217,8 @@ def _build(entry: Card, input_shape, num_classes, include_top, classifier_activa
     )
 
 
-def _input_shape(dataset: Dataset) -> tuple[int, ...]:
+def image_shape(dataset: Dataset) -> tuple[int, ...]:
+    """Returns the shape of an image of a data set."""
     channels = len(dataset.mean)
     return (*dataset.image_size, channels) if channel_axis() == -1 else (channels, *dataset.image_size)
 

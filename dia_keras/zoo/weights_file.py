@@ -2,32 +2,41 @@
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import keras
 import numpy as np
 
+from ..backbones.layers import channel_axis
 from ..files import staged
 from .files.keras_layout import layout_of
 from .files.reading import SUFFIXES, WeightsFile, form_of, read_file, tensors_in
-from .files.tensors import FLOATS, Place, record_of
+from .files.record import LONGEST, Record, text_of
+from .files.tensors import FLOATS, Place
 
 
-def save_weights(model: keras.Model, path: str | os.PathLike, dtype: Literal["float16", "float32"] = "float16") -> None:
+def save_weights(
+    model: keras.Model,
+    path: str | os.PathLike,
+    dtype: Literal["float16", "float32"] = "float16",
+    labels: Sequence[str] | None = None,
+) -> None:
     """Saves a network's weights, by default in float16, half the size of `model.save_weights`, with the same names.
 
-    The file is complete when it appears under its name. It has no state of the optimizer. It has the model's name and
-    the SHA-256 of its weights, which `load` holds against them.
+    The file is complete when it appears under its name. It has no state of the optimizer. It has the model's name, the
+    size of its images, its labels, and the SHA-256 of its weights, which `load` holds against them.
 
     Args:
         model: The network.
         path: File to write: `*.weights.h5`, which Keras loads, too, or `*.safetensors`.
         dtype: `"float16"`, or `"float32"` for a file that rounds nothing.
+        labels: Class names, in the order of the outputs, of a network with classes of your own. Without them, the
+            commands of `dia-keras` take a network with as many classes as its entry for one with the entry's classes.
 
     Raises:
-        ValueError: If the name ends otherwise, or a weight is beyond the range of the dtype (65504 in float16),
-            infinite or NaN.
+        ValueError: If the name ends otherwise, `labels` are not a name for each class, or a weight is beyond the range
+            of the dtype (65504 in float16), infinite or NaN.
     """
     if dtype not in ("float16", "float32"):
         raise ValueError(f"`dtype` must be 'float16' or 'float32'. Received: dtype={dtype!r}")
@@ -41,8 +50,11 @@ def save_weights(model: keras.Model, path: str | os.PathLike, dtype: Literal["fl
     layout, values = layout_of(model)
     tensors = {key: _rounded(value, dtype, f"{key} ({layout.places[key].layer})") for key, value in values.items()}
     layers = {key: place.layer for key, place in layout.places.items()}
+    record = text_of(_record_of(model, labels), tensors)
+    if len(record) > LONGEST:
+        raise ValueError(f"`labels` must be shorter: with them, the file's record has {len(record)} of {LONGEST} bytes")
     with staged(path) as new:
-        form.write(new, tensors, layers, record_of(model.name, tensors))
+        form.write(new, tensors, layers, record)
 
 
 def load_weights(
@@ -71,6 +83,25 @@ def load_weights(
     tensors = tensors_in(file, layout)
     for key, variable in variables.items():
         variable.assign(tensors[key])
+
+
+def _record_of(model: keras.Model, labels: Sequence[str] | None) -> Record:
+    """Returns what the file says about a network."""
+    answers = [tuple(output.shape) for output in model.outputs or []]
+    classes = answers[0][1] if len(answers) == 1 and len(answers[0]) == 2 else None
+    if labels is not None:
+        is_list = isinstance(labels, (list, tuple)) and all(isinstance(label, str) for label in labels)
+        if not is_list or len(set(labels)) != len(labels) or len(labels) != classes:
+            raise ValueError(
+                f"`labels` must be a list or tuple of different names, one for each class of {model.name!r}: "
+                f"{classes or 'it has no classifier'}. Received: labels={labels!r}"
+            )
+        labels = tuple(labels)
+    images = [tuple(image.shape[1:]) for image in model.inputs or []]
+    if len(images) != 1 or len(images[0]) != 3:
+        return Record(model.name, classes, labels)
+    *size, channels = images[0] if channel_axis() == -1 else (*images[0][1:], images[0][0])
+    return Record(model.name, classes, labels, None if None in size else tuple(size), channels)
 
 
 def _rounded(value, dtype: str, name: str) -> np.ndarray:

@@ -3,8 +3,9 @@
 import json
 import sys
 
+from .errors import Unfit
 from .hdf5_file import list_tensors
-from .tensors import Layout, Place, Unfit
+from .tensors import Layout, Place
 
 
 def answer() -> None:

@@ -19,7 +19,9 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
 
-from .tensors import BFLOAT16, RECORD, Contents, Layout, Tensor, Unfit
+from .errors import Unfit
+from .record import LONGEST
+from .tensors import BFLOAT16, RECORD, Contents, Layout, Tensor
 
 SUFFIX = ".weights.h5"
 #: What `Model.save_weights` adds for a compiled model; it is no part of the network.
@@ -43,7 +45,6 @@ _WEIGHTLESS = (
     "softmax",
     "zero_padding2d",
 )
-_TEXT = 1 << 16  # bytes
 _BFLOAT16 = "bfloat16"
 _FLOATS = (
     (h5t.IEEE_F16LE, "<f2"),
@@ -290,7 +291,11 @@ def _text(owner: Any, name: str) -> str | None:
     if not h5a.exists(owner, name.encode()):
         return None
     attribute = h5a.open(owner, name.encode())
-    if attribute.get_type().get_class() != h5t.STRING or attribute.shape != () or attribute.get_storage_size() > _TEXT:
+    if (
+        attribute.get_type().get_class() != h5t.STRING
+        or attribute.shape != ()
+        or attribute.get_storage_size() > LONGEST
+    ):
         raise ValueError(f"the attribute {name} is not a short text")
     value = np.empty((), attribute.dtype)
     attribute.read(value)

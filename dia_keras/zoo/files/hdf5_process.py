@@ -14,8 +14,9 @@ import h5py
 import numpy as np
 
 from ...child_process import module_path
+from .errors import Unfit
 from .hdf5_file import Listing, Stored, contents_of
-from .tensors import Contents, Layout, Unfit
+from .tensors import Contents, Layout
 
 #: Time that a look-up may take.
 SECONDS = 60

@@ -1,6 +1,5 @@
 """Weights files as bytes that are read once: what was verified is what is parsed."""
 
-import json
 import os
 import pathlib
 from typing import NamedTuple
@@ -8,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from . import hdf5_file, hdf5_process, safetensors_file
-from .tensors import Contents, Layout, Place, Unfit, read
+from .errors import Unfit
+from .record import Record, record_of
+from .tensors import Contents, Layout, Place, read
 
 FORMS = (hdf5_file, safetensors_file)
 SUFFIXES = tuple(form.SUFFIX for form in FORMS)
@@ -76,20 +77,16 @@ def shape_in(file: WeightsFile, name: str) -> tuple[int, ...] | None:
     return None if tensor is None or tensor.problem else tensor.shape
 
 
-def record_in(file: WeightsFile) -> str | None:
-    """Returns the network that a weights file of `save_weights` says it is of, `None` where it says nothing.
+def record_in(file: WeightsFile) -> Record | None:
+    """Returns what a weights file of `save_weights` says about its network, `None` where it says nothing.
 
     Raises:
         ValueError: If the file is damaged or of another form.
     """
     try:
-        record = _look_up(file, Layout("", {}, ())).record
+        return record_of(_look_up(file, Layout("", {}, ())).record)
     except Unfit as error:
         raise ValueError(f"`weights` {error}. Received: weights={str(file.path)!r}") from error
-    try:
-        return str(json.loads(record or "{}").get("entry", "")) or None
-    except (ValueError, AttributeError, RecursionError):
-        return None
 
 
 def form_of(path: pathlib.Path):

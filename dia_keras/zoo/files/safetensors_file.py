@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .tensors import BFLOAT16, RECORD, Contents, Layout, Tensor, Unfit
+from .errors import Unfit
+from .tensors import BFLOAT16, RECORD, Contents, Layout, Tensor
 
 SUFFIX = ".safetensors"
 _DTYPES = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "BF16": BFLOAT16}

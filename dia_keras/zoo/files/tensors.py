@@ -1,23 +1,18 @@
 """The tensors of a weights file against those of a network: all are compared before any is read."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import ml_dtypes
 import numpy as np
 
-#: Version of what our own files say about themselves, beside the tensors.
-FORMAT = 1
-#: Name of that record, a JSON text, in files of both forms.
+from . import record
+from .errors import Unfit
+
+#: Name of what our own files say about themselves, a JSON text, in files of both forms.
 RECORD = "dia_keras"
 FLOATS = ("float16", "float32", "float64", "bfloat16")
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
-
-
-class Unfit(ValueError):
-    """A file that is damaged or does not fit. The message goes on where "`weights`" begins."""
 
 
 class Place(NamedTuple):
@@ -89,13 +84,8 @@ def read(contents: Contents, layout: Layout) -> dict[str, np.ndarray]:
         rest = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
         raise Unfit(f"must hold exactly the weights of {layout.network!r}: {'; '.join(differences[:3])}{rest}")
     saved = {key: tensor.values() for key, tensor in contents.tensors.items()}
-    _check_record(contents.record, saved)
+    record.check(contents.record, saved)
     return {key: _converted(key, saved[key], place) for key, place in layout.places.items()}
-
-
-def record_of(network: str, tensors: Mapping[str, np.ndarray]) -> str:
-    """Returns what a file with these tensors says about itself."""
-    return json.dumps({"entry": network, "format": FORMAT, "sha256": _digest(tensors)})
 
 
 def _differences(contents: Contents, layout: Layout) -> list[str]:
@@ -111,20 +101,6 @@ def _differences(contents: Contents, layout: Layout) -> list[str]:
     return missing + misshapen + problems + contents.surplus
 
 
-def _check_record(text: str | None, tensors: Mapping[str, np.ndarray]) -> None:
-    if text is None:
-        return
-    try:
-        record: Any = json.loads(text)
-        version, digest = int(record["format"]), str(record["sha256"])
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise Unfit(f"must be undamaged: its record {text[:80]!r} is not one of ours") from error
-    if version > FORMAT:
-        raise Unfit(f"must be of format {FORMAT} or earlier: it is of format {version}, from a later dia_keras")
-    if digest != _digest(tensors):
-        raise Unfit("must be undamaged: its tensors are not those that were saved, by their SHA-256")
-
-
 def _converted(key: str, saved: np.ndarray, place: Place) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
         values = saved.astype(np.dtype(place.dtype))
@@ -132,11 +108,3 @@ def _converted(key: str, saved: np.ndarray, place: Place) -> np.ndarray:
         worst = saved.flat[np.isfinite(values).argmin()]
         raise Unfit(f"must be finite in {place.dtype}: {key} ({place.layer}) holds {worst}")
     return values
-
-
-def _digest(tensors: Mapping[str, np.ndarray]) -> str:
-    sha256 = hashlib.sha256()
-    for key, tensor in sorted(tensors.items()):
-        sha256.update(f"{key} {tensor.dtype.name} {tensor.shape}\n".encode())
-        sha256.update(tensor.astype(tensor.dtype.newbyteorder("<")).tobytes())
-    return sha256.hexdigest()
