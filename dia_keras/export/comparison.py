@@ -99,11 +99,16 @@ def agreement(predict: Runner, images: np.ndarray, expected: np.ndarray) -> floa
 
 
 def top1(predict: Runner, images: np.ndarray, labels: np.ndarray, what: str) -> float:
-    """Returns the fraction of images whose best class is right.
+    """Returns the fraction of images whose best class is right. Images with a score of NaN or infinity are wrong.
 
     The predictions are made in batches, of which a command shows the progress as `what`.
     """
-    return _fraction(lambda part: predict(part).argmax(-1), images, labels, what)
+
+    def best(part):
+        scores = predict(part)
+        return np.where(np.isfinite(scores).all(-1), scores.argmax(-1), -1)  # of NaN, argmax takes the first class
+
+    return _fraction(best, images, labels, what)
 
 
 def _fraction(decide: Callable[[np.ndarray], Any], images: np.ndarray, wanted: np.ndarray, what: str) -> float:

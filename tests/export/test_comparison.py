@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dia_keras.export.comparison import ExportMismatchError, agreement, compare, in_two_sizes, largest_difference
+from dia_keras.export.comparison import ExportMismatchError, agreement, compare, in_two_sizes, largest_difference, top1
 
 
 def test_difference_is_absolute_for_probabilities_and_relative_for_logits():
@@ -49,3 +49,9 @@ def test_batches_have_different_sizes_and_fewer_images_where_these_are_large():
         sizes, images = [], np.arange(np.prod(shape), dtype="float32").reshape(shape)
         answers = in_two_sizes(lambda part, sizes=sizes: sizes.append(len(part)) or part, images)
         assert sizes == expected and (answers == images).all()
+
+
+@pytest.mark.parametrize("damaged", [np.nan, np.inf])
+def test_an_image_whose_scores_are_not_finite_is_wrong(damaged):
+    scores = np.array([[0.9, 0.1], [damaged, 0.2], [0.2, 0.8]])
+    assert top1(lambda images: scores, np.zeros((3, 2)), np.array([0, 0, 1]), "Testing") == 2 / 3
