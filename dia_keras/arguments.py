@@ -4,6 +4,9 @@ import math
 import numbers
 import operator
 
+#: The largest seed of Keras and scikit-learn, that of NumPy's older generator.
+LARGEST_SEED = 2**32 - 1
+
 
 def positive_integer(name: str, value) -> int:
     """Returns the argument `name` as a Python integer.

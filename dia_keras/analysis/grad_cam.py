@@ -10,7 +10,16 @@ from keras import ops
 from ..backbones import stage_outputs
 from ..figure_text import as_is
 from ..inference.ending import final_activation
-from .inner import axes_of, check_layer, check_logits, checked, features_and_gradients, logits
+from .inner import (
+    axes_of,
+    check_layer,
+    check_logits,
+    checked,
+    checked_models,
+    features_and_gradients,
+    logits,
+    nodes_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,8 +69,7 @@ def class_activation(
     (5, 8, 8)
     """
     model, images = checked(model, images)
-    if layer is None:
-        layer = f"{list(stage_outputs(model))[-1]}_output"
+    layer = last_stage(model) if layer is None else layer
     check_layer(model, layer)
     scores = ops.convert_to_numpy(logits(model, images)).astype("float32")
     check_logits(model, scores)
@@ -82,6 +90,24 @@ def class_activation(
     return ClassActivation(
         maps, chosen, _probabilities(scores, final_activation(model))[np.arange(len(chosen)), chosen]
     )
+
+
+def last_stage(model: keras.Model) -> str:
+    """Returns the name of the layer that a network's last stage ends in.
+
+    Raises:
+        ValueError: If it has no stages.
+    """
+    try:
+        return f"{list(stage_outputs(model))[-1]}_output"
+    except ValueError:
+        single = [node for node in nodes_of(model) if not node.is_input and len(node.outputs) == 1]
+        maps = [node.operation.name for node in single if len(node.outputs[0].shape) == 4]
+        hint = f", such as {maps[-1]!r}" if maps else ""
+        raise ValueError(
+            "`layer` must be the name of a layer that gives feature maps, since the model is no network of "
+            f"dia_keras.backbones, with stages{hint}. Received: layer=None"
+        ) from None
 
 
 def plot_grad_cam(
@@ -105,12 +131,17 @@ def plot_grad_cam(
         A matplotlib figure. Each map is drawn relative to its own largest value.
 
     Raises:
-        ValueError: See `class_activation`.
+        ValueError: If `models` is not a dict of models, or `labels` are not a name for each class; see also
+            `class_activation`.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
+    checked_models(models)
+    for name, model in models.items():
+        if labels is not None and len(labels) != checked(model, images)[0].outputs[0].shape[-1]:
+            raise ValueError(f"`labels` must be a name for each class of {name!r}. Received: labels={labels!r}")
     found = {name: class_activation(model, images, layer, classes) for name, model in models.items()}
     first_axis, _ = axes_of(next(iter(models.values())))
     pictures = _pictures(images, first_axis)

@@ -10,7 +10,7 @@ from keras import ops
 from ..backbones import stage_outputs
 from ..figure_text import as_is
 from .blocks import sums
-from .inner import checked, checked_labels, features_and_gradients
+from .inner import checked, checked_labels, checked_models, features_and_gradients
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,10 +68,11 @@ def plot_gradients(
     """
     from matplotlib.figure import Figure
 
+    checked_models(models)
     found = {name: stage_gradients(model, images, labels, training) for name, model in models.items()}
     if len({len(each) for each in found.values()}) != 1:
         numbers = ", ".join(f"{len(each)} for {name!r}" for name, each in found.items())
-        raise ValueError(f"`models` must be networks of equally many stages. Received: stages: {numbers or 'no model'}")
+        raise ValueError(f"`models` must be networks of equally many stages. Received: stages: {numbers}")
     dashed = {name for name, model in models.items() if not sums(checked(model, images)[0])}
     colors = list(dict.fromkeys(name.split(",")[0] for name in found))
     panels = list(next(iter(found.values())))

@@ -5,8 +5,9 @@ model of Keras begins in the middle of them.
 """
 
 import difflib
+import functools
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -68,9 +69,13 @@ def checked_labels(model: keras.Model, labels, number: int) -> np.ndarray:
     """Returns the classes of so many images as an array.
 
     Raises:
-        ValueError: If they are not integers, one for each image, that number the outputs; or the model has one output.
+        ValueError: If they are not integers, one for each image, that number the outputs; or the model has one output,
+            or no classifier.
     """
-    labels, classes = np.asarray(labels), model.outputs[0].shape[-1]
+    labels, shape = np.asarray(labels), model.outputs[0].shape
+    if len(shape) != 2:
+        raise ValueError(f"`model` must give (n, classes). Received: a model that gives {tuple(shape)}")
+    classes = shape[-1]
     if classes < 2:
         raise ValueError(f"`model` must answer with two classes or more. Received: model={model!r}, with {classes}")
     fits = labels.shape == (number,) and np.issubdtype(labels.dtype, np.integer)
@@ -80,6 +85,16 @@ def checked_labels(model: keras.Model, labels, number: int) -> np.ndarray:
             f"Received: labels={labels!r}"
         )
     return labels
+
+
+def checked_models(models) -> None:
+    """Checks that models are given by their names.
+
+    Raises:
+        ValueError: If they are not.
+    """
+    if not isinstance(models, Mapping) or not models or not all(isinstance(name, str) for name in models):
+        raise ValueError(f"`models` must be a dict of one model or more by their names. Received: models={models!r}")
 
 
 def nodes_of(model: keras.Model) -> list[Any]:
@@ -143,15 +158,25 @@ def check_logits(model: keras.Model, scores: np.ndarray) -> None:
     """Checks that what `logits` returns are logits.
 
     Raises:
-        ValueError: If they are probabilities: the model ends in an operation that hides its softmax.
+        ValueError: If they may be probabilities: the model ends in an operation that hides its softmax or sigmoid, or
+            in an activation that is not Keras' own softmax or sigmoid.
     """
     last = last_operation(model)
-    are_probabilities = scores.shape[-1] > 1 and (scores >= 0).all() and np.allclose(scores.sum(axis=-1), 1, atol=1e-2)
-    if are_probabilities and activation_of(last) is None:
-        raise ValueError(
-            "`model` must end in its softmax, or give logits. "
-            f"Received: a model whose probabilities pass through {last.name!r}"
-        )
+    if activation_of(last) is not None:
+        return
+    rule = "`model` must end in Keras' own softmax or sigmoid, or give logits."
+    if (activation := getattr(last, "activation", None)) is not None:
+        name = getattr(activation, "__name__", None) or type(activation).__name__
+        raise ValueError(f"{rule} Received: a model that ends in {last.name!r}, with the activation {name!r}")
+    sum_to_one = scores.shape[-1] > 1 and np.allclose(scores.sum(axis=-1), 1, atol=1e-2)
+    if (scores >= 0).all() and (scores <= 1).all() and (sum_to_one or not _is_layer_of_keras(last)):
+        raise ValueError(f"{rule} Received: a model whose probabilities pass through {last.name!r}")
+
+
+def _is_layer_of_keras(operation) -> bool:
+    """Returns whether an operation is a layer of Keras, which makes no probabilities but by its activation."""
+    is_of_keras = type(operation).__module__.startswith("keras.")
+    return is_of_keras and isinstance(operation, keras.layers.Layer) and not isinstance(operation, keras.layers.Lambda)
 
 
 def axes_of(model: keras.Model) -> tuple[int, tuple[int, int]]:
@@ -190,21 +215,34 @@ def features_and_gradients(
             features[call.layer.name] = ops.convert_to_numpy(ops.cast(outputs, "float32"))
         return outputs
 
-    def value_with(offsets):
+    def value_with(offsets, scale):
         def add(call, outputs):
             if call.layer.name not in names:
                 return outputs
             return outputs + ops.cast(offsets[call.layer.name], outputs.dtype)
 
-        return value(logits(model, images, add, training))
+        return value(logits(model, images, add, training)) * scale
 
     # The gradient with respect to an offset of zero is that with respect to the features.
     # In the scope, batch norms keep their moving statistics.
     with keras.StatelessScope():
         with untracked():
             check_logits(model, ops.convert_to_numpy(ops.cast(logits(model, images, see, training), "float32")))
-        gradients = gradient(value_with, {name: np.zeros_like(features[name]) for name in names})
-    return features, gradients
+        zeros = {name: np.zeros_like(features[name]) for name in names}
+        for scale in _scales(model):
+            scaled = gradient(functools.partial(value_with, scale=scale), zeros)
+            if all(np.isfinite(values).all() for values in scaled.values()):
+                break
+    return features, {name: values / scale for name, values in scaled.items()}
+
+
+def _scales(model: keras.Model) -> tuple[float, ...]:
+    """Returns what a value is multiplied by before its gradient is taken, the next where one is too large.
+
+    In float16, small gradients would become zero.
+    """
+    has_float16 = any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
+    return (2.0**16, 2.0**12, 2.0**8, 2.0**4, 1.0) if has_float16 else (1.0,)
 
 
 def check_layer(model: keras.Model, name: str) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from ..arguments import positive_integer
+from ..arguments import LARGEST_SEED, is_integer, positive_integer
 from ..figure_text import as_is
 from ..progress import track
 from .attention_maps import attention_by_stage
+from .inner import checked_models
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,15 +32,20 @@ def gini_importance(attention: np.ndarray, trees: int = 100, seed: int = 0) -> n
         and zeros after them. All of it is zero where h_t is the same in all images.
 
     Raises:
-        ValueError: If there are fewer than two images or two blocks, or values that are not finite.
+        ValueError: If there are fewer than two images or two blocks, or values that are not finite; or if `trees` is
+            not positive, or `seed` out of range.
         ImportError: Without scikit-learn.
     """
     trees = positive_integer("trees", trees)
+    if not is_integer(seed, 0, LARGEST_SEED):
+        raise ValueError(f"`seed` must be an integer from 0 to {LARGEST_SEED}. Received: seed={seed!r}")
     attention = np.asarray(attention)
-    if attention.ndim != 3 or min(attention.shape[:2], default=0) < 2 or not np.isfinite(attention).all():
+    is_numbers = np.issubdtype(attention.dtype, np.number)
+    fits = attention.ndim == 3 and min(attention.shape[:2]) >= 2 and attention.shape[2] >= 1
+    if not is_numbers or not fits or not np.isfinite(attention).all():
         raise ValueError(
             "`attention` must have shape (images, blocks, channels), with two images and two blocks at least, and "
-            f"finite values. Received: attention of shape {attention.shape}"
+            f"finite values. Received: attention of shape {attention.shape}, {attention.dtype}"
         )
     try:
         from sklearn.ensemble import RandomForestRegressor
@@ -77,6 +83,7 @@ def plot_integration(models: Mapping[str, keras.Model], images, trees: int = 100
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
+    checked_models(models)
     if len(np.asarray(images)) < 2:
         raise ValueError(f"`images` must be two images or more. Received: {len(np.asarray(images))}")
     found = {}

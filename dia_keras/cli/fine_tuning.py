@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ..arguments import LARGEST_SEED
 from .shared import (
     Resize,
     check_output,
@@ -126,7 +127,7 @@ from .terminal.stopping import complete, exit_where_interrupted
 )
 @click.option("--size", help="Height and width of the images, e.g. 64 or 64x96; default: the network's.")
 @click.option("--channels", type=click.IntRange(1), help="3 for RGB, 1 for gray; default: the network's.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
 @click.option("--data-dir", help="Folder of the TFDS data sets.")
 @resize_option
 @without_traceback

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from ..arguments import is_integer, is_number, positive_integer
+from ..arguments import LARGEST_SEED, is_integer, is_number, positive_integer
 from ..backbones.imagenet_resnets import BLOCKS
 from ..training import SGDL2
 from .models import FasterRCNN, RetinaNet
@@ -75,7 +75,7 @@ class DetectorSettings:
             raise ValueError(f"`model` must be one of {', '.join(DETECTORS)}. Received: model={self.model!r}")
         for name in ("epochs", "batch_size", "max_boxes"):
             self._set(name, positive_integer(name, getattr(self, name)))
-        for name, most in (("warmup_steps", math.inf), ("seed", 2**32 - 1)):
+        for name, most in (("warmup_steps", math.inf), ("seed", LARGEST_SEED)):
             value = getattr(self, name)
             if not is_integer(value, 0, most):
                 rule = "an integer of at least 0" if most == math.inf else f"an integer from 0 to {most}"

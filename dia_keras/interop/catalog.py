@@ -77,7 +77,7 @@ def find_source(name: str) -> Source:
     Raises:
         ValueError: Where there is none, or an entry has several.
     """
-    found = [each for each in sources() if name in (each.name, each.entry)]
+    found = [each for each in sources() if isinstance(name, str) and name in (each.name, each.entry)]
     if len(found) == 1:
         return found[0]
     if found:

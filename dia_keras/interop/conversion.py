@@ -74,7 +74,7 @@ def convert_torch(
             )
     state = read_state(weights)
     with without_initial_values():
-        model = origin.build() if target is None else target
+        model = _built(origin, source) if target is None else target
         if isinstance(model, str):
             model = load(model, weights=None)
         layers = structure_of(model)
@@ -107,6 +107,14 @@ def published(source: str) -> Published:
     return found
 
 
+def _built(origin: Published, source: str, **options) -> keras.Model:
+    """Returns a source's network with initial values, or raises a `ValueError` where no network has its numbers."""
+    try:
+        return origin.build(**options)
+    except ValueError as error:
+        raise ValueError(f"`source` cannot be converted: {error} Received: source={source!r}") from error
+
+
 def save(model: keras.Model, path: str | os.PathLike) -> None:
     """Saves a converted network in float32: the weights of a zoo entry as `.weights.h5`, or any network as `.keras`.
 
@@ -115,7 +123,7 @@ def save(model: keras.Model, path: str | os.PathLike) -> None:
             their file would not say which network they are of.
     """
     path = check_path(path)
-    if path.suffix != ".keras" and model.name not in zoo.list_models():
+    if path.suffix != ".keras" and not _is_entry(model):
         raise ValueError(
             "`path` must end in .keras, since the network is no entry of the zoo, and weights do not say which network "
             f"they are of. Received: path={str(path)!r}"
@@ -125,6 +133,17 @@ def save(model: keras.Model, path: str | os.PathLike) -> None:
             model.save(new)
         else:
             zoo.save_weights(model, new, "float32")
+
+
+def _is_entry(model: keras.Model) -> bool:
+    """Returns whether a network is the entry that it has the name of, but for its images and number of classes."""
+    if model.name not in zoo.list_models():
+        return False
+    layers = structure_of(model)
+    with without_initial_values():
+        classes = layers["classifier"].settings["units"] if "classifier" in layers else None
+        entry = load(model.name, None, classes, input_shape=model.input_shape[1:])
+    return difference(structure_of(entry), layers) is None
 
 
 def check_path(path: str | os.PathLike) -> pathlib.Path:
@@ -160,7 +179,9 @@ def _check(model: keras.Model, layers, source: str, origin: Published) -> None:
         raise ValueError(
             f"`target` must be a network of dia_keras.backbones with its classifier. Received: {model.name!r}"
         )
-    expected = origin.build(input_shape=model.input_shape[1:], num_classes=head.settings["units"], preprocessing=None)
+    expected = _built(
+        origin, source, input_shape=model.input_shape[1:], num_classes=head.settings["units"], preprocessing=None
+    )
     differs = difference(structure_of(expected), layers)
     if differs:
         raise ValueError(

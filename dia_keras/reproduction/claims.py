@@ -181,11 +181,12 @@ def _is_alive(pid: int) -> bool:
 
 
 def _start_of(pid: int) -> str | None:
-    """Returns boot and time of a process' start, `None` where the system does not say."""
+    """Returns boot and time of a process' start, `None` where it has ended or the system does not say."""
     try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return f"{_boot()} {fields[19]}"
-    except (OSError, IndexError):
+        state, *fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        has_ended = state in "ZX"  # and only waits for its parent to ask how
+        return None if has_ended else f"{_boot()} {fields[18]}"
+    except (OSError, ValueError, IndexError):
         return None
 
 

@@ -8,16 +8,19 @@ from typing import Any, Literal, get_args, get_origin
 
 import keras
 
+from ..arguments import LARGEST_SEED
 from .optimizer import SGDL2
 
 POSITIVE = (lambda value: 0 < value < math.inf, "positive")
 NOT_NEGATIVE = (lambda value: 0 <= value < math.inf, "at least 0")
 SHARE = (lambda value: 0 <= value <= 1, "from 0 to 1")
 BELOW_ONE = (lambda value: 0 <= value < 1, "at least 0 and less than 1")
+SEED = (lambda value: 0 <= value <= LARGEST_SEED, f"from 0 to {LARGEST_SEED}")
 #: What the fields that are numbers may be, and how a message says that.
 RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("epochs", "batch_size", "learning_rate", "factor", "clip_norm"), POSITIVE),
-    **dict.fromkeys(("weight_decay", "pad", "mixup", "cutmix", "held_out", "images", "seed"), NOT_NEGATIVE),
+    **dict.fromkeys(("weight_decay", "pad", "mixup", "cutmix", "held_out", "images"), NOT_NEGATIVE),
+    "seed": SEED,
     **dict.fromkeys(("erase", "distillation"), SHARE),
     **dict.fromkeys(("warmup", "momentum", "label_smoothing", "ema", "dropout", "initial_share"), BELOW_ONE),
 }

@@ -71,11 +71,29 @@ def test_probabilities_maps_and_gradients_are_those_of_the_logits(confident, ima
 def test_probabilities_are_not_taken_for_logits(confident, images, form):
     body, head = confident
     model = keras.Model(body.input, HIDDEN[form](keras.ops.softmax(head(body.output))))
-    message = "`model` must end in its softmax, or give logits. Received: a model whose probabilities pass through"
+    message = "`model` must end in Keras' own softmax or sigmoid, or give logits. .* probabilities pass through"
     with pytest.raises(ValueError, match=message):
         class_activation(model, images)
     with pytest.raises(ValueError, match=message):
         stage_gradients(model, images, np.zeros(len(images), int))
+
+
+@pytest.mark.parametrize("activation", ["hard_sigmoid", "log_softmax", keras.ops.sigmoid, lambda x: 1 / (1 + x * x)])
+@pytest.mark.parametrize("classes", [1, 4])
+def test_activations_that_are_not_keras_own_softmax_and_sigmoid_are_refused(images, activation, classes):
+    inputs = keras.Input((8, 8, 3))
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255, name="scaled")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(classes, activation)(features))
+    with pytest.raises(ValueError, match="must end in Keras' own softmax or sigmoid, or give logits"):
+        class_activation(model, images, "scaled")
+
+
+def test_a_sigmoid_of_ones_own_layer_is_not_taken_for_logits(images):
+    inputs = keras.Input((8, 8, 3))
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255, name="scaled")(inputs))
+    hidden = keras.layers.Lambda(keras.ops.sigmoid, output_shape=(1,))(keras.layers.Dense(1)(features))
+    with pytest.raises(ValueError, match="a model whose probabilities pass through 'lambda"):
+        class_activation(keras.Model(inputs, hidden), images, "scaled")
 
 
 def test_logits_that_an_operation_changes_are_logits(confident, images):

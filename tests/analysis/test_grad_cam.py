@@ -81,7 +81,12 @@ def test_images_of_another_shape_are_an_error(dia, images):
 def test_a_model_without_stages_or_layers_is_an_error(images):
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
-    with pytest.raises(ValueError, match="without stages"):
+    message = "`layer` must be the name of a layer that gives feature maps, since the model is no network of dia_keras"
+    with pytest.raises(ValueError, match=message + r".*stages\. Received: layer=None"):
+        class_activation(model, images)
+    maps = keras.layers.Rescaling(1 / 255, name="scaled")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(maps)))
+    with pytest.raises(ValueError, match=message + ".*such as 'scaled'"):
         class_activation(model, images)
     with pytest.raises(ValueError, match="must be a functional"):
         class_activation(lambda images: images, images)
@@ -91,11 +96,19 @@ def test_the_figure_has_an_overlay_for_each_image_and_network(monkeypatch, image
     maps = np.arange(12, dtype="float32").reshape(3, 2, 2)
     found = ClassActivation(maps, np.array([2, 0, 1]), np.array([0.5, 0.25, 1]))
     monkeypatch.setattr("dia_keras.analysis.grad_cam.class_activation", lambda model, *arguments: found)
-    axes = plot_grad_cam({"first": dia, "second": plain}, images, labels=["ant", "bee", "cat"]).axes[3:9]
+    axes = plot_grad_cam({"first": dia, "second": plain}, images, labels=["ant", "bee", "cat", "dog"]).axes[3:9]
     assert [len(each.images) for each in axes] == [2] * 6
     assert [each.get_title() for each in axes] == 2 * ["cat 50%", "ant 25%", "bee 100%"]
     for each, heat in zip(axes, [*maps, *maps], strict=True):
         np.testing.assert_allclose(each.images[1].get_array(), heat / heat.max())
+
+
+def test_what_cannot_be_drawn_is_an_error(images, dia):
+    for models in ({}, dia, [dia]):
+        with pytest.raises(ValueError, match="`models` must be a dict of one model or more by their names"):
+            plot_grad_cam(models, images)
+    with pytest.raises(ValueError, match=r"`labels` must be a name for each class of 'dia'. Received: labels=\['a'"):
+        plot_grad_cam({"dia": dia}, images, labels=["a", "b"])
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])

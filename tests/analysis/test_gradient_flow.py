@@ -53,8 +53,32 @@ def test_networks_of_different_numbers_of_stages_are_an_error(monkeypatch, image
     monkeypatch.setattr("dia_keras.analysis.gradient_flow.stage_gradients", lambda *arguments: next(found))
     with pytest.raises(ValueError, match=r"equally many stages\. Received: stages: 1 for 'one', 2 for 'two'"):
         plot_gradients({"one": None, "two": None}, images, LABELS)
-    with pytest.raises(ValueError, match=r"equally many stages\. Received: stages: no model"):
+    with pytest.raises(ValueError, match="`models` must be a dict of one model or more by their names"):
         plot_gradients({}, images, LABELS)
+
+
+def test_small_gradients_do_not_vanish_in_float16(images):
+    keras.config.set_dtype_policy("mixed_float16")
+    half = small(attention="dia_lstm")
+    keras.config.set_dtype_policy("float32")
+    full = small(attention="dia_lstm")
+    for model in (half, full):  # so sure of its answers that their gradients are below the range of float16
+        model.get_layer("classifier").kernel.assign(np.zeros((64, 4)))
+        model.get_layer("classifier").bias.assign([16.0, 0, 0, 0])
+        model.get_layer("classifier").kernel.assign(1e-2 * np.ones((64, 4)) * [1, 2, 3, 4])
+    labels = np.zeros(3, int)
+    found, expected = (stage_gradients(model, images, labels, training=False) for model in (half, full))
+    for stage, gradient in expected.items():
+        assert 0 < gradient.mean() < 1e-8
+        np.testing.assert_allclose(found[stage].mean(), gradient.mean(), rtol=0.05)
+
+
+def test_a_network_without_a_classifier_is_an_error(images):
+    model = small(include_top=False)
+    with pytest.raises(
+        ValueError, match=r"`model` must give \(n, classes\). Received: a model that gives \(None, 2, 2"
+    ):
+        stage_gradients(model, images, LABELS)
 
 
 def test_a_network_that_exploded_is_drawn_as_nan(images):

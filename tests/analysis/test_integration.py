@@ -66,3 +66,20 @@ def test_a_stage_of_one_block_has_nothing_to_integrate(images):
 def test_one_image_tells_nothing(dia, images):
     with pytest.raises(ValueError, match=r"`images` must be two images or more. Received: 1"):
         plot_integration({"DIA": dia}, images[:1])
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.5, True])
+def test_a_seed_out_of_range_is_an_error(seed):
+    with pytest.raises(ValueError, match=rf"`seed` must be an integer from 0 to 4294967295. Received: seed={seed}"):
+        gini_importance(planted(4), seed=seed)
+
+
+@pytest.mark.parametrize("attention", [np.zeros((5, 3, 0)), np.array([[["a"]] * 3] * 5)])
+def test_attention_without_numbers_is_an_error(attention):
+    with pytest.raises(ValueError, match=r"`attention` must have shape .* Received: attention of shape \(5, 3, "):
+        gini_importance(attention)
+
+
+def test_no_models_are_an_error(images):
+    with pytest.raises(ValueError, match="`models` must be a dict of one model or more by their names"):
+        plot_integration({}, images)

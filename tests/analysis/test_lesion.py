@@ -120,6 +120,16 @@ def test_what_cannot_be_removed_is_an_error(dia, images):
         accuracy_without_blocks(small(8, num_classes=1, classifier_activation="sigmoid"), images, [0, 0, 0])
 
 
+def test_a_network_without_a_classifier_has_no_accuracy(images):
+    with pytest.raises(ValueError, match=r"`model` must give \(n, classes\)"):
+        accuracy_without_blocks(small(include_top=False), images, LABELS)
+
+
+def test_models_come_by_their_names(images, dia):
+    with pytest.raises(ValueError, match="`models` must be a dict of one model or more by their names"):
+        plot_lesions({}, images, LABELS)
+
+
 def test_the_figure_has_a_bar_for_each_block(monkeypatch, images):
     found = {"dia": (0.75, {Block(1, 1): 0.5, Block(2, 1): 0.75}), "plain": (0.5, {Block(1, 1): 0.6})}
     monkeypatch.setattr("dia_keras.analysis.lesion.accuracy_without_blocks", lambda model, *data: found[model])

@@ -9,7 +9,7 @@ import torch_networks as originals
 
 from dia_keras import zoo
 from dia_keras.backbones import imagenet_resnet, preresnet, resnet, wrn
-from dia_keras.interop import convert_torch, published, sources
+from dia_keras.interop import convert_torch, find_source, published, save, sources
 
 DIA = "dianet/dia_resnet20_cifar10"
 
@@ -186,3 +186,23 @@ def test_a_model_without_layers_to_compare_is_refused():
 
     with pytest.raises(ValueError, match="must be a functional model"):
         convert_torch({"none": np.zeros(1)}, Own(), DIA)
+
+
+@pytest.mark.parametrize("source", ["dianet/dia_resnet21_cifar100", "pytorchcv/wrn17_10_cifar10"])
+def test_a_depth_that_no_network_has_is_the_source_s_error(source):
+    message = rf"`source` cannot be converted: `depth` must be .* Received: depth=\d+ Received: source='{source}'"
+    with pytest.raises(ValueError, match=message):
+        convert_torch({"none": np.zeros(1)}, source=source)
+
+
+@pytest.mark.parametrize("name", [None, 7])
+def test_a_source_that_has_no_name_is_unknown(name):
+    with pytest.raises(ValueError, match=f"must be a zoo entry or a model with published weights.*name={name}"):
+        find_source(name)
+
+
+def test_weights_of_another_network_with_the_name_of_an_entry_are_not_saved(tmp_path):
+    model = resnet(20, attention="dia_lstm", num_classes=5, name="dia_resnet20_cifar100")  # the entry has basic blocks
+    with pytest.raises(ValueError, match=r"must end in \.keras, since the network is no entry of the zoo"):
+        save(model, tmp_path / "w.weights.h5")
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import socket
 import subprocess
 import sys
@@ -50,6 +51,17 @@ def test_of_many_that_take_over_at_once_one_gets_it(tmp_path, dead):
 def test_a_process_that_only_has_the_number_of_the_owner_is_not_the_owner(tmp_path):
     write(tmp_path, process_start="earlier")
     assert not claims.is_held(tmp_path, "row_r=4-0") and claims.take(tmp_path, "row_r=4-0")
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/stat").exists(), reason="only Linux tells how a process is")
+def test_a_process_that_was_killed_is_dead_though_its_parent_has_not_asked(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(99)"])
+    write(tmp_path, pid=process.pid, process_start=claims._start_of(process.pid))
+    assert claims.take(tmp_path, "row_r=4-0") is None
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays there
+    assert not claims.is_held(tmp_path, "row_r=4-0") and claims.take(tmp_path, "row_r=4-0") is not None
+    process.wait()
 
 
 def test_another_host_is_believed_until_it_is_silent_for_too_long(tmp_path, dead):

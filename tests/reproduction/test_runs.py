@@ -238,7 +238,16 @@ def test_our_figures_and_the_papers_are_drawn_to_the_same_scale():
     assert low < np.mean(values) - np.std(values, ddof=1) and high > 9 and least < 73.77 < most
     assert [text.get_text() for text in here.texts] == ["exploded", "1 of 2 exploded"]
     assert [text.get_text() for text in paper.texts] == ["exploded", "exploded"]
+    assert here.texts[1].xy[0] == 0.99  # of a row whose mean is at the left
     assert [text.get_text() for text in here.get_yticklabels()] == ["Org", "SE", "DIA-LSTM"]
+
+
+def test_the_note_of_a_row_does_not_hide_its_mean():
+    rows = read_table("table14").rows[3:6]
+    lost = {"measures": {"top1": math.nan}, "exploded": "NaN"}
+    at = [{0: {"measures": {"top1": value}, "exploded": None}, 1: lost} for value in (1.0, 9.0, 5.0)]
+    here = _points("top1", [Summary(*each) for each in zip(rows, at, strict=True)]).subfigs[0].axes[0]
+    assert [text.xy[0] for text in here.texts] == [0.99, 0.01, 0.99]
 
 
 def test_a_network_that_explodes_is_a_result(sources, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import click
 
+from ...arguments import LARGEST_SEED
 from ..shared import console, examples, make_table, parse_change, parse_size, without_traceback
 from ..terminal.stopping import complete, exit_where_interrupted
 
@@ -57,7 +58,7 @@ from ..terminal.stopping import complete, exit_where_interrupted
     metavar="ARGUMENT=VALUE",
     help="Change another argument of the detector: anchor_scale=3 or regions=128.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
 @click.option("--split", default="train", show_default=True, help="Split of DATA to train on.")
 @click.option("--val-split", help="Split of DATA to evaluate on at the end, by COCO's metrics.")
 @click.option(

@@ -119,8 +119,9 @@ def _draw_group(part, column: str, rows: Sequence[Summary]) -> None:
             axes.errorbar(point.mean, place, xerr=point.deviation, fmt="o", color=color, capsize=3)
             axes.plot(point.trainings, [place + 0.25] * len(point.trainings), "o", color=color, markersize=2)
             if point.note:
-                where = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "center"}
-                axes.annotate(point.note, (0.99, place), **where, bbox={"color": "white", "pad": 1})
+                side, x = ("left", 0.01) if point.mean > sum(axes.get_xlim()) / 2 else ("right", 0.99)
+                where = {"xycoords": ("axes fraction", "data"), "ha": side, "va": "center"}
+                axes.annotate(point.note, (x, place), **where, bbox={"color": "white", "pad": 1})
     here.set_yticks(range(len(rows)), names)
     here.set_ylim(len(rows) - 0.5, -0.5)
 

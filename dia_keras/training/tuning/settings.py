@@ -4,11 +4,12 @@ import dataclasses
 import re
 from typing import Literal
 
-from ..recipe import AUGMENTATIONS, BELOW_ONE, NOT_NEGATIVE, POSITIVE, SHARE, check_types
+from ..recipe import AUGMENTATIONS, BELOW_ONE, NOT_NEGATIVE, POSITIVE, SEED, SHARE, check_types
 
 RANGES = {
     **dict.fromkeys(("batch_size", "head_learning_rate", "learning_rate", "patience"), POSITIVE),
-    **dict.fromkeys(("freeze", "head_epochs", "epochs", "weight_decay", "seed"), NOT_NEGATIVE),
+    **dict.fromkeys(("freeze", "head_epochs", "epochs", "weight_decay"), NOT_NEGATIVE),
+    "seed": SEED,
     **dict.fromkeys(("held_out", "label_smoothing", "ema"), BELOW_ONE),
     "layer_decay": SHARE,
     **AUGMENTATIONS,
