@@ -30,3 +30,24 @@ def test_a_network_with_dropout_in_half_precision_is_compiled():
     step = torch_step.TorchStep(model)
     losses = [float(step((images, data()[1]))["loss"]) for _ in range(2)]  # the warning of a refusal is an error
     assert np.isfinite(losses).all()
+
+
+@pytest.mark.parametrize("reduce", ["amax", "amin"])
+def test_the_gradient_of_a_largest_value_is_where_it_is(reduce):
+    """It looks for the value among features that the compiler, left alone, computes again without rounding them."""
+    import torch
+
+    from dia_keras.training.steps import torch_graph
+
+    def function(x, gain):
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            features = (x * gain).to(torch.bfloat16)
+            value = getattr(features, reduce)((1, 2)).float().square().sum()
+            return torch.autograd.grad(value, [x])
+
+    generator = torch.Generator().manual_seed(0)
+    tensors = [torch.rand(4, 8, 8, 16, generator=generator) + 0.1, torch.rand(16, generator=generator) + 0.5]
+    (gradient,), (expected,) = torch_graph.compiled(function, tensors)(*tensors), function(*tensors)
+    np.testing.assert_array_equal(gradient.numpy() != 0, expected.numpy() != 0)
+    np.testing.assert_allclose(gradient.numpy(), expected.numpy(), rtol=0.02)

@@ -5,6 +5,8 @@ traced once into one graph, and this module tells the compiler what it cannot se
 
 - A clone that only changes the layout is dropped: Keras' convolutions make two of every feature map.
 - Small vectors (a norm's scale, the attention of an image) are computed once, and not again for every pixel.
+- Features of 16 bits whose largest or smallest value is taken are stored. The gradient looks for that value among them,
+  and the compiler would compute them again without rounding them to 16 bits: it would find none, and 0 / 0.
 
 The formulas are Keras': only the order of sums differs.
 """
@@ -58,7 +60,7 @@ def compiled(function: Callable, tensors: list[Any]) -> Callable:
 
 
 def simplify(traced):
-    """Returns a traced graph without needless copies, in which what is small is computed once.
+    """Returns a traced graph without needless copies, in which what is small or searched is computed once.
 
     Only Inductor may run it: it lays out views of what is not contiguous by itself.
 
@@ -82,7 +84,7 @@ def simplify(traced):
     graph.eliminate_dead_code()
     graph = fx_graph_cse(graph)
     for node in list(graph.nodes):
-        if _is_small(node) and _meets_features(node):
+        if (_is_small(node) and _meets_features(node)) or _is_searched(node):
             value = node.meta["val"]
             # To take a tensor by its strides is the one view for which Inductor stores the tensor first, in any order.
             with graph.inserting_after(node):
@@ -160,6 +162,23 @@ def _meets_features(node) -> bool:
         if getattr(value, "numel", int)() >= LARGE or (_is_view(user) and _meets_features(user)):
             return True
     return False
+
+
+def _is_searched(node) -> bool:
+    """Returns whether a node computes values of 16 bits of which the largest or the smallest is taken."""
+    import torch
+
+    value = node.meta.get("val")
+    if node.op != "call_function" or getattr(value, "dtype", None) not in (torch.bfloat16, torch.float16):
+        return False
+    return any(getattr(user.target, "overloadpacket", None) in _searches() for user in node.users)
+
+
+def _searches() -> tuple[Any, ...]:
+    import torch
+
+    aten = torch.ops.aten
+    return aten.amax, aten.amin, aten.max, aten.min, aten.argmax, aten.argmin, aten.eq
 
 
 def _is_view(node) -> bool:
