@@ -41,6 +41,7 @@ def pre_activation(attention, dropout=0.0):
 NETWORKS = {
     "bottleneck, shared unit": post_activation(bottleneck_branch, 64, "dia_lstm"),
     "basic, a module with a loss of its own": post_activation(basic_branch, 32, "spem"),
+    "basic, averages of parts": post_activation(basic_branch, 32, "spa"),
     "pre-activation, maps over space": pre_activation("cbam"),
     "pre-activation, dropout": pre_activation("dia_lstm", dropout=0.5),
 }

@@ -81,6 +81,8 @@ def simplify(traced):
         elif node.target in (aten.detach.default, aten.lift_fresh_copy.default, aten.clone.default):
             node.replace_all_uses_with(node.args[0])
             graph.erase_node(node)
+        elif node.target is aten.view.default:
+            node.target = aten.reshape.default  # what it views may lie in another order without those copies
     graph.eliminate_dead_code()
     graph = fx_graph_cse(graph)
     for node in list(graph.nodes):
