@@ -48,11 +48,11 @@ def main(model: str, depth: str, size: str, runs: int, out: pathlib.Path | None)
     seconds = interleaved(calls, runs)
     table = Table("attention", "parameters", "ms an image", "ratio")
     results = []
-    for attention, each in seconds.items():
-        ratio = each / seconds[None]
-        table.add_row(attention or "none", f"{parameters[attention]:,}", f"{1000 * each:.0f}", f"{ratio:.3f}")
+    for attention, median in seconds.items():
+        ratio = median / seconds[None]
+        table.add_row(attention or "none", f"{parameters[attention]:,}", f"{1000 * median:.0f}", f"{ratio:.3f}")
         results.append(
-            {"attention": attention, "parameters": parameters[attention], "milliseconds": 1000 * each, "ratio": ratio}
+            {"attention": attention, "parameters": parameters[attention], "milliseconds": 1000 * median, "ratio": ratio}
         )
     Console().print(table)
     run = describe_run()

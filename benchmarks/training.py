@@ -108,8 +108,8 @@ class Contender:
         )
         compiled = jax.jit(self.model.train_step).lower(state, next(self.data)).compile()
         self.model.jax_state_sync()
-        found = compiled.cost_analysis()
-        return found["flops"], found["bytes accessed"]
+        analysis = compiled.cost_analysis()
+        return analysis["flops"], analysis["bytes accessed"]
 
 
 class Elsewhere:
@@ -261,24 +261,26 @@ def main(
         contenders.append(build())
         contenders[-1].take_turn()  # compiling may outlast the patience: a file with one turn each is better than none
         save(out, contenders)
-    for each in contenders:
-        each.speeds.clear()
+    for contender in contenders:
+        contender.speeds.clear()
     for _ in range(rounds):
         for contender in contenders:
             contender.take_turn()
     base = statistics.median(contenders[0].speeds)
     table = Table(Column("entry", overflow="fold"), "images/s", "slowest", "fastest", "ratio", "first round (s)")
-    for each in contenders:
-        speed = statistics.median(each.speeds)
-        row = (speed, min(each.speeds), max(each.speeds), speed / base, each.first)
-        table.add_row(each.name, *(f"{value:.{digits}f}" for value, digits in zip(row, (0, 0, 0, 3, 1), strict=True)))
+    for contender in contenders:
+        speed = statistics.median(contender.speeds)
+        row = (speed, min(contender.speeds), max(contender.speeds), speed / base, contender.first)
+        table.add_row(
+            contender.name, *(f"{value:.{digits}f}" for value, digits in zip(row, (0, 0, 0, 3, 1), strict=True))
+        )
     Console().print(table)
     run, rows = describe_run(), save(out, contenders)
     if cost:
-        costs = {each.name: each.cost() for each in contenders if isinstance(each, Contender)}
-        for found in rows:
-            if found["entry"] in costs:
-                found |= dict(zip(("flops", "bytes"), costs[found["entry"]], strict=True))
+        costs = {contender.name: contender.cost() for contender in contenders if isinstance(contender, Contender)}
+        for figures in rows:
+            if figures["entry"] in costs:
+                figures |= dict(zip(("flops", "bytes"), costs[figures["entry"]], strict=True))
         Console().print(cost_table(rows, batch_size, run["device"], precision))
     Console().print(f"{run['backend']} on {run['device']}, {precision}, batch {batch_size}", highlight=False)
     if out:
@@ -295,7 +297,8 @@ def _version(backend: str) -> str:
 def save(out: pathlib.Path | None, contenders: Sequence[Contender | Elsewhere | Peer]) -> list[dict]:
     """Returns the figures of the contenders, after writing them to a file if one is given."""
     rows = [
-        {"entry": each.name, "images_per_second": each.speeds, "first_round_seconds": each.first} for each in contenders
+        {"entry": contender.name, "images_per_second": contender.speeds, "first_round_seconds": contender.first}
+        for contender in contenders
     ]
     if out:
         write_json(out, {"results": rows, "run": describe_run()})
@@ -307,16 +310,16 @@ def cost_table(rows: list[dict], batch_size: int, device: str, precision: str) -
     table = Table("entry", "GFLOP an image", "TFLOP/s", "of the limit", "MB an image", "GB/s", "of the limit")
     flops, bytes_ = LIMITS.get(device, ({}, None))
     limits = (flops.get(precision), bytes_)
-    for found in rows:
-        if "flops" not in found:
+    for figures in rows:
+        if "flops" not in figures:
             continue
-        rate = statistics.median(found["images_per_second"]) / batch_size
+        rate = statistics.median(figures["images_per_second"]) / batch_size
         cells = []
         for which, (key, unit, scale) in enumerate((("flops", 1e9, 1e12), ("bytes", 1e6, 1e9))):
             limit = limits[which]
-            cells += [f"{found[key] / batch_size / unit:.2f}", f"{found[key] * rate / scale:.2f}"]
-            cells.append(f"{found[key] * rate / limit:.1%}" if limit else "unknown")
-        table.add_row(found["entry"], *cells)
+            cells += [f"{figures[key] / batch_size / unit:.2f}", f"{figures[key] * rate / scale:.2f}"]
+            cells.append(f"{figures[key] * rate / limit:.1%}" if limit else "unknown")
+        table.add_row(figures["entry"], *cells)
     return table
 
 

@@ -86,7 +86,7 @@ def _is_free(file: IO) -> bool:
 def _remove_leftovers(path: Path) -> None:
     """Removes the folders beside `path` of processes that were killed, and puts back what one had moved away."""
     with contextlib.suppress(OSError):  # another process may remove them at the same time
-        for folder in [each for each in path.parent.iterdir() if each.name.startswith(f".{path.name}.")]:
+        for folder in [sibling for sibling in path.parent.iterdir() if sibling.name.startswith(f".{path.name}.")]:
             if not _lock_of(folder, path).is_file():
                 continue
             with _lock_of(folder, path).open() as file:

@@ -26,7 +26,7 @@ def backend_problem() -> str | None:
     name = _backend()
     if "keras" in sys.modules or name not in BACKENDS or importlib.util.find_spec(name):
         return None
-    installed = [each for each in BACKENDS if importlib.util.find_spec(each)]
+    installed = [backend for backend in BACKENDS if importlib.util.find_spec(backend)]
     if not installed:
         return (
             'Keras needs a backend, and none is installed: run `pip install "dia_keras[tensorflow]"`, or install [jax] '

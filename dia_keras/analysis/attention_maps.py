@@ -39,20 +39,20 @@ def attention_by_stage(model: keras.Model, images, batch_size: int = 50) -> dict
     model, images = checked(model, images)
     batch_size = positive_integer("batch_size", batch_size)
     blocks = attention_calls(model)
-    found: dict[Block, list[np.ndarray]] = {block: [] for block in blocks.values()}
+    attentions: dict[Block, list[np.ndarray]] = {block: [] for block in blocks.values()}
 
     _, places = axes_of(model)
 
     def see(call: Call, outputs):
         if block := blocks.get(id(call.node)):
-            found[block].append(ops.convert_to_numpy(ops.cast(_attention(call, outputs, places), "float32")))
+            attentions[block].append(ops.convert_to_numpy(ops.cast(_attention(call, outputs, places), "float32")))
         return outputs
 
     with untracked():
         for begin in range(0, len(images), batch_size):
             logits(model, images[begin : begin + batch_size], see)
-    stages = {block.stage for block in found}
-    whole = {block: np.concatenate(batches) for block, batches in found.items()}
+    stages = {block.stage for block in attentions}
+    whole = {block: np.concatenate(batches) for block, batches in attentions.items()}
     return {stage: np.stack([whole[b] for b in whole if b.stage == stage], axis=1) for stage in sorted(stages)}
 
 
@@ -93,9 +93,9 @@ def plot_attention(model: keras.Model, images, title: str | None = None) -> "Fig
 
     maps = {stage: values.mean(axis=0) for stage, values in attention_by_stage(model, images).items()}
     changes = {stage: np.diff(values, axis=0) for stage, values in maps.items()}
-    low, high = (reduce([reduce(each) for each in maps.values()]) for reduce in (np.min, np.max))
-    most = max([abs(each).max() for each in changes.values() if each.size], default=0) or 1
-    heights = [max(1.3, 0.12 * len(each)) for each in maps.values()]
+    low, high = (reduce([reduce(values) for values in maps.values()]) for reduce in (np.min, np.max))
+    most = max([abs(change).max() for change in changes.values() if change.size], default=0) or 1
+    heights = [max(1.3, 0.12 * len(values)) for values in maps.values()]
     figure = Figure(figsize=(10, 1.1 + sum(heights) + 0.5 * len(maps)), layout="constrained")
     grid = figure.subplots(len(maps), 2, squeeze=False, height_ratios=heights)
     for row, stage in zip(grid, maps, strict=True):

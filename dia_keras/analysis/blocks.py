@@ -27,8 +27,8 @@ def attention_calls(model: keras.Model) -> dict[int, Block]:
     Raises:
         ValueError: If the model has no attention, or was rewritten for inference.
     """
-    if found := find_attention_calls(model):
-        return found
+    if blocks := find_attention_calls(model):
+        return blocks
     raise ValueError(
         "`model` must be a network of `dia_keras.backbones` with attention. "
         f"Received: model={model!r}, without layers named 'stage1_attention' or 'stage1_block1_attention'"
@@ -41,7 +41,7 @@ def find_attention_calls(model: keras.Model) -> dict[int, Block]:
     Raises:
         ValueError: If the model was rewritten for inference: its attention may be spread over several layers.
     """
-    found: dict[int, Block] = {}
+    blocks: dict[int, Block] = {}
     for node in nodes_of(model):
         if hasattr(node.operation, "state_size"):
             raise ValueError(
@@ -49,8 +49,8 @@ def find_attention_calls(model: keras.Model) -> dict[int, Block]:
                 f"Received: model={model!r}, which calls the cell {node.operation.name!r} outside of its attention"
             )
         if match := _ATTENTION.fullmatch(node.operation.name):
-            found[id(node)] = _next(found, int(match[1]))
-    return found
+            blocks[id(node)] = _next(blocks, int(match[1]))
+    return blocks
 
 
 def sums(model: keras.Model) -> dict[str, Block]:
@@ -58,14 +58,14 @@ def sums(model: keras.Model) -> dict[str, Block]:
 
     It is empty where a network has no skip connections.
     """
-    found: dict[str, Block] = {}
+    blocks: dict[str, Block] = {}
     for node in nodes_of(model):
         match = _OF_STAGE.match(node.operation.name)
         if match and isinstance(node.operation, keras.layers.Add):
-            found[node.operation.name] = _next(found, int(match[1]))
-    return found
+            blocks[node.operation.name] = _next(blocks, int(match[1]))
+    return blocks
 
 
-def _next(found: dict, stage: int) -> Block:
+def _next(blocks: dict, stage: int) -> Block:
     """Returns the next block of a stage. A stage has one call of each kind a block, in the order of the blocks."""
-    return Block(stage, 1 + sum(block.stage == stage for block in found.values()))
+    return Block(stage, 1 + sum(block.stage == stage for block in blocks.values()))

@@ -81,12 +81,12 @@ def class_activation(
     chosen = _classes(classes, scores)
     hot = np.eye(scores.shape[1], dtype="float32")[chosen]
     # Images do not see each other, so that the gradient of the sum has the gradient of each.
-    found, gradients = features_and_gradients(
+    features, gradients = features_and_gradients(
         model, images, [layer], lambda logits: ops.sum(ops.multiply(ops.cast(logits, "float32"), hot))
     )
     channel_axis, places = axes_of(model)
     weights = gradients[layer].mean(axis=places, keepdims=True)
-    maps = np.maximum((weights * found[layer]).sum(axis=channel_axis), 0)
+    maps = np.maximum((weights * features[layer]).sum(axis=channel_axis), 0)
     return ClassActivation(
         maps, chosen, _probabilities(scores, final_activation(model))[np.arange(len(chosen)), chosen]
     )
@@ -142,10 +142,10 @@ def plot_grad_cam(
     for name, model in models.items():
         if labels is not None and len(labels) != checked(model, images)[0].outputs[0].shape[-1]:
             raise ValueError(f"`labels` must be a name for each class of {name!r}. Received: labels={labels!r}")
-    found = {name: class_activation(model, images, layer, classes) for name, model in models.items()}
+    activations = {name: class_activation(model, images, layer, classes) for name, model in models.items()}
     first_axis, _ = axes_of(next(iter(models.values())))
     pictures = _pictures(images, first_axis)
-    rows = 1 + len(found)
+    rows = 1 + len(activations)
     figure = Figure(figsize=(1.5 + 1.6 * len(pictures), 0.6 + 1.85 * rows), layout="constrained")
     grid = figure.subplots(rows, len(pictures), squeeze=False)
     for axes in grid.flat:
@@ -153,7 +153,7 @@ def plot_grad_cam(
     for axes, picture in zip(grid[0], pictures, strict=True):
         axes.imshow(picture)
     grid[0, 0].set_ylabel("image", fontsize=8)
-    for row, (name, activation) in zip(grid[1:], found.items(), strict=True):
+    for row, (name, activation) in zip(grid[1:], activations.items(), strict=True):
         row[0].set_ylabel(as_is(name), fontsize=8)
         for axes, picture, heat, number, probability in zip(row, pictures, *activation, strict=True):
             extent = (-0.5, picture.shape[1] - 0.5, picture.shape[0] - 0.5, -0.5)

@@ -69,25 +69,27 @@ def plot_gradients(
     from matplotlib.figure import Figure
 
     checked_models(models)
-    found = {name: stage_gradients(model, images, labels, training) for name, model in models.items()}
-    if len({len(each) for each in found.values()}) != 1:
-        numbers = ", ".join(f"{len(each)} for {name!r}" for name, each in found.items())
+    gradients = {name: stage_gradients(model, images, labels, training) for name, model in models.items()}
+    if len({len(by_stage) for by_stage in gradients.values()}) != 1:
+        numbers = ", ".join(f"{len(by_stage)} for {name!r}" for name, by_stage in gradients.items())
         raise ValueError(f"`models` must be networks of equally many stages. Received: stages: {numbers}")
     dashed = {name for name, model in models.items() if not sums(checked(model, images)[0])}
-    colors = list(dict.fromkeys(name.split(",")[0] for name in found))
-    panels = list(next(iter(found.values())))
-    shown = {name: {stage: _logarithms(each[stage]) for stage in panels} for name, each in found.items()}
-    ends = [np.percentile(values, (0.1, 99.9)) for each in shown.values() for values in each.values() if values.size]
+    colors = list(dict.fromkeys(name.split(",")[0] for name in gradients))
+    panels = list(next(iter(gradients.values())))
+    shown = {name: {stage: _logarithms(by_stage[stage]) for stage in panels} for name, by_stage in gradients.items()}
+    ends = [
+        np.percentile(values, (0.1, 99.9)) for by_stage in shown.values() for values in by_stage.values() if values.size
+    ]
     low, high = (np.min(ends) - 0.2, np.max(ends) + 0.2) if ends else (-1, 0)
     bins = np.linspace(low, high, 61)
-    figure = Figure(figsize=(1 + 3.6 * len(panels), 3.2 + 0.22 * len(found)), layout="constrained")
+    figure = Figure(figsize=(1 + 3.6 * len(panels), 3.2 + 0.22 * len(gradients)), layout="constrained")
     for axes, stage in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for name, each in shown.items():
-            share = np.histogram(each[stage], bins)[0] / max(1, found[name][stage].size)
+        for name, by_stage in shown.items():
+            share = np.histogram(by_stage[stage], bins)[0] / max(1, gradients[name][stage].size)
             axes.stairs(
                 100 * share,
                 10**bins,
-                label=f"{as_is(name)}: mean {found[name][stage].mean():.1e}",
+                label=f"{as_is(name)}: mean {gradients[name][stage].mean():.1e}",
                 color=f"C{colors.index(name.split(',')[0])}",
                 linestyle="--" if name in dashed else "-",
                 linewidth=1.4,

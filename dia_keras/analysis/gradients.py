@@ -73,8 +73,8 @@ def _by_torch(function, x):
         value = function(leaves)
     if not value.requires_grad:
         return tree.map_structure(torch.zeros_like, x)
-    found = torch.autograd.grad(value, tree.flatten(leaves), allow_unused=True, materialize_grads=True)
-    return tree.pack_sequence_as(x, found)
+    gradients = torch.autograd.grad(value, tree.flatten(leaves), allow_unused=True, materialize_grads=True)
+    return tree.pack_sequence_as(x, gradients)
 
 
 _OF_BACKENDS = {"tensorflow": _by_tensorflow, "jax": _by_jax, "torch": _by_torch}

@@ -53,13 +53,13 @@ def gini_importance(attention: np.ndarray, trees: int = 100, seed: int = 0) -> n
         raise ImportError('Random forests need scikit-learn: `pip install "dia_keras[analysis]"`.') from error
 
     images, blocks, channels = attention.shape
-    found = np.zeros((blocks - 1, blocks - 1))
+    importances = np.zeros((blocks - 1, blocks - 1))
     for target in track(range(1, blocks), "Fitting forests"):
         forest = RandomForestRegressor(trees, random_state=seed)
         targets = attention[:, target] if channels > 1 else attention[:, target, 0]
         forest.fit(attention[:, :target].reshape(images, target * channels), targets)
-        found[target - 1, :target] = forest.feature_importances_.reshape(target, channels).sum(axis=1)
-    return found
+        importances[target - 1, :target] = forest.feature_importances_.reshape(target, channels).sum(axis=1)
+    return importances
 
 
 def plot_integration(models: Mapping[str, keras.Model], images, trees: int = 100, seed: int = 0) -> "Figure":
@@ -86,16 +86,16 @@ def plot_integration(models: Mapping[str, keras.Model], images, trees: int = 100
     checked_models(models)
     if len(np.asarray(images)) < 2:
         raise ValueError(f"`images` must be two images or more. Received: {len(np.asarray(images))}")
-    found = {}
+    by_name = {}
     for name, model in models.items():
         stages = {stage: h for stage, h in attention_by_stage(model, images).items() if h.shape[1] > 1}
         if not stages:
             raise ValueError(f"`models` must have stages of two blocks at least. Received: {name!r}")
-        found[name] = {stage: gini_importance(h, trees, seed) for stage, h in stages.items()}
-    columns = sorted({stage for importances in found.values() for stage in importances})
-    figure = Figure(figsize=(1.2 + 2.6 * len(columns), 0.9 + 2.6 * len(found)), layout="constrained")
-    grid = figure.subplots(len(found), len(columns), squeeze=False)
-    for row, (name, importances) in zip(grid, found.items(), strict=True):
+        by_name[name] = {stage: gini_importance(h, trees, seed) for stage, h in stages.items()}
+    columns = sorted({stage for importances in by_name.values() for stage in importances})
+    figure = Figure(figsize=(1.2 + 2.6 * len(columns), 0.9 + 2.6 * len(by_name)), layout="constrained")
+    grid = figure.subplots(len(by_name), len(columns), squeeze=False)
+    for row, (name, importances) in zip(grid, by_name.items(), strict=True):
         for axes, stage in zip(row, columns, strict=True):
             if stage not in importances:
                 axes.axis("off")

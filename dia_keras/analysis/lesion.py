@@ -110,16 +110,16 @@ def plot_lesions(models: Mapping[str, keras.Model], images, labels) -> "Figure":
     from matplotlib.figure import Figure
 
     checked_models(models)
-    found = {name: accuracy_without_blocks(model, images, labels) for name, model in models.items()}
-    widest = max(len(without) for _, without in found.values())
-    figure = Figure(figsize=(max(6, min(14, 1.5 + 0.5 * widest)), 0.5 + 2.6 * len(found)), layout="constrained")
+    accuracies = {name: accuracy_without_blocks(model, images, labels) for name, model in models.items()}
+    widest = max(len(without) for _, without in accuracies.values())
+    figure = Figure(figsize=(max(6, min(14, 1.5 + 0.5 * widest)), 0.5 + 2.6 * len(accuracies)), layout="constrained")
     for (axes,), (name, (whole, without)) in zip(
-        figure.subplots(len(found), 1, squeeze=False), found.items(), strict=True
+        figure.subplots(len(accuracies), 1, squeeze=False), accuracies.items(), strict=True
     ):
         lost = [100 * (whole - left) for left in without.values()]
         stages = [block.stage for block in without]
         for stage in sorted(set(stages)):
-            own = [i for i, each in enumerate(stages) if each == stage]
+            own = [i for i, block_stage in enumerate(stages) if block_stage == stage]
             bars = axes.bar(own, [lost[i] for i in own], color=f"C{stage - 1}", label=f"stage {stage}")
             if len(lost) <= 20:
                 axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=7)

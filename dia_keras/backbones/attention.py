@@ -174,8 +174,8 @@ def _copies(layer: keras.layers.Layer, given: dict[str, Any]) -> AttentionMaker:
 def _takes_width(layer: type[keras.layers.Layer]) -> bool:
     """Returns whether the constructor of a layer asks for an argument, or begins with a width as that of a cell."""
     positional = [
-        each
-        for each in list(inspect.signature(layer.__init__).parameters.values())[1:]
-        if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+        parameter
+        for parameter in list(inspect.signature(layer.__init__).parameters.values())[1:]
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
     ]
     return bool(positional) and (positional[0].default is inspect.Parameter.empty or positional[0].name in WIDTH)

@@ -125,8 +125,8 @@ def _feeds(model, layer) -> bool:
     """Whether the images that a model takes go into a layer as they are, in models within the model, too."""
     inputs = getattr(model, "inputs", None) or []
     readers = [
-        each
-        for each in model.layers
-        if any(tensor is image for node in each._inbound_nodes for tensor in node.input_tensors for image in inputs)
+        reader
+        for reader in model.layers
+        if any(tensor is image for node in reader._inbound_nodes for tensor in node.input_tensors for image in inputs)
     ]
-    return any(each is layer or (isinstance(each, keras.Model) and _feeds(each, layer)) for each in readers)
+    return any(reader is layer or (isinstance(reader, keras.Model) and _feeds(reader, layer)) for reader in readers)

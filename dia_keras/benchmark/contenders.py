@@ -96,22 +96,22 @@ def candidates(names: Sequence[str], as_trained: bool = False, least: bool = Fal
     if least and not any(name in entries for name in names):
         raise ValueError(f"`least` must be for entries of the zoo. Received: {', '.join(names)}")
     bases = {name: plain_twin(name) or name for name in names}
-    found = {base: Candidate(builder(base), True, base) for base in bases.values()}
-    found |= {name: Candidate(builder(name), True, base) for name, base in bases.items()}
+    by_name = {base: Candidate(builder(base), True, base) for base in bases.values()}
+    by_name |= {name: Candidate(builder(name), True, base) for name, base in bases.items()}
     if as_trained:
-        found |= {f"{name}, as trained": Candidate(builder(name), False, base) for name, base in bases.items()}
+        by_name |= {f"{name}, as trained": Candidate(builder(name), False, base) for name, base in bases.items()}
     if least:
-        found |= {
+        by_name |= {
             f"{base}, least": Candidate(partial(variant, base, LeastAttention), True, base)
             for base in bases.values()
             if base in entries
         }
-        found |= {
+        by_name |= {
             f"{name}, matrices alone": Candidate(partial(matrices_alone, name), True, base)
             for name, base in bases.items()
             if name in entries and zoo.card(name).architecture.arguments.get("attention") == "dia_lstm"
         }
-    return found
+    return by_name
 
 
 def builder(name: str) -> Callable[[], keras.Model]:

@@ -41,8 +41,8 @@ def find_peers(names: Sequence[str]) -> dict[str, str]:
         ImportError: Where PyTorch or pytorchcv are not installed.
         ValueError: Where no entry has a peer.
     """
-    found = {f"{known[1]} (pytorchcv)": name for name in names if (known := peer(name))}
-    if not found:
+    entries = {f"{known[1]} (pytorchcv)": name for name in names if (known := peer(name))}
+    if not entries:
         raise ValueError(f"`peers` must be for a ResNet, plain or with SE or DIA-LSTM. Received: {', '.join(names)}")
     for module in ("torch", "pytorchcv"):
         try:
@@ -51,7 +51,7 @@ def find_peers(names: Sequence[str]) -> dict[str, str]:
             raise ImportError(
                 f"`peers` needs {module}: `pip install torch`, `pip install --no-deps pytorchcv`"
             ) from error
-    return found
+    return entries
 
 
 def load_peer(name: str, mode: str, images: np.ndarray, threads: int) -> Call:

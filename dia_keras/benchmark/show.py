@@ -17,15 +17,15 @@ def table(measurements: Sequence[Measurement]) -> Table:
     """Returns measurements as a table for the terminal."""
     columns = ("network", "runtime", "batch", "threads", "ms", "images/s", "ratio")
     shown = Table(*(Column(column, overflow="fold") for column in columns))
-    for each in measurements:
+    for measurement in measurements:
         shown.add_row(
-            each.network,
-            each.runtime,
-            str(each.batch_size),
-            str(each.threads or "all"),
-            f"{each.milliseconds:.2f}",
-            f"{each.images_per_second:.0f}",
-            f"{each.ratio:.3f}",
+            measurement.network,
+            measurement.runtime,
+            str(measurement.batch_size),
+            str(measurement.threads or "all"),
+            f"{measurement.milliseconds:.2f}",
+            f"{measurement.images_per_second:.0f}",
+            f"{measurement.ratio:.3f}",
         )
     return shown
 
@@ -35,17 +35,17 @@ def plot(measurements: Sequence[Measurement], path: Path) -> None:
     from matplotlib.figure import Figure
 
     panels: dict[tuple[int, int], list[Measurement]] = {}
-    for each in measurements:
-        panels.setdefault((each.batch_size, each.threads or 0), []).append(each)
+    for measurement in measurements:
+        panels.setdefault((measurement.batch_size, measurement.threads or 0), []).append(measurement)
     groups = list(panels.values())
     bars = sum(map(len, groups))
     figure = Figure(figsize=(8, 1 + 0.35 * bars + 0.6 * len(groups)), layout="constrained")
     rows = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(group) for group in groups])
     for (axes,), group in zip(rows, groups, strict=True):
-        names = [f"{as_is(each.network)} ({each.runtime})" for each in group]
-        colors = ["tab:gray" if each.network == each.base else "tab:blue" for each in group]
-        drawn = axes.barh(names, [each.images_per_second for each in group], color=colors)
-        axes.bar_label(drawn, [f"{each.ratio:.2f}" for each in group], padding=3, fontsize=8)
+        names = [f"{as_is(measurement.network)} ({measurement.runtime})" for measurement in group]
+        colors = ["tab:gray" if measurement.network == measurement.base else "tab:blue" for measurement in group]
+        drawn = axes.barh(names, [measurement.images_per_second for measurement in group], color=colors)
+        axes.bar_label(drawn, [f"{measurement.ratio:.2f}" for measurement in group], padding=3, fontsize=8)
         axes.invert_yaxis()
         axes.margins(x=0.1, y=0.01)
         axes.set_title(f"batch {group[0].batch_size}, threads {group[0].threads or 'all'}", fontsize=9)
@@ -57,7 +57,7 @@ def plot(measurements: Sequence[Measurement], path: Path) -> None:
 
 def record(measurements: Sequence[Measurement]) -> dict[str, Any]:
     """Returns measurements, and what they were made on, as JSON has them."""
-    return {"measurements": [dataclasses.asdict(each) for each in measurements], "run": describe_run()}
+    return {"measurements": [dataclasses.asdict(measurement) for measurement in measurements], "run": describe_run()}
 
 
 def save(measurements: Sequence[Measurement], path: Path) -> None:

@@ -101,7 +101,7 @@ def measure(
     taken = _images_of(names)
     beside_peers = next((runtime for runtime in runtimes if RUNTIMES[runtime].has_threads), runtimes[0])
     random = np.random.default_rng(0)
-    found: list[Measurement] = []
+    measurements: list[Measurement] = []
     with tempfile.TemporaryDirectory() as folder:
         exported: dict[tuple[Any, int], dict[str, Path]] = {}  # runtimes of one format share their files
         for runtime, batch_size in itertools.product(runtimes, batch_sizes):
@@ -122,19 +122,21 @@ def measure(
                         base = _peer_base(entry, in_pytorch)
                         calls[Timed(network, base, mode, count)] = load_peer(entry, mode, images, count)
                 seconds = interleaved(calls, runs)
-                for each, median in seconds.items():
-                    ratio = median / seconds[each._replace(network=each.base)]
-                    found.append(Measurement(*each[:3], batch_size, each.threads, 1e3 * median, ratio, runs))
-    return found
+                for call, median in seconds.items():
+                    ratio = median / seconds[call._replace(network=call.base)]
+                    measurements.append(Measurement(*call[:3], batch_size, call.threads, 1e3 * median, ratio, runs))
+    return measurements
 
 
 def _images_of(names: Sequence[str]) -> tuple[int, int, int]:
     """Returns height, width and channels of the images that networks take, which must be the same ones."""
-    found = {name: (*(each := find_network(name)).image_size, each.channels) for name in names}
-    if len(set(found.values())) > 1:
-        sizes = ", ".join(f"{name} of {height}x{width}x{channels}" for name, (height, width, channels) in found.items())
+    shapes = {name: (*(network := find_network(name)).image_size, network.channels) for name in names}
+    if len(set(shapes.values())) > 1:
+        sizes = ", ".join(
+            f"{name} of {height}x{width}x{channels}" for name, (height, width, channels) in shapes.items()
+        )
         raise ValueError(f"`names` must be networks that take images of one shape. Received: {sizes}")
-    return found[names[0]]
+    return shapes[names[0]]
 
 
 class Timed(NamedTuple):

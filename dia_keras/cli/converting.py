@@ -66,8 +66,8 @@ def convert(
     if name and (file or source):
         raise click.UsageError("Give a FILE, or --fetch with a name and no more.")
     if name:
-        found = interop.find_source(name)
-        entry, source = found.entry, found.name
+        published = interop.find_source(name)
+        entry, source = published.entry, published.name
         file = interop.fetch(name)
         out = out or pathlib.Path(f"{entry}.weights.h5" if entry else f"{source.rpartition('/')[2]}.keras")
     if file is None:
@@ -93,7 +93,7 @@ def _list(as_json: bool) -> None:
         print_json([dataclasses.asdict(source) for source in sources()])
         return
     table = make_table("source", "entry", "top-1 %", "top-5 %", "license")
-    for each in sources():
-        accuracies = ("" if value is None else f"{value:.2f}" for value in (each.top1, each.top5))
-        table.add_row(each.name, each.entry or "", *accuracies, each.license)
+    for source in sources():
+        accuracies = ("" if value is None else f"{value:.2f}" for value in (source.top1, source.top5))
+        table.add_row(source.name, source.entry or "", *accuracies, source.license)
     console.print(table)

@@ -79,13 +79,13 @@ def _list_attentions(pattern: str, as_json: bool) -> None:
     names = fnmatch.filter(ATTENTIONS, _wildcards(pattern))
     if not names:
         raise click.ClickException(f"No attention matches {pattern!r}.")
-    found = {name: (ATTENTIONS[name].title, ATTENTIONS[name].formula, ATTENTIONS[name].paper) for name in names}
+    rows = {name: (ATTENTIONS[name].title, ATTENTIONS[name].formula, ATTENTIONS[name].paper) for name in names}
     if as_json:
         print_json(
-            [dict(zip(("attention", "name", "parameters", "paper"), (k, *v), strict=True)) for k, v in found.items()]
+            [dict(zip(("attention", "name", "parameters", "paper"), (k, *v), strict=True)) for k, v in rows.items()]
         )
         return
     table = make_table("attention", "name", "parameters for N channels", "paper")
-    for name, (title, parameters, paper) in found.items():
+    for name, (title, parameters, paper) in rows.items():
         table.add_row(name, title, parameters, paper.removeprefix("https://"))
     console.print(table)

@@ -70,5 +70,5 @@ def show_evaluation(name: str, result, per_class: bool) -> None:
         console.print(table)
     table = make_table("network", "images", "top-1 (%)", "balanced (%)", "top-5 (%)")
     figures = result.top1, result.balanced, result.top5
-    table.add_row(name, str(result.images), *(f"{100 * each:.2f}" for each in figures))
+    table.add_row(name, str(result.images), *(f"{100 * figure:.2f}" for figure in figures))
     console.print(table)

@@ -70,7 +70,7 @@ def export(
     if quantize not in format.quantizations:
         raise ValueError(f"`--quantize {quantize}` is not for such files. Received: path={str(path)!r}")
     if input_dtype and format.takes_any_dtype:
-        suffixes = " and ".join(each.suffix for each in FORMATS.values() if not each.takes_any_dtype)
+        suffixes = " and ".join(other.suffix for other in FORMATS.values() if not other.takes_any_dtype)
         raise ValueError(f"`--input-dtype` is for {suffixes} files. Received: path={str(path)!r}")
     is_calibrated = format.quantizations[quantize].calibrated
     options: dict[str, Any] = {"quantize": quantize, "input_dtype": input_dtype}

@@ -102,14 +102,14 @@ def _probabilities(scores, activation: str | None):
 
 def _records(paths, answers, unreadable) -> list[dict]:
     """Returns answers, and why there is none, as JSON has them."""
-    found = [
+    records = [
         {
             "image": str(path),
             "answers": [{"label": label, "probability": probability} for label, probability in answer],
         }
         for path, answer in zip(paths, answers, strict=True)
     ]
-    return found + [{"image": str(path), "error": error} for path, error in unreadable.items()]
+    return records + [{"image": str(path), "error": error} for path, error in unreadable.items()]
 
 
 def _show(paths, answers) -> None:

@@ -28,15 +28,15 @@ def _paths(values: tuple[str, ...]) -> dict[str, str]:
     """
     from ..reproduction.data_sets import DATA_SETS
 
-    found = {}
+    paths = {}
     for value in values:
         name, separator, path = value.partition("=")
         if not (separator and name in DATA_SETS):  # a folder may have a data set's name
             name, path = "", value
         if not path:
             raise ValueError(f"`--data` takes [NAME=]PATH. Received: {value!r}, without a path")
-        found[name] = path
-    return found
+        paths[name] = path
+    return paths
 
 
 @click.command(
@@ -119,7 +119,7 @@ def reproduce(
         return
     if table is None:
         raise ValueError("`table` must be one that `dia-keras reproduce --list` shows. Received: none")
-    found = reproduction.read_table(table)
+    chosen_table = reproduction.read_table(table)
     scale = reproduction.Scale(
         epochs=epochs,
         networks=_replacements(network),
@@ -129,7 +129,7 @@ def reproduce(
         **({} if seeds is None else {"seeds": seeds}),
     )
     directory = out or RUNS / (f"{table}_smoke" if smoke else table)
-    if found.is_timed:
+    if chosen_table.is_timed:
         if dry_run or only_report:
             raise ValueError(
                 "`dry_run` and `only_report` must be of a table that is trained. "
@@ -145,21 +145,21 @@ def reproduce(
         }
         if unused := [option for name, option in others.items() if given(name) != ParameterSource.DEFAULT]:
             raise click.UsageError(f"{table} is timed, not trained, so it does not take {', '.join(unused)}.")
-        costs = reproduction.measure_cost(found, scale=scale, rows=rows, say=console.print)
-        console.print(f"Report: {reproduction.write_cost_report(found, costs, directory, scale)}")
+        costs = reproduction.measure_cost(chosen_table, scale=scale, rows=rows, say=console.print)
+        console.print(f"Report: {reproduction.write_cost_report(chosen_table, costs, directory, scale)}")
         return
     if dry_run:
-        _show_estimate(reproduction.estimate(found, scale=scale, sources=sources, rows=rows, say=console.print))
+        _show_estimate(reproduction.estimate(chosen_table, scale=scale, sources=sources, rows=rows, say=console.print))
         return
     check_scipy()
     if only_report and rows:
         raise click.UsageError("`--report` is of all rows that are complete, so it does not take `--row`.")
     if only_report:
-        console.print(f"Report: {reproduction.write_report(found, directory, scale)}")
+        console.print(f"Report: {reproduction.write_report(chosen_table, directory, scale)}")
         return
     with exit_where_interrupted():
         progress = reproduction.reproduce(
-            found,
+            chosen_table,
             directory,
             scale=scale,
             sources=sources,
@@ -171,7 +171,7 @@ def reproduce(
         )
     console.print(f"{progress.complete} of {progress.all} trainings are complete.")
     if progress.complete:
-        console.print(f"Report: {reproduction.write_report(found, directory, scale)}")
+        console.print(f"Report: {reproduction.write_report(chosen_table, directory, scale)}")
     if progress.complete < progress.all:
         elsewhere = f"Other processes are at {progress.elsewhere} of the others. " if progress.elsewhere else ""
         console.print(f"{elsewhere}Run the same command again to go on.")
@@ -196,12 +196,12 @@ def _show_estimate(estimates) -> None:
     from ..host import device_name
 
     shown = make_table("group", "rows", "trainings", "epochs", "measured", "minutes each", "hours")
-    for each in estimates:
-        minutes = f"{each.seconds_per_training / 60:.1f}"
-        counts = [str(len(each.rows)), str(each.trainings), str(each.epochs)]
-        shown.add_row(each.group, *counts, each.measured, minutes, f"{each.hours:.1f}")
+    for estimate in estimates:
+        minutes = f"{estimate.seconds_per_training / 60:.1f}"
+        counts = [str(len(estimate.rows)), str(estimate.trainings), str(estimate.epochs)]
+        shown.add_row(estimate.group, *counts, estimate.measured, minutes, f"{estimate.hours:.1f}")
     console.print(shown)
-    for each in estimates:
-        console.print(f"{each.group}: {', '.join(each.rows)}")
-    hours = sum(each.hours for each in estimates)
+    for estimate in estimates:
+        console.print(f"{estimate.group}: {', '.join(estimate.rows)}")
+    hours = sum(estimate.hours for estimate in estimates)
     console.print(f"{hours:.1f} hours ({hours / 24:.1f} days) on {device_name()}, one training after the other.")

@@ -82,7 +82,7 @@ def print_json(value: Any) -> None:
 
 def printable(name: str) -> str:
     """Returns the name of a file with escapes in place of line breaks, control characters and what is not UTF-8."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in name)
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in name)
 
 
 def make_table(*columns: str, **settings: Any) -> Table:
@@ -116,10 +116,10 @@ def parse_change(change: str) -> tuple[str, Any]:
 
 def parse_size(text: str) -> tuple[int, int]:
     """Returns height and width from `64` or `64x96`, the option `--size`."""
-    found = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
-    if not found:
+    match = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
+    if not match:
         raise ValueError(f"`--size` must be a number of pixels, or height x width, e.g. 64x96. Received: {text!r}")
-    return int(found[1]), int(found[2] or found[1])
+    return int(match[1]), int(match[2] or match[1])
 
 
 def read_pictures(

@@ -27,16 +27,16 @@ def load_folder(
         FileNotFoundError: Where a split is missing.
     """
     skipped: list[pathlib.Path] = []
-    found = {split: files_by_class(path / split, skipped) for split in ("train", "test")}
-    if list(found["train"]) != list(found["test"]):
-        different = sorted(found["train"].keys() ^ found["test"].keys())
+    splits = {split: files_by_class(path / split, skipped) for split in ("train", "test")}
+    if list(splits["train"]) != list(splits["test"]):
+        different = sorted(splits["train"].keys() ^ splits["test"].keys())
         raise ValueError(
             f"'train' and 'test' must have the same classes. Received: source={str(path)!r}, where only one of them "
             f"has {', '.join(map(repr, different))}"
         )
     warn_of_skipped(path, skipped)
-    train, test = (read_split(classes, image_size, resize, channels) for classes in found.values())
-    return train, test, tuple(found["train"])
+    train, test = (read_split(classes, image_size, resize, channels) for classes in splits.values())
+    return train, test, tuple(splits["train"])
 
 
 def training_names(path: pathlib.Path) -> list[str]:
@@ -89,7 +89,9 @@ def files_by_class(folder: pathlib.Path, skipped: list[pathlib.Path]) -> dict[st
     classes = {member.name: _files(member, skipped) for member in members if member.is_dir()}
     # An image beside the folders has no class; other files there, such as a list of labels, are nobody's images.
     Image.init()
-    loose = [each for each in members if not each.is_dir() and each.suffix.lower() in Image.registered_extensions()]
+    loose = [
+        member for member in members if not member.is_dir() and member.suffix.lower() in Image.registered_extensions()
+    ]
     empty = [name for name, files in classes.items() if not files]
     unreadable = [name for name in classes if not name.isascii() and name.encode(errors="replace").decode() != name]
     if unreadable:
@@ -112,17 +114,19 @@ def files_by_class(folder: pathlib.Path, skipped: list[pathlib.Path]) -> dict[st
 
 def _files(folder: pathlib.Path, skipped: list[pathlib.Path]) -> list[pathlib.Path]:
     """Returns all files under a folder, in the order of their paths."""
-    found = []
+    files = []
     for member in _visible(folder, skipped):
-        found += _files(member, skipped) if member.is_dir() else [member]
-    return found
+        files += _files(member, skipped) if member.is_dir() else [member]
+    return files
 
 
 def _visible(folder: pathlib.Path, skipped: list[pathlib.Path]) -> list[pathlib.Path]:
     """Returns what is in a folder, by name, and adds what is hidden, or no user's, to `skipped`."""
     members = sorted(folder.iterdir())
     hidden = {
-        each for each in members if each.name.startswith(".") or each.name in LITTER or each.name.lower() in LITTER
+        member
+        for member in members
+        if member.name.startswith(".") or member.name in LITTER or member.name.lower() in LITTER
     }
     skipped += sorted(hidden)
     return [member for member in members if member not in hidden]

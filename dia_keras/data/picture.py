@@ -88,18 +88,18 @@ def read_pictures(
 
     images, errors = np.empty((0, 0, 0, channels), np.uint8), []
     with ThreadPoolExecutor() as pool:
-        for number, found in enumerate(pool.map(read, sources, names)):
-            if isinstance(found, ValueError):
-                errors.append(found)
+        for number, result in enumerate(pool.map(read, sources, names)):
+            if isinstance(result, ValueError):
+                errors.append(result)
             elif not errors:
                 if not images.size:
-                    images = np.empty((len(sources), *found.shape), np.uint8)
-                if found.shape != images.shape[1:]:
+                    images = np.empty((len(sources), *result.shape), np.uint8)
+                if result.shape != images.shape[1:]:
                     raise ValueError(
                         "`image_size` must be (height, width) where images differ in size. Received: image_size=None, "
-                        f"images of {images.shape[1:3]} and, {names[number]}, {found.shape[:2]}"
+                        f"images of {images.shape[1:3]} and, {names[number]}, {result.shape[:2]}"
                     )
-                images[number] = found
+                images[number] = result
     if errors:
         more = f"\nand {len(errors) - 5} more" if len(errors) > 5 else ""
         raise ValueError(

@@ -56,7 +56,7 @@ def load_tfds(
 
     training_name, test_names = _splits(name, builder.info.splits)
     training = read(training_name)
-    test = next((found for split in test_names if (found := read(split)) is not None), None)
+    test = next((candidate for split in test_names if (candidate := read(split)) is not None), None)
     if training is None or test is None:
         splits = training_name if training is None else " and ".join(test_names)
         raise ValueError(f"`source` must have images whose classes are known. Received: source={name!r}, {splits}")

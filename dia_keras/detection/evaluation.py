@@ -68,11 +68,11 @@ def detect(
     finder = model
     if isinstance(model, Detector) and threshold < model.score_threshold:
         finder = model.predictor(threshold)
-    found: list[Detections] = []
+    detections: list[Detections] = []
     for chunk in _chunks(images, batch_size):
         inputs, places = zip(*(letterbox(image, size) for image in chunk), strict=True)
         batch = np.stack(inputs)
-        if found and len(batch) < batch_size:
+        if detections and len(batch) < batch_size:
             # A batch of another size would compile the network again.
             batch = np.pad(batch, ((0, batch_size - len(batch)), (0, 0), (0, 0), (0, 0)))
         answers = {key: np.asarray(value) for key, value in finder.predict(batch, verbose=0).items()}
@@ -81,8 +81,8 @@ def detect(
             boxes, classes, scores = (answers[key][row, :number] for key in ("boxes", "classes", "scores"))
             if not np.isfinite(boxes).all() or not np.isfinite(scores).all():
                 raise ValueError("`model` must give boxes and scores that are finite. Received: NaN or infinity")
-            found.append(_kept(place.undo(boxes), classes, scores, place.original, threshold))
-    return found
+            detections.append(_kept(place.undo(boxes), classes, scores, place.original, threshold))
+    return detections
 
 
 def _chunks(images: Iterable[np.ndarray], number: int) -> Iterator[list[np.ndarray]]:
@@ -187,8 +187,8 @@ def _check(detection_set: DetectionSet, detections: Sequence[Detections]) -> Non
         raise ValueError(
             f"`detections` must be one for each of the {len(detection_set)} images. Received: {len(detections)}"
         )
-    for record, found in zip(detection_set.records, detections, strict=True):
-        boxes, classes, scores = map(np.asarray, found)
+    for record, answer in zip(detection_set.records, detections, strict=True):
+        boxes, classes, scores = map(np.asarray, answer)
         shapes = boxes.shape, classes.shape, scores.shape
         number = len(boxes)
         if shapes != ((number, 4), (number,), (number,)):
@@ -210,10 +210,10 @@ def _check(detection_set: DetectionSet, detections: Sequence[Detections]) -> Non
 def _results(detection_set: DetectionSet, detections: Sequence[Detections], truth: dict) -> dict:
     """Returns detections as pycocotools has them; unlike its `loadRes`, also where nothing was found."""
     rows: list[dict] = []
-    for record, found in zip(detection_set.records, detections, strict=True):
-        corners = np.asarray(found.boxes, np.float64)
+    for record, answer in zip(detection_set.records, detections, strict=True):
+        corners = np.asarray(answer.boxes, np.float64)
         sides = corners[:, 2:] - corners[:, :2]
-        for start, side, number, score in zip(corners[:, :2], sides, found.classes, found.scores, strict=True):
+        for start, side, number, score in zip(corners[:, :2], sides, answer.classes, answer.scores, strict=True):
             rows.append(
                 {
                     "id": len(rows) + 1,

@@ -107,8 +107,8 @@ def train_detector(
             return None
         if validation is not None:
             images = (example.image for example in validation)
-            found = detect(detector, images, min(0.05, detector.score_threshold), image_size=detector.image_size)
-            write_json(directory / "metrics.json", coco_metrics(validation, found))
+            detections = detect(detector, images, min(0.05, detector.score_threshold), image_size=detector.image_size)
+            write_json(directory / "metrics.json", coco_metrics(validation, detections))
         return weights
 
 

@@ -86,8 +86,8 @@ def _converted_and_compared(model: keras.Model, request: Request, expected: np.n
     format.write(model, request, metadata)
     conversion_seconds = time.perf_counter() - start
     runners = format.runners(request)
-    found = format.compared(model, request, runners, expected)
-    findings = Findings(conversion_seconds, anatomy=format.anatomy(request.path), **found)
+    comparison = format.compared(model, request, runners, expected)
+    findings = Findings(conversion_seconds, anatomy=format.anatomy(request.path), **comparison)
     if not request.test:
         return findings
     start = time.perf_counter()
@@ -164,8 +164,8 @@ def _save(model: keras.Model, path: Path) -> None:
 def _own_classes(model: keras.Model) -> list[tuple[str, str]]:
     """Returns module and name of the classes of a model's layers that are neither Keras' nor this package's."""
     classes = dict.fromkeys(map(type, model._flatten_layers()))
-    found = [(each.__module__, each.__qualname__) for each in classes]
-    return [(module, name) for module, name in found if module.partition(".")[0] not in ("keras", "dia_keras")]
+    names = [(kind.__module__, kind.__qualname__) for kind in classes]
+    return [(module, name) for module, name in names if module.partition(".")[0] not in ("keras", "dia_keras")]
 
 
 def _packages_of(classes: list[tuple[str, str]]) -> list[ModuleType]:

@@ -54,7 +54,7 @@ class Format(abc.ABC):
     @property
     def input_dtypes(self) -> tuple[str, ...]:
         """All dtypes of images that a file can take."""
-        dtypes = (dtype for each in self.quantizations.values() for dtype in each.input_dtypes)
+        dtypes = (dtype for quantization in self.quantizations.values() for dtype in quantization.input_dtypes)
         return tuple(dict.fromkeys(dtypes))
 
     def check_path(self, path: Path) -> None:

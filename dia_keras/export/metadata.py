@@ -48,9 +48,9 @@ def describe(
         "normalization": None,
         "labels": list(labels) if labels is not None else None,
     }
-    if found := normalization(model):
+    if statistics := normalization(model):
         takes = values_of(input_dtype) if of_pixels else "images as the model does"
-        mean, std = (value.tolist() for value in found)
+        mean, std = (value.tolist() for value in statistics)
         metadata["normalization"] = {"where": f"in the file: it takes {takes}", "mean": mean, "std": std}
     return metadata
 
@@ -106,8 +106,8 @@ def normalization(model: keras.Model) -> tuple[np.ndarray, np.ndarray] | None:
 def normalizes_pixels(model: keras.Model) -> bool:
     """Whether a model normalizes its images, and by figures of pixel values, 0 to 255: those of 0..1 or -1..1 are 2
     at most, and a standard deviation of pixel values, or a mean, is far above."""
-    found = normalization(model)
-    return found is not None and bool(max(np.abs(values).max() for values in found) > 10)
+    statistics = normalization(model)
+    return statistics is not None and bool(max(np.abs(values).max() for values in statistics) > 10)
 
 
 def _keeps_values(layer) -> bool:

@@ -11,7 +11,12 @@ from .tflite.format import TFLITE
 
 FORMATS: dict[str, Format] = {format.name: format for format in (SAVED_MODEL, TFLITE, ONNX)}
 #: Names of all quantizations that measure the ranges of activations on images.
-CALIBRATED = {name for format in FORMATS.values() for name, each in format.quantizations.items() if each.calibrated}
+CALIBRATED = {
+    name
+    for format in FORMATS.values()
+    for name, quantization in format.quantizations.items()
+    if quantization.calibrated
+}
 
 
 def format_for(request: Request) -> Format:

@@ -16,7 +16,7 @@ def is_functional(layer) -> bool:
 
 def is_quantized(layer) -> bool:
     """Whether `quantize` of Keras has quantized a layer, a model, or anything within."""
-    return any(getattr(each, "quantization_mode", None) for each in layer._flatten_layers())
+    return any(getattr(part, "quantization_mode", None) for part in layer._flatten_layers())
 
 
 def as_functional(model: keras.Model) -> keras.Model:
@@ -33,6 +33,6 @@ def as_functional(model: keras.Model) -> keras.Model:
 def give_weights(layer: keras.layers.Layer, values: list[np.ndarray]) -> None:
     """Sets the weights of a layer. A `Normalization` computes with them only once it is finalized."""
     layer.set_weights(values)
-    for each in layer._flatten_layers():
-        if isinstance(each, keras.layers.Normalization):
-            each.finalize_state()
+    for part in layer._flatten_layers():
+        if isinstance(part, keras.layers.Normalization):
+            part.finalize_state()

@@ -40,8 +40,8 @@ def last_operation(model: keras.Model):
 
 def final_activation(model: keras.Model) -> str | None:
     """Returns the activation that makes a network's probabilities, `"softmax"` or `"sigmoid"`; `None` without one."""
-    found = activation_of(last_operation(model))
-    return None if found == "linear" else found
+    activation = activation_of(last_operation(model))
+    return None if activation == "linear" else activation
 
 
 def activation_of(operation) -> str | None:

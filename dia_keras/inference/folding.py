@@ -93,7 +93,7 @@ def _folded(nodes, outputs, in_training: set[str]) -> dict[str, keras.layers.Bat
             readers[id(tensor)].append(node.operation)
     for tensor in outputs:
         readers[id(tensor)].append(None)  # the caller
-    found = {}
+    norms = {}
     for node in nodes:
         conv, reading = node.operation, readers[id(node.outputs[0])]
         norm = reading[0] if len(reading) == 1 else None
@@ -101,8 +101,8 @@ def _folded(nodes, outputs, in_training: set[str]) -> dict[str, keras.layers.Bat
             continue
         is_of_channels = norm.axis % 4 == (3 if conv.data_format == "channels_last" else 1)
         if is_of_channels and norm.name not in in_training and calls[conv.name] == calls[norm.name] == 1:
-            found[conv.name] = norm
-    return found
+            norms[conv.name] = norm
+    return norms
 
 
 def _is_linear_convolution(layer) -> bool:
@@ -173,7 +173,7 @@ def _layer(layer) -> tuple[keras.layers.Layer, list[np.ndarray]]:
         cell.build((None, cell.units))
         return unit, values
     inner = layer._flatten_layers(include_self=False)
-    if any(is_quantized(each) or getattr(each, "lora_enabled", False) for each in inner):
+    if any(is_quantized(part) or getattr(part, "lora_enabled", False) for part in inner):
         return layer, layer.get_weights()  # its config does not say so, and a copy would have other weights
     try:
         return type(layer).from_config(layer.get_config()), layer.get_weights()

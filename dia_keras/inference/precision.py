@@ -82,7 +82,7 @@ def _copied(layer: keras.layers.Layer, policy: str | None, name: str) -> keras.l
         options: dict[str, Any] = {"mask": layer.mask, "arguments": layer.arguments, "name": layer.name}
         return keras.layers.Lambda(layer.function, layer._output_shape, dtype=policy or layer.dtype_policy, **options)
     # Its own layers need not be registered with Keras. Keras' are left out: its layer `Add` is not its operation `Add`.
-    kinds = {type(each) for each in layer._flatten_layers(include_self=False)}
+    kinds = {type(part) for part in layer._flatten_layers(include_self=False)}
     own = {kind.__name__: kind for kind in kinds if not kind.__module__.startswith("keras.")}
     try:
         config = copy.deepcopy(layer.get_config())

@@ -57,7 +57,7 @@ class Source:
 @functools.cache
 def sources() -> tuple[Source, ...]:
     """Returns all files with published weights that are known, see `sources.toml`."""
-    found = []
+    known = []
     for library, table in tomllib.loads(SOURCES.read_text(encoding="utf-8")).items():
         shared = {key: value for key, value in table.items() if key not in ("url", "files")}
         for model, row in table["files"].items():
@@ -67,8 +67,8 @@ def sources() -> tuple[Source, ...]:
                 fields["top1" if "_" in model else "top5"] = round(100 - int(error) / 100, 2)
             digest = fields["digest"][:8]
             url = table["url"].format(release=release, model=model, error=error, digest=digest, file=file)
-            found.append(Source(url=url, **fields))
-    return tuple(found)
+            known.append(Source(url=url, **fields))
+    return tuple(known)
 
 
 def find_source(name: str) -> Source:
@@ -77,11 +77,11 @@ def find_source(name: str) -> Source:
     Raises:
         ValueError: Where there is none, or an entry has several.
     """
-    found = [each for each in sources() if isinstance(name, str) and name in (each.name, each.entry)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        choice = ", ".join(f"{each.name} ({each.license}{_accuracy(each)})" for each in found)
+    matches = [source for source in sources() if isinstance(name, str) and name in (source.name, source.entry)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        choice = ", ".join(f"{source.name} ({source.license}{_accuracy(source)})" for source in matches)
         raise ValueError(f"`name` must be one of {choice}. Received: name={name!r}, which has several")
     raise ValueError(
         "`name` must be a zoo entry or a model with published weights, as `dia_keras.interop.sources()` lists them. "
@@ -91,7 +91,7 @@ def find_source(name: str) -> Source:
 
 def source_of_file(file: str) -> str | None:
     """Returns the library and model of a file by the name that it was published under, or `None`."""
-    names = {each.name for each in sources() if file in (each.file, each.url.rpartition("/")[2])}
+    names = {source.name for source in sources() if file in (source.file, source.url.rpartition("/")[2])}
     return names.pop() if len(names) == 1 else None
 
 
@@ -101,15 +101,17 @@ def source_of_entry(library: str, entry: str) -> str:
     Raises:
         ValueError: Where there is none, or several.
     """
-    found = {
-        each.name.partition(".")[0] for each in sources() if each.entry == entry and each.name.startswith(f"{library}/")
+    models = {
+        source.name.partition(".")[0]
+        for source in sources()
+        if source.entry == entry and source.name.startswith(f"{library}/")
     }
-    if len(found) != 1:
+    if len(models) != 1:
         raise ValueError(
-            f"`source` must name the model, as '{library}/MODEL': {library} has {len(found) or 'no'} known models for "
+            f"`source` must name the model, as '{library}/MODEL': {library} has {len(models) or 'no'} known models for "
             f"{entry!r}. Received: source={library!r}"
         )
-    return found.pop()
+    return models.pop()
 
 
 def fetch(name: str, base: str | None = None) -> pathlib.Path:

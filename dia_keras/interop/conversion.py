@@ -101,10 +101,10 @@ def published(source: str) -> Published:
             f"`source` must be a library, {', '.join(LIBRARIES)}, and its model, such as "
             f"'pytorchcv/diaresnet164bn_cifar100'. Received: source={source!r}"
         )
-    found = LIBRARIES[library].published(name)
-    if isinstance(found, str):
-        raise ValueError(f"`source` cannot be converted: {found}. Received: source={source!r}")
-    return found
+    answer = LIBRARIES[library].published(name)
+    if isinstance(answer, str):
+        raise ValueError(f"`source` cannot be converted: {answer}. Received: source={source!r}")
+    return answer
 
 
 def _built(origin: Published, source: str, **options) -> keras.Model:

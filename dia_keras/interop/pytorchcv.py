@@ -60,8 +60,8 @@ REFUSED = (
 
 def published(name: str) -> Published | str:
     """Returns the network of a model, or why it cannot be converted."""
-    found = _for_small_images(name) or _for_imagenet(name)
-    return found or next(reason for pattern, reason in REFUSED if re.fullmatch(pattern, name))
+    network = _for_small_images(name) or _for_imagenet(name)
+    return network or next(reason for pattern, reason in REFUSED if re.fullmatch(pattern, name))
 
 
 def _for_small_images(name: str) -> Published | None:

@@ -38,7 +38,7 @@ def translated(
             copies do; the message lists all of that.
     """
     weights = weights_by_name(model)
-    found: dict[str, np.ndarray] = {}
+    values: dict[str, np.ndarray] = {}
     first: dict[str, str] = {}
     biases: dict[str, np.ndarray] = {}
     problems = []
@@ -52,25 +52,25 @@ def translated(
             biases[layer] = array
         elif layer is None or name not in weights:
             problems.append(f"{key} has no place in the network")
-        elif name not in found:
-            found[name], first[name] = _in_keras(array, weights[name].shape), key
-            if found[name].shape != tuple(weights[name].shape):
+        elif name not in values:
+            values[name], first[name] = _in_keras(array, weights[name].shape), key
+            if values[name].shape != tuple(weights[name].shape):
                 problems.append(
-                    f"{key} has shape {array.shape}, which becomes {found[name].shape} instead of "
+                    f"{key} has shape {array.shape}, which becomes {values[name].shape} instead of "
                     f"{tuple(weights[name].shape)}"
                 )
-        elif not np.array_equal(found[name], _in_keras(array, weights[name].shape)):
+        elif not np.array_equal(values[name], _in_keras(array, weights[name].shape)):
             problems.append(f"{key} differs from {first[name]}, of which it must be a copy")
-    problems += [f"{name} is missing" for name in weights if name not in found]
+    problems += [f"{name} is missing" for name in weights if name not in values]
     if not problems:
-        problems += _fold(biases, found, layers)
+        problems += _fold(biases, values, layers)
     if problems:
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise ValueError(
             f"`weights` must hold exactly the weights of the network: {'; '.join(problems[:_SHOWN])}{more}. "
             f"Received: weights with {len(state)} arrays"
         )
-    return found
+    return values
 
 
 def weights_by_name(model: keras.Model) -> dict[str, Any]:
@@ -79,17 +79,17 @@ def weights_by_name(model: keras.Model) -> dict[str, Any]:
     The weights of a module within an attention are `stage1_block1_attention/squeeze/kernel`, and those of a cell's
     linear map `stage1_attention/input_reduce/kernel`.
     """
-    found = {}
+    weights = {}
     for layer in model.layers:
         cell = getattr(layer, "cell", None)
         if cell is not None:
             for weight in cell.weights:
-                found[f"{layer.name}/{'/'.join(weight.name.rsplit('_', 1))}"] = weight
+                weights[f"{layer.name}/{'/'.join(weight.name.rsplit('_', 1))}"] = weight
             continue
         for weight in layer.weights:
             *inner, name = weight.path.removeprefix(f"{layer.name}/").split("/")
-            found["/".join([layer.name, *inner[-1:], name])] = weight
-    return found
+            weights["/".join([layer.name, *inner[-1:], name])] = weight
+    return weights
 
 
 def _renamed(module: str, rules: Rules) -> str | None:
@@ -119,14 +119,14 @@ def _in_keras(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return array
 
 
-def _fold(biases: Mapping[str, np.ndarray], found: dict[str, np.ndarray], layers: Mapping[str, Layer]) -> list[str]:
+def _fold(biases: Mapping[str, np.ndarray], values: dict[str, np.ndarray], layers: Mapping[str, Layer]) -> list[str]:
     """Moves biases of convolutions into the moving means of the norms that follow; returns what cannot be moved."""
     problems = []
     for name, bias in biases.items():
         following = [other for other, layer in layers.items() if name in layer.inputs]
         mean = f"{following[0]}/moving_mean" if len(following) == 1 else None
-        if mean in found and found[mean].shape == bias.shape:
-            found[mean] = found[mean] - bias
+        if mean in values and values[mean].shape == bias.shape:
+            values[mean] = values[mean] - bias
         else:
             problems.append(f"the bias of {name} has no place in the network, nor a norm that follows")
     return problems

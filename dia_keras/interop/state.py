@@ -47,17 +47,17 @@ def read_state(weights: str | os.PathLike | Mapping[str, Any], content: bytes | 
         path = pathlib.Path(weights).expanduser()
         if not path.is_file():
             raise ValueError(f"`weights` must be an existing file. Received: weights={str(weights)!r}")
-        found = (_read_safetensors if path.suffix == ".safetensors" else _read_torch)(path, content)
+        state = (_read_safetensors if path.suffix == ".safetensors" else _read_torch)(path, content)
     else:
-        found = weights
+        state = weights
     for wrapper in WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
-            found = found[wrapper]
-    if not isinstance(found, Mapping) or not found or not all(isinstance(key, str) for key in found):
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    if not isinstance(state, Mapping) or not state or not all(isinstance(key, str) for key in state):
         raise ValueError(f"`weights` must hold tensors by their names. Received: weights={_shown(weights)}")
-    if all(key.startswith(PARALLEL) for key in found):
-        found = {key.removeprefix(PARALLEL): value for key, value in found.items()}
-    return {key: _array(key, value) for key, value in found.items()}
+    if all(key.startswith(PARALLEL) for key in state):
+        state = {key.removeprefix(PARALLEL): value for key, value in state.items()}
+    return {key: _array(key, value) for key, value in state.items()}
 
 
 def _array(key: str, value: Any) -> np.ndarray:

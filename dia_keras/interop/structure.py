@@ -95,8 +95,8 @@ def _histories(value: Any) -> Iterator[str]:
         if "keras_history" in value:
             yield value["keras_history"][0]
         else:
-            for each in value.values():
-                yield from _histories(each)
+            for item in value.values():
+                yield from _histories(item)
     elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _histories(each)
+        for item in value:
+            yield from _histories(item)

@@ -67,14 +67,14 @@ def measure_cost(
     scale = scale or Scale()
     scale.check(table)
     keys = {row.key for row in choose(table, rows)}
-    found: list[RowCost] = []
+    costs: list[RowCost] = []
     for name, group in table.groups.items():
         wanted = {row.reference or row.name for row in group if row.key in keys}
         chosen = [row for row in group if row.key in keys or row.name in wanted]
         if chosen:
             say(f"{name}: {', '.join(row.name for row in chosen)}")
-            found += _measure(chosen, scale)
-    return found
+            costs += _measure(chosen, scale)
+    return costs
 
 
 def _measure(rows: list[Row], scale: Scale) -> list[RowCost]:
@@ -95,7 +95,7 @@ def _measure(rows: list[Row], scale: Scale) -> list[RowCost]:
             trainings[row.name].recipe.batch_size,
             inference[row.name],
             training[row.name],
-            *(100 * (each[row.name] / each[row.reference or row.name] - 1) for each in (inference, training)),
+            *(100 * (seconds[row.name] / seconds[row.reference or row.name] - 1) for seconds in (inference, training)),
         )
         for row in rows
     ]

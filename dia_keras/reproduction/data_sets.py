@@ -126,18 +126,19 @@ def load(
     own = known.tfds or name
     # A folder that is named is meant, and one that happens to have a data set's name is not.
     source, data_dir = (own, data_dir_of(own, sources.data_dir)) if path is None else (pathlib.Path(path), None)
-    found = data.load(source, data_dir=data_dir, image_size=(size, size), held_out=held_out, channels=3)
-    found = dataclasses.replace(found, class_names=_spelled(known, found.class_names))
-    if any_data or is_itself(name, found.class_names):
+    data_set = data.load(source, data_dir=data_dir, image_size=(size, size), held_out=held_out, channels=3)
+    data_set = dataclasses.replace(data_set, class_names=_spelled(known, data_set.class_names))
+    if any_data or is_itself(name, data_set.class_names):
         if name == "mini_imagenet" and not any_data:
-            check_numbers(str(path), numbers_of(found))
-        return found
-    if known.may_stand_in and len(found.class_names) == known.classes:
-        return found
+            check_numbers(str(path), numbers_of(data_set))
+        return data_set
+    if known.may_stand_in and len(data_set.class_names) == known.classes:
+        return data_set
     names = f", {', '.join(known.labels[:3])}{', ...' * (known.classes > 3)}" if known.labels else ""
     raise ValueError(
         f"`source` must hold {known.title}, with {known.classes} classes{names}. Received: {path or known.tfds}, with "
-        f"{len(found.class_names)} classes, {', '.join(found.class_names[:3])}{', ...' * (len(found.class_names) > 3)}"
+        f"{len(data_set.class_names)} classes, "
+        f"{', '.join(data_set.class_names[:3])}{', ...' * (len(data_set.class_names) > 3)}"
     )
 
 
@@ -153,7 +154,7 @@ def is_itself(name: str, class_names: Sequence[str]) -> bool:
 def _spelled(known: Known, class_names: Sequence[str]) -> tuple[str, ...]:
     """Returns names of classes as the data set spells them: a folder `Normal` has the class `NORMAL`."""
     own = {_plain(label): label for label in known.labels}
-    return tuple(own.get(_plain(each), each) for each in class_names)
+    return tuple(own.get(_plain(name), name) for name in class_names)
 
 
 def _plain(label: str) -> str:

@@ -20,16 +20,16 @@ def measure(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
     best = np.argsort(-logits, axis=-1, kind="stable")[:, :5]
     right = best == labels[:, None]
     by_class = {name: right[labels == i, 0].mean() for i, name in enumerate(class_names) if (labels == i).any()}
-    found = {
+    measures = {
         "top1": right[:, 0].mean(),
         "top5": right.any(-1).mean(),
         "balanced": np.mean(list(by_class.values())),
     }
     if len(class_names) == 2:
-        found |= by_class
-        found["auc"] = area_under_roc(logits[:, 1] - logits[:, 0], labels == 1)
+        measures |= by_class
+        measures["auc"] = area_under_roc(logits[:, 1] - logits[:, 0], labels == 1)
     is_finite = bool(np.isfinite(logits).all())
-    return {name: 100 * float(value) if is_finite else float("nan") for name, value in found.items()}
+    return {name: 100 * float(value) if is_finite else float("nan") for name, value in measures.items()}
 
 
 def area_under_roc(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -68,15 +68,15 @@ def roc_curve(scores: np.ndarray, positive: np.ndarray) -> list[float] | None:
     if not positives or not negatives:
         return None
     _, inverse = np.unique(-scores, return_inverse=True)
-    found = np.cumsum(np.bincount(inverse[positive], minlength=inverse.max() + 1)) / positives
+    hits = np.cumsum(np.bincount(inverse[positive], minlength=inverse.max() + 1)) / positives
     wrong = np.cumsum(np.bincount(inverse[~positive], minlength=inverse.max() + 1)) / negatives
-    found, wrong = np.insert(found, 0, 0.0), np.insert(wrong, 0, 0.0)
+    hits, wrong = np.insert(hits, 0, 0.0), np.insert(wrong, 0, 0.0)
     shares = np.linspace(0, 1, ROC_STEPS)
     # Of thresholds that find the same negatives, the one that finds most positives counts.
     last = np.searchsorted(wrong, shares + 1e-9, side="right") - 1
     following = np.minimum(last + 1, len(wrong) - 1)
     way = (shares - wrong[last]) / np.maximum(wrong[following] - wrong[last], 1 / negatives)
-    return (found[last] + way * (found[following] - found[last])).tolist()
+    return (hits[last] + way * (hits[following] - hits[last])).tolist()
 
 
 def outputs(model, split: Split, batch_size: int = 250) -> np.ndarray:

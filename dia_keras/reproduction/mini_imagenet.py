@@ -48,10 +48,10 @@ def check_numbers(path: str | os.PathLike, numbers: Sequence[tuple[int, int]]) -
     """
     if len(numbers) == CLASSES and set(numbers) == {(TRAIN, TEST)}:
         return
-    found = " or ".join(f"{train} + {test}" for train, test in sorted(set(numbers))[:3])
+    sizes = " or ".join(f"{train} + {test}" for train, test in sorted(set(numbers))[:3])
     raise ValueError(
         f"`source` must hold mini-ImageNet: {CLASSES} classes, each of {TRAIN} training and {TEST} test images. "
-        f"Received: {path}, with {len(numbers)} classes of {found} images"
+        f"Received: {path}, with {len(numbers)} classes of {sizes} images"
     )
 
 
@@ -66,15 +66,15 @@ def _split(path: pathlib.Path) -> tuple[Files, Files]:
     """Returns the files to train and to test on, by class."""
     skipped: list[pathlib.Path] = []
     parts = [path / name for name in ("train", "val", "test") if (path / name).is_dir()] or [path]
-    found = {part.name: files_by_class(part, skipped) for part in parts}
+    splits = {part.name: files_by_class(part, skipped) for part in parts}
     warn_of_skipped(path, skipped)
-    if set(found) == {"train", "test"} and list(found["train"]) == list(found["test"]):
-        return found["train"], found["test"]
+    if set(splits) == {"train", "test"} and list(splits["train"]) == list(splits["test"]):
+        return splits["train"], splits["test"]
     classes: Files = {}
-    for name, files in sorted(pair for part in found.values() for pair in part.items()):
+    for name, files in sorted(pair for part in splits.values() for pair in part.items()):
         if name in classes:
             raise ValueError(
-                f"`source` must have every class in one of {', '.join(found)}, or all classes in both train and test. "
+                f"`source` must have every class in one of {', '.join(splits)}, or all classes in both train and test. "
                 f"Received: {path}, with {name!r} in two"
             )
         classes[name] = files

@@ -47,49 +47,49 @@ def backbone(name: str) -> Backbone:
     >>> backbone("WRN52-4")
     Backbone(function='wrn', arguments={'depth': 52, 'widen': 4})
     """
-    found = _backbone(name)
-    if found is None:
+    network = _backbone(name)
+    if network is None:
         raise ValueError(
             "`network` must have the form ResNet164, ResNet20-basic, WRN52-4 or ResNeXt101,8x32. "
             f"Received: network={name!r}"
         )
-    if found.function != "imagenet_resnet":
-        of_block, others = _layers(found)
-        if found.arguments["depth"] < of_block + others or (found.arguments["depth"] - others) % of_block:
+    if network.function != "imagenet_resnet":
+        of_block, others = _layers(network)
+        if network.arguments["depth"] < of_block + others or (network.arguments["depth"] - others) % of_block:
             raise ValueError(
                 f"`network` must have a depth of {of_block} n + {others}, with n blocks a stage. "
                 f"Received: network={name!r}"
             )
-    return found
+    return network
 
 
 def _backbone(name: str) -> Backbone | None:
-    if found := re.fullmatch(r"ResNet(18|34|50|101)", name):
-        return Backbone("imagenet_resnet", {"depth": int(found[1])})
-    if found := re.fullmatch(r"ResNet(\d+)(-basic)?", name):
-        return Backbone("resnet", {"depth": int(found[1]), "block": "basic" if found[2] else "bottleneck"})
-    if found := re.fullmatch(r"WRN(\d+)-(\d+)", name):
-        return Backbone("wrn", {"depth": int(found[1]), "widen": int(found[2])})
-    if found := re.fullmatch(r"ResNeXt(\d+),(\d+)x(\d+)", name):
-        depth, cardinality, width = map(int, found.groups())
+    if match := re.fullmatch(r"ResNet(18|34|50|101)", name):
+        return Backbone("imagenet_resnet", {"depth": int(match[1])})
+    if match := re.fullmatch(r"ResNet(\d+)(-basic)?", name):
+        return Backbone("resnet", {"depth": int(match[1]), "block": "basic" if match[2] else "bottleneck"})
+    if match := re.fullmatch(r"WRN(\d+)-(\d+)", name):
+        return Backbone("wrn", {"depth": int(match[1]), "widen": int(match[2])})
+    if match := re.fullmatch(r"ResNeXt(\d+),(\d+)x(\d+)", name):
+        depth, cardinality, width = map(int, match.groups())
         return Backbone("resnext", {"depth": depth, "cardinality": cardinality, "group_width": width})
     return None
 
 
-def _layers(found: Backbone) -> tuple[int, int]:
+def _layers(network: Backbone) -> tuple[int, int]:
     """Returns the layers that a block has in each of three stages together, and those outside of the stages."""
-    if found.function == "wrn":
+    if network.function == "wrn":
         return 6, 4
-    return (6 if found.arguments.get("block") == "basic" else 9), 2
+    return (6 if network.arguments.get("block") == "basic" else 9), 2
 
 
 def blocks(name: str) -> int:
     """Returns the number of blocks in the shortest stage of the network that a name stands for."""
-    found = backbone(name)
-    if found.function == "imagenet_resnet":
+    network = backbone(name)
+    if network.function == "imagenet_resnet":
         return 2
-    of_block, others = _layers(found)
-    return (found.arguments["depth"] - others) // of_block
+    of_block, others = _layers(network)
+    return (network.arguments["depth"] - others) // of_block
 
 
 def stages(name: str) -> int:
@@ -99,10 +99,10 @@ def stages(name: str) -> int:
 
 def has_bottlenecks(name: str) -> bool:
     """Returns whether the blocks of a network have four times their inner width in output channels."""
-    found = backbone(name)
-    if found.function == "imagenet_resnet":
-        return found.arguments["depth"] >= 50
-    return found.function == "resnet" and found.arguments["block"] == "bottleneck"
+    network = backbone(name)
+    if network.function == "imagenet_resnet":
+        return network.arguments["depth"] >= 50
+    return network.function == "resnet" and network.arguments["block"] == "bottleneck"
 
 
 def attention(name: str, network: str) -> dict[str, Any]:

@@ -106,14 +106,14 @@ def train_row(
         if trained is None:
             return None
         logits = outputs(trained, data.test)
-        found = measure(logits, data.test.labels, data.class_names)
-        exploded = "The outputs are not finite." if math.isnan(found["top1"]) else None
+        measures = measure(logits, data.test.labels, data.class_names)
+        exploded = "The outputs are not finite." if math.isnan(measures["top1"]) else None
         if len(data.class_names) == 2 and not exploded:
             found_at = roc_curve(logits[:, 1] - logits[:, 0], data.test.labels == 1)
             roc = {"positive": data.class_names[1], "found": found_at} if found_at else None
     except Diverged as error:
-        found, exploded, trained = {"top1": math.nan}, str(error).partition(": the training stops")[0], None
-    result |= {"measures": found, "exploded": exploded, "roc": roc}
+        measures, exploded, trained = {"top1": math.nan}, str(error).partition(": the training stops")[0], None
+    result |= {"measures": measures, "exploded": exploded, "roc": roc}
     result |= {"log": read_log(directory / "log.csv"), "run": describe_run()}
     return Trained(result, None if exploded else trained)
 

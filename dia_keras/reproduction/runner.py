@@ -204,7 +204,9 @@ def choose(table: Table, patterns: Sequence[str]) -> tuple[Row, ...]:
                 f"`rows` must match rows of {table.label}: {', '.join(row.key for row in table.rows)}. "
                 f"Received: rows={pattern!r}"
             )
-    return tuple(row for row in table.rows if not patterns or any(fnmatchcase(row.key, each) for each in patterns))
+    return tuple(
+        row for row in table.rows if not patterns or any(fnmatchcase(row.key, pattern) for pattern in patterns)
+    )
 
 
 def progress(rows: tuple[Row, ...], run: RunDirectory, scale: Scale, stale_hours: float | None = None) -> Progress:

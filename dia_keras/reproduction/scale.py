@@ -90,7 +90,9 @@ class Scale:
                 f"Received: {row.network}={name}, with {networks.stages(name)}"
             )
         function = networks.backbone(name).function
-        known = {key for each in (BACKBONES[function], build_network) for key in inspect.signature(each).parameters}
+        known = {
+            key for builder in (BACKBONES[function], build_network) for key in inspect.signature(builder).parameters
+        }
         if unknown := set(row.changes) - known:
             raise ValueError(
                 f"`network` must take what {row.name!r} changes, {', '.join(sorted(unknown))}. "

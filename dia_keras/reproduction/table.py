@@ -86,10 +86,10 @@ class Table:
     @property
     def groups(self) -> dict[str, list[Row]]:
         """The rows by group. Within a group they are compared."""
-        found: dict[str, list[Row]] = {}
+        by_group: dict[str, list[Row]] = {}
         for row in self.rows:
-            found.setdefault(row.group, []).append(row)
-        return found
+            by_group.setdefault(row.group, []).append(row)
+        return by_group
 
 
 def table_names() -> list[str]:

@@ -59,9 +59,9 @@ def estimate(
     """
     scale, sources = scale or Scale(), sources or Sources()
     chosen = check(table, scale, sources, rows)
-    data, found = LoadedOnce(sources, scale), []
+    data, estimates = LoadedOnce(sources, scale), []
     speeds: dict[tuple, _Measured] = {}
-    groups = {row.group: [each for each in chosen if each.group == row.group] for row in chosen}
+    groups = {row.group: [member for member in chosen if member.group == row.group] for row in chosen}
     for name, group in groups.items():
         row = _representative(group)
         training = training_of(row, 0, scale)
@@ -76,9 +76,9 @@ def estimate(
         watched = len(loaded.test.labels if table.curves else loaded.held_out.labels)
         evaluated = epochs * watched + len(loaded.test.labels)
         seconds = speed.compiling + epochs * speed.epoch + evaluated * speed.image
-        keys = tuple(each.key for each in group)
-        found.append(GroupEstimate(name, keys, len(keys) * scale.seeds, epochs, row.name, seconds))
-    return found
+        keys = tuple(member.key for member in group)
+        estimates.append(GroupEstimate(name, keys, len(keys) * scale.seeds, epochs, row.name, seconds))
+    return estimates
 
 
 @dataclasses.dataclass(frozen=True)

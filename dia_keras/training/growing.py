@@ -39,16 +39,16 @@ def origins(small: int, large: int, growth: Literal["zero", "halve"]) -> list[Or
             f"Received: {small} and then {large} blocks a stage"
         )
     numbers = [-(-number * small // large) for number in range(1, large + 1)]
-    found = []
+    by_block = []
     for position, number in enumerate(numbers):
         is_copy = number in numbers[:position]
         if number == 1:
-            found.append(Origin(2, 0.0) if is_copy else Origin(1, 1.0))
+            by_block.append(Origin(2, 0.0) if is_copy else Origin(1, 1.0))
         elif growth == "zero":
-            found.append(Origin(number, 0.0 if is_copy else 1.0))
+            by_block.append(Origin(number, 0.0 if is_copy else 1.0))
         else:
-            found.append(Origin(number, 1 / numbers.count(number)))
-    return found
+            by_block.append(Origin(number, 1 / numbers.count(number)))
+    return by_block
 
 
 def grow(
@@ -110,11 +110,11 @@ def _grow_optimizer(small, large, pairs, momenta) -> None:
 
 def _blocks(model: keras.Model) -> dict[str, int]:
     """Returns the number of blocks by stage."""
-    found: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for layer in model.layers:
         if match := BLOCK.fullmatch(layer.name):
-            found[match[1]] = max(found.get(match[1], 0), int(match[2]))
-    return found
+            numbers[match[1]] = max(numbers.get(match[1], 0), int(match[2]))
+    return numbers
 
 
 def _last_layers(model: keras.Model) -> set[str]:

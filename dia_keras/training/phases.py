@@ -30,11 +30,11 @@ class ScheduledPhase(NamedTuple):
 
 def parts(recipe: Recipe) -> list[ScheduledPhase]:
     """Returns the phases of a recipe with their places; a recipe without phases is one phase."""
-    found: list[ScheduledPhase] = []
+    phases: list[ScheduledPhase] = []
     for number, phase in enumerate(recipe.phases or (Phase(recipe.epochs),)):
-        begin = found[-1].end if found else 0
-        found.append(ScheduledPhase(phase, number, begin, begin + phase.epochs))
-    return found
+        begin = phases[-1].end if phases else 0
+        phases.append(ScheduledPhase(phase, number, begin, begin + phase.epochs))
+    return phases
 
 
 def parts_to_go(recipe: Recipe, directory: pathlib.Path) -> Iterator[ScheduledPhase]:
@@ -64,8 +64,8 @@ def enter(
     """
     model = build(part.phase)
     compile_model(model)
-    found = checkpoints(directory)
-    if part.number and found and found[-1].epochs == part.begin and found[-1].phase < part.number:
+    all_saved = checkpoints(directory)
+    if part.number and all_saved and all_saved[-1].epochs == part.begin and all_saved[-1].phase < part.number:
         before = build(parts(recipe)[part.number - 1].phase)
         compile_model(before)
         resume(before, directory)

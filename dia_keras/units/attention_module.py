@@ -62,8 +62,8 @@ class FeatureLayer(keras.layers.Layer):
     def build_from_config(self, config):
         super().build_from_config(config)
         for layer in self._flatten_layers(include_self=False):
-            if found := config.get("quantized", {}).get(layer.name):
-                _quantize(layer, found)
+            if quantization := config.get("quantized", {}).get(layer.name):
+                _quantize(layer, quantization)
 
 
 def _quantization_of(layer) -> dict:
@@ -72,9 +72,11 @@ def _quantization_of(layer) -> dict:
     return {"policy": layer.dtype_policy.name, "config": keras.saving.serialize_keras_object(config)}
 
 
-def _quantize(layer, found: dict | str) -> None:
+def _quantize(layer, quantization: dict | str) -> None:
     """Quantizes a layer as `_quantization_of` describes another one; earlier versions kept the policy only."""
-    policy, config = (found, None) if isinstance(found, str) else (found["policy"], found["config"])
+    policy, config = (
+        (quantization, None) if isinstance(quantization, str) else (quantization["policy"], quantization["config"])
+    )
     if config is None:
         layer.dtype_policy = policy
     else:

@@ -83,7 +83,7 @@ class RecurrentAttention(FeatureLayer):
         def spec(size):
             if isinstance(size, int):
                 return keras.KerasTensor((inputs.shape[0], size), self.cell.compute_dtype)
-            return [spec(each) for each in size]
+            return [spec(part) for part in size]
 
         size = self.cell.state_size
         return keras.KerasTensor(inputs.shape, self.compute_dtype), spec([size] if isinstance(size, int) else size)
@@ -98,7 +98,7 @@ class RecurrentAttention(FeatureLayer):
 
 def _reset_dropout_masks(cell) -> None:
     """Makes Keras' own cells draw new masks, as `keras.layers.RNN` does: they keep them until told so."""
-    for each in getattr(cell, "cells", [cell]):
-        if hasattr(each, "reset_dropout_mask"):
-            each.reset_dropout_mask()
-            each.reset_recurrent_dropout_mask()
+    for inner_cell in getattr(cell, "cells", [cell]):
+        if hasattr(inner_cell, "reset_dropout_mask"):
+            inner_cell.reset_dropout_mask()
+            inner_cell.reset_recurrent_dropout_mask()

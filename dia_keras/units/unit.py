@@ -38,8 +38,8 @@ class Unit:
         """Raises a `ValueError` where `for_channels` does not take all of the settings."""
         # Each `__init__` by itself: of a class that inherits it, some patch releases of Python tell the signature of
         # Keras' `__new__` instead.
-        own = itertools.takewhile(lambda each: each is not keras.layers.Layer, cls.__mro__)
-        constructors = [vars(each)["__init__"] for each in own if "__init__" in vars(each)]
+        own = itertools.takewhile(lambda base: base is not keras.layers.Layer, cls.__mro__)
+        constructors = [vars(base)["__init__"] for base in own if "__init__" in vars(base)]
         known = _keywords([cls.for_channels, *constructors])
         if settings.keys() - {*known, *_OF_EVERY_LAYER}:
             raise ValueError(
@@ -53,8 +53,12 @@ def _keywords(functions: Iterable[Callable]) -> list[str]:
     known: dict[str, None] = {}
     for function in functions:
         parameters = inspect.signature(function).parameters.values()
-        named = (each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD))
-        known |= {each.name: None for each in named if each.name not in ("self", *WIDTH)}
-        if not any(each.kind is each.VAR_KEYWORD for each in parameters):
+        named = (
+            parameter
+            for parameter in parameters
+            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        )
+        known |= {parameter.name: None for parameter in named if parameter.name not in ("self", *WIDTH)}
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
     return list(known)

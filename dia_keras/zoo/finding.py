@@ -302,8 +302,8 @@ def _portable(name: str) -> str:
 
 def _from_file(path: pathlib.Path) -> Network:
     model = _load(path)
-    images = [tuple(each.shape) for each in model.inputs or []]
-    answers = [tuple(each.shape) for each in model.outputs or []]
+    images = [tuple(tensor.shape) for tensor in model.inputs or []]
+    answers = [tuple(tensor.shape) for tensor in model.outputs or []]
     if (
         len(images) != 1
         or len(images[0]) != 4

@@ -91,30 +91,30 @@ def load(
     >>> members = [load("dia_resnet20_cifar100", weights=path, name=f"member{i}") for i, path in enumerate(paths)]
     >>> ensemble = keras.Model(images, keras.layers.average([member(images) for member in members]))
     """
-    found, read = _found(entry)
-    own_classes = len(found.labels)
-    name = found.name if name is None else name
+    entry_card, read = _found(entry)
+    own_classes = len(entry_card.labels)
+    name = entry_card.name if name is None else name
     if num_classes is None:
         num_classes = own_classes
     num_classes = check_classes(num_classes, classifier_activation if include_top else None)
-    input_shape = image_shape(found.dataset) if input_shape is None else input_shape
+    input_shape = image_shape(entry_card.dataset) if input_shape is None else input_shape
 
-    own_channels, channels = len(found.dataset.mean), channels_of(input_shape)
+    own_channels, channels = len(entry_card.dataset.mean), channels_of(input_shape)
     if own_channels not in (RGB, channels):
         raise ValueError(
-            f"`input_shape` must have {own_channels} channels, those of the images of {found.name!r}. "
+            f"`input_shape` must have {own_channels} channels, those of the images of {entry_card.name!r}. "
             f"Received: input_shape={input_shape!r}"
         )
     file = _weights_file(read, weights)
     options: dict[str, Any] = {"include_top": include_top, "classifier_activation": classifier_activation, "name": name}
     if file is None:
-        return _build(found, input_shape, num_classes, **options)
+        return _build(entry_card, input_shape, num_classes, **options)
     if channels == own_channels or _stem_channels(file) == channels:
-        return _loaded(found, file, input_shape, num_classes, **options)
+        return _loaded(entry_card, file, input_shape, num_classes, **options)
     with without_initial_values():
-        model = _build(found, input_shape, num_classes, **options)
-    rgb = _loaded(found, file, with_channels(input_shape, RGB), num_classes, **options)
-    carry_over(rgb, model, channels, found.dataset)
+        model = _build(entry_card, input_shape, num_classes, **options)
+    rgb = _loaded(entry_card, file, with_channels(input_shape, RGB), num_classes, **options)
+    carry_over(rgb, model, channels, entry_card.dataset)
     _logger.warning(
         "%s: takes images of %d channel%s instead of 3: the stem's kernel is %s; mean and standard deviation follow.",
         entry,
@@ -233,8 +233,8 @@ def _found(name: str | os.PathLike) -> tuple[Card, Callable[[], WeightsFile]]:
             f"`dia_keras.zoo.list_models()`. Received: entry={os.fspath(name)!r}"
         )
     check_name(name, "entry")
-    found = card(name)
-    return found, functools.partial(_pretrained, found)
+    entry_card = card(name)
+    return entry_card, functools.partial(_pretrained, entry_card)
 
 
 def _weights_file(read: Callable[[], WeightsFile], weights: str | os.PathLike | None) -> WeightsFile | None:

@@ -179,7 +179,7 @@ def load_model(path: str, threads: int | None) -> Interpreter:
             f"{path} must take uint8 or float32 images of shape (batch, height, width, 3), or gray ones, of 1 channel. "
             f"Received: a file that takes {given['dtype'].__name__} of shape {tuple(map(int, given['shape']))}"
         )
-    shapes = [tuple(map(int, each["shape"])) for each in interpreter.get_output_details()]
+    shapes = [tuple(map(int, output["shape"])) for output in interpreter.get_output_details()]
     if len(shapes) != 1 or len(shapes[0]) != 2:
         raise ValueError(f"{path} must give one output of shape (batch, classes). Received: a file that gives {shapes}")
     answer = interpreter.get_output_details()[0]

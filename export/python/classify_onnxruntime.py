@@ -164,7 +164,7 @@ def load_model(path: str, threads: int) -> onnxruntime.InferenceSession:
         )
     answers = session.get_outputs()
     if len(answers) != 1 or len(answers[0].shape) != 2 or not isinstance(answers[0].shape[1], int):
-        shapes = ", ".join(f"{each.name} {each.shape}" for each in answers)
+        shapes = ", ".join(f"{answer.name} {answer.shape}" for answer in answers)
         raise ValueError(f"{path} must give one output of shape (batch, classes). Received: a file that gives {shapes}")
     if answers[0].type not in ("tensor(float)", "tensor(float16)", "tensor(double)"):
         raise ValueError(f"{path} must give scores as floats. Received: a file that gives {answers[0].type}")

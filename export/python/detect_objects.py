@@ -66,9 +66,9 @@ def load_saved_model(path: str, threads: int) -> tuple[Detector, dict]:
     model = tf.saved_model.load(path)
 
     def detect(image: np.ndarray):
-        found = {name: value.numpy() for name, value in model(tf.constant(image[None])).items()}
-        number = found["num_detections"][0]
-        return found["boxes"][0, :number], found["classes"][0, :number], found["scores"][0, :number]
+        outputs = {name: value.numpy() for name, value in model(tf.constant(image[None])).items()}
+        number = outputs["num_detections"][0]
+        return outputs["boxes"][0, :number], outputs["classes"][0, :number], outputs["scores"][0, :number]
 
     return detect, metadata
 
@@ -82,9 +82,9 @@ def load_tflite(path: str, threads: int) -> tuple[Detector, dict]:
     size = max(1, int(signature.get_input_details()["images"]["shape"][0]))
 
     def detect(image: np.ndarray):
-        found = signature(images=np.repeat(image[None], size, axis=0))
-        check_finite(found["boxes"], found["scores"])  # of NaN, suppression would leave no object
-        return suppress(found["boxes"][0], found["scores"][0], metadata["suppression"])
+        outputs = signature(images=np.repeat(image[None], size, axis=0))
+        check_finite(outputs["boxes"], outputs["scores"])  # of NaN, suppression would leave no object
+        return suppress(outputs["boxes"][0], outputs["scores"][0], metadata["suppression"])
 
     return detect, metadata
 
@@ -185,18 +185,18 @@ def find_objects(detector: Detector, metadata: dict, image: Image.Image) -> list
     check_finite(boxes, scores)
     scales = np.array([size[0] / image.width, size[1] / image.height] * 2)
     boxes = np.clip((boxes - [left, top, left, top]) / scales, 0, [*image.size, *image.size])
-    found = []
+    objects = []
     for box, label, score in zip(boxes.tolist(), classes.tolist(), scores.tolist(), strict=True):
         if box[2] > box[0] and box[3] > box[1]:  # not in the black border
-            found.append((metadata["labels"][label] if metadata["labels"] else str(label), score, box))
-    return found
+            objects.append((metadata["labels"][label] if metadata["labels"] else str(label), score, box))
+    return objects
 
 
-def draw(image: Image.Image, found: list[tuple[str, float, list[float]]]) -> Image.Image:
+def draw(image: Image.Image, objects: list[tuple[str, float, list[float]]]) -> Image.Image:
     """Returns a copy of an image with the boxes, and their labels and scores."""
     picture = image.copy()
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(max(12, max(image.size) // 40))
-    for label, score, box in reversed(found):  # the surest on top
+    for label, score, box in reversed(objects):  # the surest on top
         pen.rectangle(box, outline="red", width=max(2, max(image.size) // 300))
         text = f"{label} {score:.2f}"
         corner = max(0, min(box[0], image.width - pen.textlength(text, font))), max(0, box[1] - font.size * 1.3)
@@ -232,13 +232,13 @@ def main() -> None:
     detector, metadata = load_model(arguments.model, arguments.threads)
     image = load_image(arguments.image)
     start = time.perf_counter()
-    found = find_objects(detector, metadata, image)
-    found = [each for each in found if each[1] >= arguments.threshold]
+    objects = find_objects(detector, metadata, image)
+    objects = [detection for detection in objects if detection[1] >= arguments.threshold]
     print(f"{arguments.image} ({1000 * (time.perf_counter() - start):.1f} ms)")
-    for label, score, box in found:
+    for label, score, box in objects:
         print(f"{score:8.2%}  {label}  ({', '.join(f'{edge:.0f}' for edge in box)})")
     if arguments.picture:
-        draw(image, found).save(arguments.picture)
+        draw(image, objects).save(arguments.picture)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ def chosen(
     began = time.monotonic()
     if not (run / "speed.json").exists():
         write_json(run / "speed.json", speed(recipe, source)._asdict())
-    found = Speed(**json.loads((run / "speed.json").read_text()))
-    fitting = found.epochs_in(seconds - (time.monotonic() - began))
+    measured = Speed(**json.loads((run / "speed.json").read_text()))
+    fitting = measured.epochs_in(seconds - (time.monotonic() - began))
     if fitting < min(least_epochs, recipe.epochs):
         write_text(run / "left.txt", f"for a later call: {fitting} epochs fit, fewer than {least_epochs}")
         return None
@@ -54,7 +54,7 @@ def chosen(
 
 def command_of(path: str, name: str, recipe: Recipe) -> str:
     """Returns the command that trains a recipe's epochs anywhere, which a card has in place of this process's own."""
-    whole, mine = (dataclasses.asdict(each) for each in (load_recipe(path, entry=name), recipe))
+    whole, mine = (dataclasses.asdict(version) for version in (load_recipe(path, entry=name), recipe))
     changes = [f"{field}={value!r}" for field, value in mine.items() if value != whole[field]]
     return shlex.join(["python", "zoo/train.py", path, "--entry", name, *(f"--set={change}" for change in changes)])
 

@@ -155,10 +155,10 @@ def main(
     for name in names:
         exported, refused, tested = export_all(name, representative, test_images, weights, source, data_dir)
         Console().print(table(exported, title=name))
-        for each in refused:
-            Console().print(f"{each['format']}, {each['quantize']}: {each['reason']}")
-        found = [{**report.to_dict(), "path": report.path.name} for report in exported]
-        record = {"entry": name, "exports": found, "refused": refused}
+        for refusal in refused:
+            Console().print(f"{refusal['format']}, {refusal['quantize']}: {refusal['reason']}")
+        exports = [{**report.to_dict(), "path": report.path.name} for report in exported]
+        record = {"entry": name, "exports": exports, "refused": refused}
         if len(names) == 1:  # the peak of a process never falls
             record["peak_memory"] = peak_memory()
         if tested:

@@ -38,13 +38,13 @@ def cut(path: pathlib.Path, size: int, first: int | None = None) -> Iterator[tup
 
 def find(folders: Iterable[pathlib.Path]) -> dict[Whole, dict[int, pathlib.Path]]:
     """Returns the parts in folders, by the file that they are of and by their number."""
-    found: dict[Whole, dict[int, pathlib.Path]] = {}
+    parts: dict[Whole, dict[int, pathlib.Path]] = {}
     for folder in folders:
         for path in sorted(folder.iterdir()):
             if match := PATTERN.fullmatch(path.name):
                 whole = Whole(match["name"], int(match["count"]), match["sha256"])
-                found.setdefault(whole, {})[int(match["number"])] = path
-    return found
+                parts.setdefault(whole, {})[int(match["number"])] = path
+    return parts
 
 
 def join(whole: Whole, parts: dict[int, pathlib.Path], target: pathlib.Path) -> None:

@@ -74,22 +74,22 @@ def main() -> None:
     for folder in (site, parts, data):
         folder.mkdir(parents=True, exist_ok=True)
     install(options.folder, site)
-    for found in file_parts.find([options.folder]).values():
-        for path in found.values():
+    for paths in file_parts.find([options.folder]).values():
+        for path in paths.values():
             file_parts.write(parts / path.name, path.read_bytes())
-    for whole, found in file_parts.find([parts]).items():
+    for whole, paths in file_parts.find([parts]).items():
         npz = data / f"{whole.name.removesuffix('.data.zip')}.npz"
-        if len(found) < whole.count:
-            print(f"{npz.name}: {len(found)} of {whole.count} parts are here")
+        if len(paths) < whole.count:
+            print(f"{npz.name}: {len(paths)} of {whole.count} parts are here")
             continue
         packed = options.to / whole.name
         try:
-            file_parts.join(whole, found, packed)
+            file_parts.join(whole, paths, packed)
             unpack(packed, npz)
             print(f"{npz} is complete")
         finally:  # parts that are damaged go, too, and are brought again
             packed.unlink(missing_ok=True)
-            for path in found.values():
+            for path in paths.values():
                 path.unlink()
 
 

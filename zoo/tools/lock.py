@@ -41,7 +41,9 @@ def needed(name: str, extras: set[str], seen: set[tuple[str, frozenset[str]]]) -
     for text in importlib.metadata.requires(name) or []:
         requirement = Requirement(text)
         key = canonicalize_name(requirement.name), frozenset(requirement.extras)
-        is_used = not requirement.marker or any(requirement.marker.evaluate({"extra": each}) for each in {"", *extras})
+        is_used = not requirement.marker or any(
+            requirement.marker.evaluate({"extra": extra}) for extra in {"", *extras}
+        )
         if is_used and key not in seen:
             seen.add(key)
             yield key[0]
@@ -89,7 +91,9 @@ def main() -> None:
             hashes = {sha256(link) for link in links(name, command, options) if is_of(link.filename, name, version)}
             if not hashes:
                 raise ValueError(f"pip's indexes must have {name} {version}")
-            rows.append(" \\\n    ".join([f"{name}=={version}", *(f"--hash=sha256:{each}" for each in sorted(hashes))]))
+            rows.append(
+                " \\\n    ".join([f"{name}=={version}", *(f"--hash=sha256:{digest}" for digest in sorted(hashes))])
+            )
     LOCK.write_text(HEADER + "\n".join(rows) + "\n")
 
 

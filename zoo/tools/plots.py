@@ -38,15 +38,15 @@ class Point(NamedTuple):
 def points(dataset: str) -> list[Point]:
     """Returns the points of a data set: our entries with weights, and what is published of any of the zoo's."""
     published = tomllib.loads((RECORDS / "published.toml").read_text())
-    found = []
+    known = []
     for name in zoo.list_models(f"*_{dataset}"):
         card, other = zoo.card(name), published.get(name, {})
         figures = {"paper (best epoch)": other.get("paper"), "best published": other.get("best")}
         if card.metrics:
             figures["ours"] = card.metrics.top1
         network = name.removesuffix(f"_{dataset}")
-        found += [Point(network, whose, card.parameters, top1) for whose, top1 in figures.items() if top1]
-    return found
+        known += [Point(network, whose, card.parameters, top1) for whose, top1 in figures.items() if top1]
+    return known
 
 
 def _write_names(axes: Axes, known: list[Point]) -> None:

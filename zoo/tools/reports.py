@@ -38,7 +38,7 @@ def write(folder: pathlib.Path, record: dict, is_trained: bool) -> None:
         record: `entry`, `exports` (reports as dicts), `refused`, `run` and, in bytes, `peak_memory`.
         is_trained: Whether it was exported with weights.
     """
-    untrained = {name: found for name, found in _read_table(folder / TABLE).items() if name != record["entry"]}
+    untrained = {name: other for name, other in _read_table(folder / TABLE).items() if name != record["entry"]}
     if is_trained:
         write_json(folder / f"{record['entry']}.json", record)
     else:
@@ -49,10 +49,10 @@ def write(folder: pathlib.Path, record: dict, is_trained: bool) -> None:
 
 def read(folder: pathlib.Path) -> list[dict]:
     """Returns the records of all entries in a folder, sorted by name."""
-    found = _read_table(folder / TABLE)
+    records = _read_table(folder / TABLE)
     for path in folder.glob("*.json"):
-        found[path.stem] = json.loads(path.read_text())
-    return [found[name] for name in sorted(found)]
+        records[path.stem] = json.loads(path.read_text())
+    return [records[name] for name in sorted(records)]
 
 
 def _write_table(path: pathlib.Path, records: dict[str, dict]) -> None:

@@ -15,9 +15,9 @@ def filled(path: pathlib.Path, tables: dict[str, str]) -> str:
     page = path.read_text()
     for name, table in tables.items():
         begin, end = f"<!-- begin: zoo/tools/tables.py, {name} -->", f"<!-- end: {name} -->"
-        before, found, rest = page.partition(begin)
+        before, opened, rest = page.partition(begin)
         _, closed, after = rest.partition(end)
-        assert found and closed, f"{path.name} must have the lines {begin} and {end}"
+        assert opened and closed, f"{path.name} must have the lines {begin} and {end}"
         page = f"{before}{begin}\n{table}{end}{after}"
     return page
 
@@ -42,7 +42,7 @@ def pages() -> dict[pathlib.Path, str]:
         DOCS / "xrays" / "README.md": {"x-rays": xrays.runs_table(), "choice": xrays.choice_table()},
         DOCS / "detection.md": {"coco128": detectors.accuracy_table(), "cost": detectors.cost_table()},
     }
-    return {path: filled(path, found) for path, found in tables.items()} | {
+    return {path: filled(path, own_tables) for path, own_tables in tables.items()} | {
         ROOT / "zoo" / "RESULTS.md": results.page(),
         ROOT / "zoo" / "RESULTS.csv": results.csv_page(),
         ROOT / "zoo" / "EXPORTS.md": exports.page(),

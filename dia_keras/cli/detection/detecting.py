@@ -59,16 +59,16 @@ def detect(
     detector = detection.find_detector(name)
     paths, pictures, unreadable = read_pictures(images, read_picture)
     answers = find_objects(detector.load(), pictures, threshold, image_size=detector.image_size)
-    found = list(zip(paths, answers, strict=True))
+    answered = list(zip(paths, answers, strict=True))
     labels = detector.labels or ()
     if picture:
         drawn = [draw(image, answer, labels, threshold) for image, answer in zip(pictures, answers, strict=True)]
         with staged(picture) as new:
             sheet(drawn).save(new, format="PNG")
     if as_json:
-        print_json(_records(found, labels, unreadable))
+        print_json(_records(answered, labels, unreadable))
     else:
-        _show(found, labels)
+        _show(answered, labels)
         if picture:
             console.print(f"Wrote {picture}")
     if unreadable:
@@ -82,7 +82,7 @@ def _label(number: int, labels: tuple[str, ...]) -> str:
 
 
 def _records(
-    found: "list[tuple[pathlib.Path, Detections]]", labels: tuple[str, ...], unreadable: dict[pathlib.Path, str]
+    answered: "list[tuple[pathlib.Path, Detections]]", labels: tuple[str, ...], unreadable: dict[pathlib.Path, str]
 ) -> list[dict]:
     """Returns answers, and why there is none, as JSON has them."""
     answers = [
@@ -93,15 +93,15 @@ def _records(
                 for box, number, score in zip(*(array.tolist() for array in detections), strict=True)
             ],
         }
-        for path, detections in found
+        for path, detections in answered
     ]
     return answers + [{"image": str(path), "error": error} for path, error in unreadable.items()]
 
 
-def _show(found: "list[tuple[pathlib.Path, Detections]]", labels: tuple[str, ...]) -> None:
+def _show(answered: "list[tuple[pathlib.Path, Detections]]", labels: tuple[str, ...]) -> None:
     """Shows answers as a table, a row for each object."""
     table = make_table("image", "class", "score", "box (left, top, right, bottom)")
-    for path, detections in found:
+    for path, detections in answered:
         rows = list(zip(*(array.tolist() for array in detections), strict=True))
         for place, (box, number, score) in enumerate(rows):
             edges = ", ".join(f"{edge:.0f}" for edge in box)

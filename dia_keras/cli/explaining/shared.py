@@ -153,7 +153,7 @@ def some_test_images(
     from ...zoo.network_data import load_data_of
 
     # A network that has no labels does not say the order of its classes.
-    network = next((each for each in networks if each.labels), networks[0])
+    network = next((candidate for candidate in networks if candidate.labels), networks[0])
     test = load_data_of(network, source, data_dir, resize=_rule_of(networks, resize)).test
     chosen = np.random.default_rng(0).permutation(len(test.labels))[:number]
     return Split(test.images[chosen], test.labels[chosen])

@@ -45,8 +45,8 @@ def in_options(message: str, command: click.Command) -> str:
         message = message.replace(phrase, replacement)
     message = re.sub(r" ?In Python, .*?\.(?= |$)", "", message)
     rule, received, values = message.partition("Received: ")
-    rule = re.sub(r"`(\w+)=?`", lambda found: f"`{options.get(found[1], found[1])}`", rule)
-    values = re.sub(r"(^|, )(\w+)=", lambda found: f"{found[1]}{options.get(found[2], found[2])}=", values)
+    rule = re.sub(r"`(\w+)=?`", lambda match: f"`{options.get(match[1], match[1])}`", rule)
+    values = re.sub(r"(^|, )(\w+)=", lambda match: f"{match[1]}{options.get(match[2], match[2])}=", values)
     return rule + received + values
 
 

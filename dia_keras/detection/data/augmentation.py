@@ -31,7 +31,7 @@ def augmented(
     scale = float(np.exp(rng.uniform(*np.log(SCALES))))
     place = Letterbox.fit((example.image.shape[0], example.image.shape[1]), size, scale)
     room = [whole - part for whole, part in zip(size, place.scaled, strict=True)]
-    top, left = (int(rng.integers(min(0, each), max(0, each) + 1)) for each in room)
+    top, left = (int(rng.integers(min(0, space), max(0, space) + 1)) for space in room)
     place = place._replace(offset=(top, left))
     image, boxes = place.place(example.image), place.apply(example.boxes)
     if rng.random() < 0.5:

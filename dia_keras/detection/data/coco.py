@@ -45,11 +45,11 @@ def find_coco(folder: pathlib.Path, split: str) -> tuple[pathlib.Path, pathlib.P
 
 def coco_files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     """Returns the files `instances_{split}.json` of a folder and of its folder `annotations`, by split."""
-    found = {}
+    files = {}
     for place in (folder / "annotations", folder):
         for path in sorted(place.glob("instances_*.json")):
-            found[path.stem.removeprefix("instances_")] = path
-    return found
+            files[path.stem.removeprefix("instances_")] = path
+    return files
 
 
 def read_coco(

@@ -122,12 +122,12 @@ class DetectionSet:
 
         Pictures are not read for it.
         """
-        found = hashlib.sha256(json.dumps(self.labels).encode())
+        digest = hashlib.sha256(json.dumps(self.labels).encode())
         for record in self.records:
-            found.update(json.dumps([record.name, record.height, record.width, len(record.classes)]).encode())
+            digest.update(json.dumps([record.name, record.height, record.width, len(record.classes)]).encode())
             for array in (record.coco_boxes, record.classes, record.crowd):
-                found.update(array.tobytes())
-        return found.hexdigest()
+                digest.update(array.tobytes())
+        return digest.hexdigest()
 
     def to_coco(self) -> dict:
         """Returns images, boxes and categories as a COCO file has them, with the source's boxes and category ids."""

@@ -65,9 +65,9 @@ def load(
     if path.is_dir():
         coco, voc = find_coco(path, split), find_voc(path, split)
         if coco:
-            found, category_ids, images = read_coco(*coco, names, faults)
+            class_names, category_ids, images = read_coco(*coco, names, faults)
         elif voc:
-            found, category_ids, images = read_voc(path, voc, names, faults)
+            class_names, category_ids, images = read_voc(path, voc, names, faults)
         else:
             raise FileNotFoundError(_no_split(path, split))
     elif path.exists() or path.is_absolute():
@@ -79,12 +79,12 @@ def load(
         from .tfds_source import read_tfds
 
         directory = data_dir or os.environ.get("DIA_KERAS_DATA")
-        found, category_ids, images = read_tfds(str(source), split, names, faults, directory, download)
+        class_names, category_ids, images = read_tfds(str(source), split, names, faults, directory, download)
     records = checked(images, faults, check_images)
     if not records:
         raise ValueError(f"`source` must have an image in {split!r}. Received: source={str(source)!r}, {faults.counts}")
     faults.warn()
-    return DetectionSet(found, records, category_ids, dict(faults.counts))
+    return DetectionSet(class_names, records, category_ids, dict(faults.counts))
 
 
 def _check_labels(labels: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -105,8 +105,8 @@ def _check_labels(labels: Sequence[str] | None) -> tuple[str, ...] | None:
 
 def _no_split(path: pathlib.Path, split: str) -> str:
     """Returns the error of a folder without a split."""
-    files = [each.stem for each in sorted((path / "ImageSets" / "Main").glob("*.txt"))]
-    files += [*coco_files(path), *(each.parent.name for each in sorted(path.glob("*/_annotations.coco.json")))]
+    files = [file.stem for file in sorted((path / "ImageSets" / "Main").glob("*.txt"))]
+    files += [*coco_files(path), *(file.parent.name for file in sorted(path.glob("*/_annotations.coco.json")))]
     has = f"with the splits {', '.join(map(repr, files))}" if files else "without any such file"
     return (
         f"`source` must have the file instances_{split}.json, annotations/instances_{split}.json, "

@@ -104,7 +104,7 @@ def _all_labels(folder: pathlib.Path) -> tuple[str, ...]:
             root = parse_xml(path.read_bytes())
         except (expat.ExpatError, ValueError):
             continue
-        names |= {_text(each, "name") for each in root.findall("object")}
+        names |= {_text(element, "name") for element in root.findall("object")}
     return tuple(sorted(names - {""}))
 
 
@@ -128,8 +128,8 @@ def _boxes(root: ET.Element, indices: dict[str, int], path: pathlib.Path, faults
         left, top, right, bottom = (math.nan if side is None else side for side in sides)
         if None in sides:
             problem = "must have a 'bndbox' with the numbers xmin, ymin, xmax and ymax"
-            found = element.find("bndbox")
-            received = "none" if found is None else ET.tostring(found, encoding="unicode")[:200]
+            bndbox = element.find("bndbox")
+            received = "none" if bndbox is None else ET.tostring(bndbox, encoding="unicode")[:200]
             faults.add("malformed objects", f"{name} {problem}", received)
             continue
         box = left - 1, top - 1, right - left + 1, bottom - top + 1

@@ -131,7 +131,7 @@ class FasterRCNN(Detector):
     def _proposal_losses(self, targets: dict, outputs: dict) -> dict:
         matches = match(self.anchors, targets["boxes"], targets["classes"], positive=0.7, negative=0.3, force=True)
         sample = draw_sample(matches.positive, matches.negative, ANCHORS, 0.5, self._generator)
-        positive, counted = (ops.cast(each, "float32") for each in (sample.positive, sample.counted))
+        positive, counted = (ops.cast(mask, "float32") for mask in (sample.positive, sample.counted))
         number = ops.maximum(ops.sum(counted), 1.0)
         logits = gather_rows(outputs["objectness"], sample.rows)
         anchors = ops.take(ops.convert_to_tensor(self.anchors), sample.rows, axis=0)
@@ -156,7 +156,7 @@ class FasterRCNN(Detector):
             0.25,
             self._generator,
         )
-        positive, counted = (ops.cast(each, "float32") for each in (sample.positive, sample.counted))
+        positive, counted = (ops.cast(mask, "float32") for mask in (sample.positive, sample.counted))
         number = ops.maximum(ops.sum(counted), 1.0)
         regions = gather_rows(boxes, sample.rows)
         logits, codes = self.region_outputs(outputs, regions)

@@ -79,7 +79,7 @@ def _load(
         try:
             load_features(plain, file)
         except ValueError as other:
-            reasons = dict.fromkeys(str(each) for each in (error, other))  # a damaged file has one
+            reasons = dict.fromkeys(str(failure) for failure in (error, other))  # a damaged file has one
             raise ValueError(
                 f"`backbone_weights` must be those of a ResNet{depth} with attention={attention!r}, or of a plain one: "
                 + "; and ".join(reasons)
@@ -98,7 +98,7 @@ def _take_over(source: keras.Model, model: keras.Model, weights: str | os.PathLi
     own = [name for name in wanted if "_attention" in name]  # as backbones.attention names its layers
     if any(name in given for name in own):
         own = []
-    new_norms = [each.name for name in own for each in _norms(wanted[name])]
+    new_norms = [norm.name for name in own for norm in _norms(wanted[name])]
     if new_norms and freeze_norms:
         raise ValueError(
             "`freeze_norms` must be False where `backbone_weights` are of a plain ResNet and the attention has batch "
@@ -107,7 +107,7 @@ def _take_over(source: keras.Model, model: keras.Model, weights: str | os.PathLi
     problems = [f"{name} is missing" for name in wanted if name not in given and name not in own]
     problems += [f"{name} is left over" for name in given if name not in wanted]
     for name in given.keys() & wanted.keys():
-        shapes = [[tuple(each.shape) for each in layer.weights] for layer in (given[name], wanted[name])]
+        shapes = [[tuple(weight.shape) for weight in layer.weights] for layer in (given[name], wanted[name])]
         if shapes[0] != shapes[1]:
             problems.append(f"{name} has shapes {shapes[0]} instead of {shapes[1]}")
     if problems:
@@ -155,7 +155,7 @@ class Functional(keras.Model):
 
 def _norms(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Returns the batch norms within a layer, or the layer itself if it is one."""
-    return [each for each in layer._flatten_layers() if isinstance(each, keras.layers.BatchNormalization)]
+    return [part for part in layer._flatten_layers() if isinstance(part, keras.layers.BatchNormalization)]
 
 
 def feature_pyramid(model: keras.Model, levels: tuple[int, ...]) -> list:

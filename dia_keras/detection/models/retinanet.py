@@ -90,7 +90,7 @@ class RetinaNet(Detector):
         for start, end in zip([0, *self.level_ends], self.level_ends, strict=False):
             logits, rows, classes = top_k_candidate_class_pairs(outputs["class_logits"][:, start:end], CANDIDATES)
             levels.append((logits, rows + start, classes))
-        logits, candidates, classes = (ops.concatenate(each, axis=1) for each in zip(*levels, strict=True))
+        logits, candidates, classes = (ops.concatenate(parts, axis=1) for parts in zip(*levels, strict=True))
         anchors = ops.take(ops.convert_to_tensor(self.anchors), candidates, axis=0)
         boxes = decode_boxes(gather_rows(outputs["box_codes"], candidates), anchors)
         return class_wise_nms(

@@ -64,7 +64,9 @@ def top_k_candidate_class_pairs(scores, number: int):
 
 def have_nan(*outputs):
     """Returns which images have an output that is not a number, bool `(batch,)`."""
-    return reduce(ops.logical_or, [ops.any(ops.isnan(each), axis=tuple(range(1, len(each.shape)))) for each in outputs])
+    return reduce(
+        ops.logical_or, [ops.any(ops.isnan(output), axis=tuple(range(1, len(output.shape)))) for output in outputs]
+    )
 
 
 def class_wise_nms(boxes, scores, classes, broken, *, threshold: float, iou: float, max_detections: int) -> dict:
@@ -92,10 +94,10 @@ def class_wise_nms(boxes, scores, classes, broken, *, threshold: float, iou: flo
     rounds = ops.arange(max_detections, dtype="int32")[None]
 
     # Exporters know `top_k`, but not the `argmax` of Keras on TensorFlow, nor `maximum_iterations`.
-    def is_one_left(number, left, rows, found):
+    def is_one_left(number, left, rows, kept_scores):
         return ops.logical_and(number < max_detections, ops.any(left > threshold))
 
-    def take_surest(number, left, rows, found):
+    def take_surest(number, left, rows, kept_scores):
         row = top_k_indices(left, 1)
         overlap = pairwise_iou(gather_rows(boxes, row), boxes)[:, 0] > iou
         suppressed = ops.logical_and(overlap, classes == gather_rows(classes, row))
@@ -105,17 +107,17 @@ def class_wise_nms(boxes, scores, classes, broken, *, threshold: float, iou: flo
             number + 1,
             ops.where(suppressed, -1.0, left),
             ops.where(is_now, row, rows),
-            ops.where(is_now, gather_rows(left, row), found),
+            ops.where(is_now, gather_rows(left, row), kept_scores),
         )
 
     rows = ops.zeros_like(scores[:, :1], dtype="int32") + ops.zeros_like(rounds)
     start = ops.zeros((), dtype="int32"), scores, rows, ops.cast(rows, scores.dtype) - 1.0
-    _, _, rows, found = ops.while_loop(is_one_left, take_surest, start)
-    found = ops.where(ops.logical_and(broken[:, None], rounds == 0), float("nan"), found)
-    is_one = ops.logical_or(found > threshold, ops.isnan(found))
+    _, _, rows, kept_scores = ops.while_loop(is_one_left, take_surest, start)
+    kept_scores = ops.where(ops.logical_and(broken[:, None], rounds == 0), float("nan"), kept_scores)
+    is_one = ops.logical_or(kept_scores > threshold, ops.isnan(kept_scores))
     return {
         "boxes": ops.where(is_one[..., None], gather_rows(boxes, rows), -1.0),
         "classes": ops.where(is_one, gather_rows(classes, rows), -1),
-        "scores": ops.where(is_one, found, -1.0),
+        "scores": ops.where(is_one, kept_scores, -1.0),
         "num_detections": ops.sum(ops.cast(is_one, "int32"), axis=-1),
     }

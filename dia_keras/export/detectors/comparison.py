@@ -16,8 +16,8 @@ def compared(detector: Detector, request: Request, runners: Runners, expected: n
     largest, pixels = 0.0, 0.0
     for what, detect in runners.items():
         found = in_two_sizes(detect, request.images)
-        each = [differences(*pair, detector, request.tolerance) for pair in zip(found, expected, strict=True)]
-        difference, of_boxes = np.max(each, axis=0)
+        by_image = [differences(*pair, detector, request.tolerance) for pair in zip(found, expected, strict=True)]
+        difference, of_boxes = np.max(by_image, axis=0)
         if not difference <= request.tolerance:
             raise mismatch(what, float(difference), request.tolerance)
         largest, pixels = max(largest, float(difference)), max(pixels, float(of_boxes))

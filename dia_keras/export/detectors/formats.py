@@ -58,4 +58,4 @@ class _TFLite(_DetectorFormat, TFLiteFormat):
         return runners.of_tflite(request)
 
 
-DETECTOR_FORMATS: dict[str, Format] = {each.name: each for each in (_SavedModel(), _TFLite(), _ONNX())}
+DETECTOR_FORMATS: dict[str, Format] = {format.name: format for format in (_SavedModel(), _TFLite(), _ONNX())}

@@ -45,8 +45,8 @@ def describe(detector: Detector, request: Request, levels: list[int] | None = No
         anchors = len(detector.anchors)
         metadata["outputs"] = {"boxes": [anchors, 4], "scores": [anchors, detector.num_classes]}
         metadata["suppression"] |= {"where": "after the file", "levels": levels}
-    if found := normalization(detector.network):
-        mean, std = (value.tolist() for value in found)
+    if statistics := normalization(detector.network):
+        mean, std = (value.tolist() for value in statistics)
         metadata["normalization"] = {
             "where": f"in the file: it takes {values_of(request.input_dtype)}",
             "mean": mean,

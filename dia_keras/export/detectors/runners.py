@@ -21,11 +21,11 @@ def of_saved_model(request: Request) -> Runners:
     def calling(name: str, dtype: str) -> Runner:
         return lambda images: as_rows(loaded.signatures[name](images=tf.constant(images, dtype)))
 
-    found: dict[str, Runner] = {"the function": lambda images: as_rows(loaded(tf.constant(images)))}
+    by_name: dict[str, Runner] = {"the function": lambda images: as_rows(loaded(tf.constant(images)))}
     for name, dtype in SIGNATURES.items():
         if dtype in ("float32", request.images.dtype):
-            found[f"the signature {name!r}"] = calling(name, dtype)
-    return found
+            by_name[f"the signature {name!r}"] = calling(name, dtype)
+    return by_name
 
 
 def of_onnx(request: Request) -> Runners:

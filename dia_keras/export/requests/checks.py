@@ -167,7 +167,9 @@ def check_quantization(format: Format, quantize, representative) -> None:
     if is_calibrated and representative is None:
         raise ValueError(f"`representative` must be training images for quantize={quantize!r}. Received: None")
     if not is_calibrated and representative is not None:
-        calibrated = " and ".join(repr(name) for name, each in format.quantizations.items() if each.calibrated)
+        calibrated = " and ".join(
+            repr(name) for name, quantization in format.quantizations.items() if quantization.calibrated
+        )
         raise ValueError(f"`representative` is for {calibrated} only. Received: quantize={quantize!r}")
 
 

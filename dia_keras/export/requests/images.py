@@ -83,7 +83,7 @@ def default_images(
         ValueError: Where nothing says which images the model takes.
     """
     takes_pixels = normalizes_pixels(model) or input_dtype not in (None, "float32")
-    others = [each for each in (ranges, test[0] if test else None) if each is not None]
+    others = [images for images in (ranges, test[0] if test else None) if images is not None]
     if others and not takes_pixels:
         return others[0][: len(load_samples()[0])]
     samples = pixel_samples(model)

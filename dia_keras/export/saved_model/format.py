@@ -28,9 +28,11 @@ class SavedModelFormat(Format):
         is_empty = path.is_dir() and not any(path.iterdir())
         if path.exists() and not is_empty and not (path / "saved_model.pb").is_file():
             raise ValueError(f"`path` must be new, an empty folder or a SavedModel. Received: path='{path}'")
-        others = [each for each in sorted((*path.glob("*"), *path.glob(f"{EXTRA}/*"))) if not _is_replaceable(each)]
+        others = [
+            member for member in sorted((*path.glob("*"), *path.glob(f"{EXTRA}/*"))) if not _is_replaceable(member)
+        ]
         if others:
-            names = ", ".join(str(each.relative_to(path)) for each in others)
+            names = ", ".join(str(member.relative_to(path)) for member in others)
             raise ValueError(f"`path` must be a SavedModel without other files. Received: path='{path}' with {names}")
 
     def write(self, model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:

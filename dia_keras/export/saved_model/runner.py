@@ -18,13 +18,13 @@ def runners(path: Path, dtype: np.dtype) -> dict[str, Runner]:
         return lambda images: loaded.signatures[name](**{argument: convert(images)})["predictions"].numpy()
 
     takes_own = None if "serving_uint8" in loaded.signatures else "float32"
-    found: dict[str, Runner] = {"the function": lambda images: loaded(tf.constant(images, takes_own)).numpy()}
+    by_name: dict[str, Runner] = {"the function": lambda images: loaded(tf.constant(images, takes_own)).numpy()}
     for name, takes in SIGNATURES.items():
         if takes == "float32" or dtype == np.uint8:
-            found[f"the signature {name!r}"] = calling(name, "images", partial(tf.constant, dtype=takes))
+            by_name[f"the signature {name!r}"] = calling(name, "images", partial(tf.constant, dtype=takes))
     if ENCODED in loaded.signatures and dtype == np.uint8:
-        found[f"the signature {ENCODED!r}"] = calling(ENCODED, "encoded", _as_png_files)
-    return found
+        by_name[f"the signature {ENCODED!r}"] = calling(ENCODED, "encoded", _as_png_files)
+    return by_name
 
 
 def _as_png_files(images: np.ndarray):

@@ -78,9 +78,9 @@ def calibrated(content: bytes, batches: np.ndarray, of_images: tuple[float, floa
     for index, smallest, largest in zip(activations, low.tolist(), high.tolist(), strict=True):
         if of_images and index in graph.inputs:
             smallest, largest = of_images
-        found = graph.tensors[index].quantization or schema.QuantizationParametersT()
-        found.min, found.max = [smallest], [largest]
-        graph.tensors[index].quantization = found
+        quantization = graph.tensors[index].quantization or schema.QuantizationParametersT()
+        quantization.min, quantization.max = [smallest], [largest]
+        graph.tensors[index].quantization = quantization
     return flatbuffer_utils.convert_object_to_bytearray(model)
 
 

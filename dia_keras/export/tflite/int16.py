@@ -27,7 +27,11 @@ def without_empty_ranges(content: bytes) -> bytes:
     """Returns a calibrated file where the range of all-zero tensors is -1 to 1, since LiteRT takes no empty range."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
-        found = tensor.quantization
-        if found is not None and found.min is not None and found.min[0] == found.max[0] == 0:
-            found.min, found.max = [-1.0], [1.0]
+        quantization = tensor.quantization
+        if (
+            quantization is not None
+            and quantization.min is not None
+            and quantization.min[0] == quantization.max[0] == 0
+        ):
+            quantization.min, quantization.max = [-1.0], [1.0]
     return flatbuffer_utils.convert_object_to_bytearray(model)

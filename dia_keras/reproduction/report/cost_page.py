@@ -41,14 +41,14 @@ def write_cost_report(
     """
     folder = pathlib.Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [{"row": each.row.name, **{name: getattr(each, name) for name in MEASURED}} for each in costs]
+    rows = [{"row": cost.row.name, **{name: getattr(cost, name) for name in MEASURED}} for cost in costs]
     record = dataclasses.asdict(scale or Scale())
     write_json(folder / f"{table.name}.json", {"scale": record, "rows": rows, "run": describe_run()})
     text = io.StringIO()
     writer = csv.DictWriter(text, ["row", *MEASURED, "inference_slower_paper"])
     writer.writeheader()
-    for each, values in zip(costs, rows, strict=True):
-        paper = each.row.paper.get("slower")
+    for cost, values in zip(costs, rows, strict=True):
+        paper = cost.row.paper.get("slower")
         writer.writerow({**values, "inference_slower_paper": "" if paper is None else paper.mean})
     write_text(folder / f"{table.name}.csv", text.getvalue())
     page = folder / f"{table.name}.md"
@@ -70,19 +70,19 @@ def _markdown(table: Table, costs: Sequence[RowCost], scale: Scale) -> str:
         f"| {' | '.join(HEAD)} |",
         f"| --- |{' --: |' * (len(HEAD) - 1)}",
     ]
-    for each in costs:
-        paper, reference = each.row.paper.get("slower"), each.row.reference
+    for cost in costs:
+        paper, reference = cost.row.paper.get("slower"), cost.row.reference
         cells = [
-            each.row.name,
-            f"{each.parameters / 1e6:.2f}M",
-            f"{each.row.parameters:.2f}M" if each.row.parameters else "",
-            f"{each.multiply_adds / 1e6:.1f}M",
-            str(each.batch_size),
-            f"{1e3 * each.inference:.1f}",
-            f"{each.inference_slower:+.1f}%" if reference else "",
+            cost.row.name,
+            f"{cost.parameters / 1e6:.2f}M",
+            f"{cost.row.parameters:.2f}M" if cost.row.parameters else "",
+            f"{cost.multiply_adds / 1e6:.1f}M",
+            str(cost.batch_size),
+            f"{1e3 * cost.inference:.1f}",
+            f"{cost.inference_slower:+.1f}%" if reference else "",
             f"{paper.mean:+.0f}%" if paper else "",
-            f"{1e3 * each.training:.1f}",
-            f"{each.training_slower:+.1f}%" if reference else "",
+            f"{1e3 * cost.training:.1f}",
+            f"{cost.training_slower:+.1f}%" if reference else "",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", f"![{table.label}]({table.name}.png)", ""])
@@ -90,18 +90,18 @@ def _markdown(table: Table, costs: Sequence[RowCost], scale: Scale) -> str:
 
 def _draw(table: Table, costs: Sequence[RowCost], scale: Scale) -> Figure:
     """Draws how much slower the networks are than their references, beside the paper's figures."""
-    shown = [each for each in costs if each.row.reference] or list(costs)
+    shown = [cost for cost in costs if cost.row.reference] or list(costs)
     figure = Figure(figsize=(7, 1.6 + 0.6 * len(shown)), layout="constrained")
     axes = figure.subplots()
     places = range(len(shown))
     for name, offset, color in (("inference", -0.2, "tab:blue"), ("training", 0.2, "tab:orange")):
-        values = [getattr(each, f"{name}_slower") for each in shown]
+        values = [getattr(cost, f"{name}_slower") for cost in shown]
         axes.barh([place + offset for place in places], values, 0.36, color=color, label=f"{name}, here")
-    printed = {place: each.row.paper["slower"].mean for place, each in enumerate(shown) if "slower" in each.row.paper}
+    printed = {place: cost.row.paper["slower"].mean for place, cost in enumerate(shown) if "slower" in cost.row.paper}
     if printed:
         axes.plot([*printed.values()], [place - 0.2 for place in printed], "s", color="0.3", label="inference, paper")
     axes.axvline(0, color="0.5", linewidth=0.8)
-    axes.set_yticks(places, [each.row.name for each in shown])
+    axes.set_yticks(places, [cost.row.name for cost in shown])
     axes.invert_yaxis()
     axes.set(xlabel=f"longer than {costs[0].row.reference or costs[0].row.name} (%)")
     figure.legend(loc="outside lower center", ncols=3)

@@ -40,7 +40,7 @@ def write_report(
     scale = scale or Scale()
     folder = pathlib.Path(out or directory)
     summaries = summarize(table, directory, scale)
-    if not any(each.results for each in summaries):
+    if not any(summary.results for summary in summaries):
         raise ValueError(f"`directory` must have a complete training. Received: directory={str(directory)!r}")
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / f"{table.name}.md"
@@ -59,36 +59,36 @@ def csv_text(table: Table, summaries: Sequence[Summary]) -> str:
     fields = ["network", "data", "row", "seeds", "exploded", "parameters", "paper_parameters", *measured]
     writer = csv.DictWriter(text, [*fields, "reference", "difference", "low", "high", "p", "p_holm"])
     writer.writeheader()
-    for each in summaries:
-        row = each.row
+    for summary in summaries:
+        row = summary.row
         values: dict[str, Any] = {
             "network": row.network,
             "data": row.data,
             "row": row.name,
-            "seeds": len(each.results),
-            "exploded": each.exploded,
-            "parameters": _parameters(each) or "",
+            "seeds": len(summary.results),
+            "exploded": summary.exploded,
+            "parameters": _parameters(summary) or "",
             "paper_parameters": "" if row.parameters is None else f"{row.parameters}M",
             "reference": row.reference or "",
         }
         for name in table.columns:
             paper = row.paper.get(name)
             values |= {
-                f"{name}_mean": _number(mean(each.values(name)), "nan" if each.results else ""),
-                f"{name}_std": _number(deviation(each.values(name))),
+                f"{name}_mean": _number(mean(summary.values(name)), "nan" if summary.results else ""),
+                f"{name}_std": _number(deviation(summary.values(name))),
                 f"{name}_paper": "" if paper is None else paper.mean,
                 f"{name}_paper_std": "" if paper is None or paper.deviation is None else paper.deviation,
             }
-        if each.comparison:
-            values |= {name: _number(value) for name, value in each.comparison._asdict().items()}
-            values["p_holm"] = _number(each.p_holm)
+        if summary.comparison:
+            values |= {name: _number(value) for name, value in summary.comparison._asdict().items()}
+            values["p_holm"] = _number(summary.p_holm)
         writer.writerow(values)
     return text.getvalue()
 
 
 def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
     """Returns the table as a page in Markdown."""
-    devices = sorted({result["run"]["device"] for each in summaries for result in each.results.values()})
+    devices = sorted({result["run"]["device"] for summary in summaries for result in summary.results.values()})
     lines = [
         f"# {table.label}: {table.title}",
         "",
@@ -101,9 +101,9 @@ def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
     ]
     stands_in = sorted(
         {
-            DATA_SETS[each.row.data].title
-            for each in summaries
-            for result in each.results.values()
+            DATA_SETS[summary.row.data].title
+            for summary in summaries
+            for result in summary.results.values()
             if result["data"].get("stands_in")
         }
     )
@@ -111,10 +111,12 @@ def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
         names = " and ".join(stands_in)
         lines += [f"**Other data stand in for {names}: the figures here are not of {names}.**", ""]
     lines += [f"- {note}" for note in table.notes] + [""] * bool(table.notes)
-    for group, rows in itertools.groupby(summaries, key=lambda each: each.row.group):
+    for group, rows in itertools.groupby(summaries, key=lambda summary: summary.row.group):
         lines += [f"## {_title(group)}", "", *_group(table, list(rows)), ""]
     missing = [
-        f"{each.row.key} ({scale.seeds - len(each.results)})" for each in summaries if len(each.results) < scale.seeds
+        f"{summary.row.key} ({scale.seeds - len(summary.results)})"
+        for summary in summaries
+        if len(summary.results) < scale.seeds
     ]
     if missing:
         lines += [f"Not complete yet, with the number of trainings to go: {', '.join(missing)}.", ""]
@@ -131,45 +133,45 @@ def _title(group: str) -> str:
 
 def _group(table: Table, rows: list[Summary]) -> list[str]:
     """Returns the lines of a group's table; the paper has a column where it has figures."""
-    printed = [name for name in table.columns if any(name in each.row.paper for each in rows)]
-    counted = any(each.row.parameters for each in rows)
+    printed = [name for name in table.columns if any(name in summary.row.paper for summary in rows)]
+    counted = any(summary.row.parameters for summary in rows)
     measured = [title for name in table.columns for title in (name, "paper")[: 1 + (name in printed)]]
     tested = ["against", "difference", "95% interval", "p", "p (Holm)", "verdict"]
     head = ["row", "seeds", "parameters", *["paper"] * counted, *measured, *tested, *["paper"] * bool(table.paper_p)]
     numbers = head.index("against") - 1
     lines = [_line(head), _line(["---", *["--:"] * numbers, *["---"] * (len(head) - 1 - numbers)])]
-    for each in rows:
-        row, count = each.row, _parameters(each)
-        cells = [row.name, str(len(each.results)), f"{count / 1e6:.2f}M" if count else ""]
+    for summary in rows:
+        row, count = summary.row, _parameters(summary)
+        cells = [row.name, str(len(summary.results)), f"{count / 1e6:.2f}M" if count else ""]
         cells += [f"{row.parameters:.2f}M" if row.parameters else ""] * counted
         for name in table.columns:
             paper = row.paper.get(name)
-            cells.append(_measure(each, name))
+            cells.append(_measure(summary, name))
             cells += [_printed(paper.mean, paper.deviation) if paper else ""] * (name in printed)
-        cells += [row.reference or "", *_tested(each)]
+        cells += [row.reference or "", *_tested(summary)]
         lines.append(_line([*cells, *[table.paper_p if row.reference else ""] * bool(table.paper_p)]))
     return lines
 
 
-def _tested(each: Summary) -> list[str]:
+def _tested(summary: Summary) -> list[str]:
     """Returns difference, interval, the p-values and what they say."""
-    found = each.comparison
-    if found is None:
+    comparison = summary.comparison
+    if comparison is None:
         return [""] * 5
-    if math.isnan(found.low):
-        return [f"{found.difference:+.2f}", "", "", "", "needs two seeds"]
-    if math.isnan(found.p):
-        return [f"{found.difference:+.2f}", "", "", "", "no spread"]
-    interval = f"{found.low:+.2f} to {found.high:+.2f}"
-    says = verdict(found.difference, each.p_holm)
-    return [f"{found.difference:+.2f}", interval, _p(found.p), _p(each.p_holm), says]
+    if math.isnan(comparison.low):
+        return [f"{comparison.difference:+.2f}", "", "", "", "needs two seeds"]
+    if math.isnan(comparison.p):
+        return [f"{comparison.difference:+.2f}", "", "", "", "no spread"]
+    interval = f"{comparison.low:+.2f} to {comparison.high:+.2f}"
+    says = verdict(comparison.difference, summary.p_holm)
+    return [f"{comparison.difference:+.2f}", interval, _p(comparison.p), _p(summary.p_holm), says]
 
 
-def _measure(each: Summary, column: str) -> str:
-    if not each.results:
+def _measure(summary: Summary, column: str) -> str:
+    if not summary.results:
         return ""
-    values = each.values(column)
-    exploded = f" ({each.exploded} of {len(each.results)} exploded)" if each.exploded and values else ""
+    values = summary.values(column)
+    exploded = f" ({summary.exploded} of {len(summary.results)} exploded)" if summary.exploded and values else ""
     return _printed(mean(values), deviation(values)) + exploded
 
 
@@ -185,8 +187,8 @@ def _number(value: float, otherwise: str = "") -> str:
     return otherwise if math.isnan(value) else f"{value:.6g}"
 
 
-def _parameters(each: Summary) -> int | None:
-    return next((result["parameters"] for result in each.results.values()), None)
+def _parameters(summary: Summary) -> int | None:
+    return next((result["parameters"] for result in summary.results.values()), None)
 
 
 def _line(cells: Sequence[str]) -> str:

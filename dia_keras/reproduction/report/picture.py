@@ -45,7 +45,7 @@ def entitle(figure: Figure, title: str, scale: Scale) -> None:
 
 def has_roc(summaries: Sequence[Summary]) -> bool:
     """Returns whether trainings have ROC curves: those of two classes do."""
-    return any(result.get("roc") for each in summaries for result in each.results.values())
+    return any(result.get("roc") for summary in summaries for result in summary.results.values())
 
 
 def draw_roc(table: Table, summaries: Sequence[Summary], path: pathlib.Path, scale: Scale) -> None:
@@ -61,14 +61,14 @@ def draw_roc(table: Table, summaries: Sequence[Summary], path: pathlib.Path, sca
     axes = figure.subplots()
     axes.plot([0, 100], [0, 100], color="0.7", linestyle=":")
     positive = ""
-    for number, each in enumerate(summaries):
-        rocs = [result["roc"] for result in each.results.values() if result.get("roc")]
+    for number, summary in enumerate(summaries):
+        rocs = [result["roc"] for result in summary.results.values() if result.get("roc")]
         curves = [[100 * share for share in roc["found"]] for roc in rocs]
         for curve in curves:
             axes.plot(_percents(curve), curve, color=f"C{number}", alpha=0.25, linewidth=0.8)
         if curves:
             average = [mean(values) for values in zip(*curves, strict=True)]
-            label = f"{each.row.name}, area {mean(each.values('auc')):.1f}%"
+            label = f"{summary.row.name}, area {mean(summary.values('auc')):.1f}%"
             axes.plot(_percents(average), average, color=f"C{number}", label=label)
             positive = rocs[0]["positive"]
     axes.set(xlabel=f"other images taken for {positive} (%)", ylabel=f"images of {positive} found (%)", aspect="equal")
@@ -85,7 +85,7 @@ def _percents(curve: Sequence[float]) -> list[float]:
 
 
 def _points(column: str, summaries: Sequence[Summary]) -> Figure:
-    groups = [list(rows) for _, rows in itertools.groupby(summaries, key=lambda each: each.row.group)]
+    groups = [list(rows) for _, rows in itertools.groupby(summaries, key=lambda summary: summary.row.group)]
     across = min(2, len(groups))
     down = math.ceil(len(groups) / across)
     height = 0.9 + down * (1.0 + ROW * max(map(len, groups)))
@@ -100,9 +100,9 @@ def _draw_group(part, column: str, rows: Sequence[Summary]) -> None:
     """Draws our figures of a group, and beside them the paper's: each has its own range, both have the same scale."""
     part.suptitle(rows[0].row.group, fontsize=10)
     here, paper = part.subplots(1, 2, sharey=True)
-    names = [each.row.name for each in rows]
-    references = sorted({names.index(each.row.reference) for each in rows if each.row.reference})
-    ours, theirs = [_ours(each, column) for each in rows], [_theirs(each, column) for each in rows]
+    names = [summary.row.name for summary in rows]
+    references = sorted({names.index(summary.row.reference) for summary in rows if summary.row.reference})
+    ours, theirs = [_ours(summary, column) for summary in rows], [_theirs(summary, column) for summary in rows]
     half = 0.6 * max(1.0, _length(ours), _length(theirs))
     for axes, title, points, color in ((here, "here", ours, "tab:blue"), (paper, "paper", theirs, "0.4")):
         axes.set_title(title, fontsize=10)
@@ -135,16 +135,20 @@ class _Point(NamedTuple):
     note: str = ""
 
 
-def _ours(each: Summary, column: str) -> _Point:
-    found, number = each.values(column), len(each.results)
-    note = f"{each.exploded} of {number} exploded" if 0 < each.exploded < number else "exploded" * (each.exploded > 0)
-    if not found:
+def _ours(summary: Summary, column: str) -> _Point:
+    values, number = summary.values(column), len(summary.results)
+    note = (
+        f"{summary.exploded} of {number} exploded"
+        if 0 < summary.exploded < number
+        else "exploded" * (summary.exploded > 0)
+    )
+    if not values:
         return _Point(math.nan, 0.0, (), note)
-    return _Point(mean(found), deviation(found) if len(found) > 1 else 0.0, found if len(found) > 1 else (), note)
+    return _Point(mean(values), deviation(values) if len(values) > 1 else 0.0, values if len(values) > 1 else (), note)
 
 
-def _theirs(each: Summary, column: str) -> _Point:
-    figure = each.row.paper.get(column)
+def _theirs(summary: Summary, column: str) -> _Point:
+    figure = summary.row.paper.get(column)
     if figure is None:
         return _Point(math.nan, 0.0)
     return _Point(figure.mean, figure.deviation or 0.0, note="exploded" * math.isnan(figure.mean))
@@ -172,15 +176,15 @@ def _curves(summaries: Sequence[Summary]) -> Figure:
         (accuracy, "val_accuracy", 100, "accuracy on the test images (%)"),
         (loss, "loss", 1, "training loss"),
     ):
-        for number, each in enumerate(summaries):
-            curves = [[scale * row[key] for row in result["log"] if key in row] for result in each.results.values()]
+        for number, summary in enumerate(summaries):
+            curves = [[scale * row[key] for row in result["log"] if key in row] for result in summary.results.values()]
             for curve in curves:
                 axes.plot(range(1, len(curve) + 1), curve, color=f"C{number}", alpha=0.25, linewidth=0.8)
             sound = [
-                curve for curve, result in zip(curves, each.results.values(), strict=True) if not result["exploded"]
+                curve for curve, result in zip(curves, summary.results.values(), strict=True) if not result["exploded"]
             ]
             average = [mean(values) for values in zip(*sound, strict=False)]
-            axes.plot(range(1, len(average) + 1), average, color=f"C{number}", marker=".", label=each.row.name)
+            axes.plot(range(1, len(average) + 1), average, color=f"C{number}", marker=".", label=summary.row.name)
         axes.set(xlabel="epoch", ylabel=label)
         axes.grid(alpha=0.3)
         axes.legend()

@@ -37,8 +37,8 @@ class Summary:
 
     def values(self, column: str) -> list[float]:
         """Returns a measure of all trainings that did not explode."""
-        found = [result["measures"].get(column, math.nan) for result in self.results.values()]
-        return [value for value in found if not math.isnan(value)]
+        measures = [result["measures"].get(column, math.nan) for result in self.results.values()]
+        return [value for value in measures if not math.isnan(value)]
 
 
 def summarize(table: Table, directory: str | os.PathLike, scale: Scale | None = None) -> list[Summary]:
@@ -56,26 +56,26 @@ def summarize(table: Table, directory: str | os.PathLike, scale: Scale | None = 
     """
     scale, run = scale or Scale(), RunDirectory(pathlib.Path(directory))
     run.check(table, scale)
-    found: list[Summary] = []
+    summaries: list[Summary] = []
     same_data = SameData()
     for row in table.rows:
         read = {seed: run.read(Job(row, seed), scale) for seed in range(scale.seeds)}
         for seed, result in read.items():
             if result is not None:
                 same_data.check(result["data"], str(run.result_file(Job(row, seed))))
-        found.append(Summary(row, {seed: result for seed, result in read.items() if result is not None}))
-    for _, group in itertools.groupby(found, key=lambda each: each.row.group):
+        summaries.append(Summary(row, {seed: result for seed, result in read.items() if result is not None}))
+    for _, group in itertools.groupby(summaries, key=lambda summary: summary.row.group):
         _compare(list(group), table.columns[0])
-    return found
+    return summaries
 
 
 def _compare(group: list[Summary], column: str) -> None:
-    by_name = {each.row.name: each for each in group}
+    by_name = {summary.row.name: summary for summary in group}
     compared = []
-    for each in group:
-        other = by_name[each.row.reference] if each.row.reference else None
-        if other and each.results and other.results and not each.exploded and not other.exploded:
-            each.comparison = compare(each.values(column), other.values(column))
-            compared.append((each, each.comparison.p))
-    for (each, _), corrected in zip(compared, holm([p for _, p in compared]), strict=True):
-        each.p_holm = corrected
+    for summary in group:
+        other = by_name[summary.row.reference] if summary.row.reference else None
+        if other and summary.results and other.results and not summary.exploded and not other.exploded:
+            summary.comparison = compare(summary.values(column), other.values(column))
+            compared.append((summary, summary.comparison.p))
+    for (summary, _), corrected in zip(compared, holm([p for _, p in compared]), strict=True):
+        summary.p_holm = corrected

@@ -58,7 +58,7 @@ def change_light(images, contrast, brightness):
         contrast: Factors of the deviations, `(batch,)`.
         brightness: What is added, `(batch,)`.
     """
-    contrast, brightness = (ops.reshape(each, (-1, 1, 1, 1)) for each in (contrast, brightness))
+    contrast, brightness = (ops.reshape(values, (-1, 1, 1, 1)) for values in (contrast, brightness))
     mean = ops.mean(images, axis=(1, 2), keepdims=True)
     return ops.clip(mean + contrast * (images - mean) + brightness, 0.0, 255.0)
 

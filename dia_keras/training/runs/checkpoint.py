@@ -125,21 +125,21 @@ def resume(model: keras.Model, directory: pathlib.Path) -> Position:
     Raises:
         ValueError: Where the checkpoint is another network's, or has no state of its optimizer.
     """
-    found = checkpoints(directory)
-    if not found:
+    all_saved = checkpoints(directory)
+    if not all_saved:
         return Position(0, 0)
     # The file holds the optimizer's state, which loads only into variables that exist.
     model.optimizer.build(model.trainable_variables)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Keras only warns of another optimizer's state
-            model.load_weights(found[-1].path)
+            model.load_weights(all_saved[-1].path)
     except (ValueError, KeyError, OSError, UserWarning) as error:
         raise ValueError(
-            f"`directory` must hold checkpoints of this network and optimizer. Received: {found[-1].path}, which does "
-            f"not fit ({error})"
+            f"`directory` must hold checkpoints of this network and optimizer. Received: {all_saved[-1].path}, which "
+            f"does not fit ({error})"
         ) from error
-    return Position(found[-1].epochs, found[-1].step)
+    return Position(all_saved[-1].epochs, all_saved[-1].step)
 
 
 def build_metrics(model: keras.Model) -> None:

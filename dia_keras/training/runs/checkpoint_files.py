@@ -77,14 +77,14 @@ def keep_whole(directory: pathlib.Path, steps_per_epoch: int | None) -> list[Sav
     Raises:
         ValueError: Where there are checkpoints, and none is whole.
     """
-    found, recorded = checkpoints(directory), _recorded(directory)
-    if not found:
+    all_saved, recorded = checkpoints(directory), _recorded(directory)
+    if not all_saved:
         return []
     if recorded is None:
         print(f"No hashes of the checkpoints in {directory} are recorded: their content is checked, and recorded.")
     faults = {
         saved: _fault_of(saved, steps_per_epoch) if recorded is None else _difference(saved, recorded[saved.path.name])
-        for saved in found
+        for saved in all_saved
     }
     damaged = [f"{saved.path} {fault}" for saved, fault in faults.items() if fault]
     whole = [saved for saved, fault in faults.items() if not fault]
@@ -135,11 +135,11 @@ def _fault_of(saved: Saved, steps_per_epoch: int | None) -> str | None:
 
 def _in_order(directory: pathlib.Path, names: Iterable[str]) -> list[Saved]:
     """Returns the checkpoints of these names, oldest first; other names are left out."""
-    found = []
+    named = []
     for match in filter(None, map(NAME.fullmatch, names)):
         epochs, phase, step = (int(number or 0) for number in match.groups())
-        found.append(Saved(epochs, phase, step, directory / match[0]))
-    return sorted(found)
+        named.append(Saved(epochs, phase, step, directory / match[0]))
+    return sorted(named)
 
 
 def _recorded(directory: pathlib.Path) -> dict[str, str] | None:

@@ -151,4 +151,4 @@ def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
 
 def moved_milestones(recipe: Recipe, epochs: int) -> tuple[int, ...]:
     """Returns the milestones of a recipe in proportion to another number of epochs; those that meet are one."""
-    return tuple(dict.fromkeys(max(1, round(each * epochs / recipe.epochs)) for each in recipe.milestones))
+    return tuple(dict.fromkeys(max(1, round(milestone * epochs / recipe.epochs)) for milestone in recipe.milestones))

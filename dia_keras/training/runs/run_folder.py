@@ -150,12 +150,12 @@ def check_same_weights(argument: str, names: Sequence[str], record: pathlib.Path
     """
     if not names:
         return
-    found = {name: _sha256_of_weights(argument, name) for name in names}
+    hashes = {name: _sha256_of_weights(argument, name) for name in names}
     if not record.exists():
-        write_json(record, found)
+        write_json(record, hashes)
         return
     recorded = read_record(record)
-    if different := sorted(name for name in found if found[name] != recorded.get(name)):
+    if different := sorted(name for name in hashes if hashes[name] != recorded.get(name)):
         raise ValueError(
             f"`{argument}` must have the weights with which the run began. "
             f"Received: other weights of {', '.join(different)} than `{record}` has"
@@ -177,11 +177,11 @@ def _sha256_of_weights(argument: str, name: str) -> str:
 
 def sha256_of(split: Split) -> str:
     """Returns the SHA-256 of a split's images and labels, with their types and shapes."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for array in split:
-        found.update(f"{array.dtype} {array.shape} ".encode())
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
+        digest.update(f"{array.dtype} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def read_record(record: pathlib.Path) -> dict[str, Any]:
@@ -191,11 +191,11 @@ def read_record(record: pathlib.Path) -> dict[str, Any]:
         ValueError: Where it is not an object of JSON; the message names the file.
     """
     try:
-        found = json.loads(record.read_text())
+        content = json.loads(record.read_text())
     except ValueError as error:
         raise ValueError(f"`directory` must hold records that can be read. Received: {record} ({error})") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ValueError(
-            f"`directory` must hold records that are JSON objects. Received: {record}, a {type(found).__name__}"
+            f"`directory` must hold records that are JSON objects. Received: {record}, a {type(content).__name__}"
         )
-    return found
+    return content

@@ -32,8 +32,8 @@ def groups_of(source: str | os.PathLike, pattern: str, data_dir: str | os.PathLi
     names = training_names(path)
     groups = []
     for name in names:
-        found = re.search(pattern, name)
-        group = found and next((part for part in found.groups()[:1] if part), found[0])
+        match = re.search(pattern, name)
+        group = match and next((part for part in match.groups()[:1] if part), match[0])
         if not group:
             raise ValueError(
                 f"`group` must match in the name of every training image, and not match nothing. "

@@ -52,15 +52,19 @@ def prepare(settings: FineTuning, source, data_dir, image_size, channels, resize
     size, depth, rule = image_size or start.image_size, channels or start.channels, resize or start.resize
     # Before the images, which take minutes to read.
     groups = None if settings.group is None else groups_of(source, settings.group, data_dir)
-    found = load_images(source, data_dir, size, rule, depth)
+    data_set = load_images(source, data_dir, size, rule, depth)
     if groups is None:
-        chosen = choose_images(found.train.labels, settings.held_out, settings.seed)
+        chosen = choose_images(data_set.train.labels, settings.held_out, settings.seed)
         numbers = None
     else:
-        labels = found.train.labels
-        chosen = choose_groups(labels, groups, settings.held_out, settings.seed, found.class_names, str(settings.group))
+        labels = data_set.train.labels
+        chosen = choose_groups(
+            labels, groups, settings.held_out, settings.seed, data_set.class_names, str(settings.group)
+        )
         numbers = {"training": len(np.unique(groups[~chosen])), "held_out": len(np.unique(groups[chosen]))}
-    return Images(start, *divided(found.train, chosen), found.test, found.class_names, size, depth, rule, numbers)
+    return Images(
+        start, *divided(data_set.train, chosen), data_set.test, data_set.class_names, size, depth, rule, numbers
+    )
 
 
 def load_images(
@@ -72,15 +76,15 @@ def load_images(
         ValueError: Where the images have other channels, which cannot be changed, or there is one class only.
     """
     wanted: Any = channels if channels in (1, 3) else None
-    found = data_module.load(source, data_dir=data_dir, image_size=image_size, resize=resize, channels=wanted)
-    if found.train.images.shape[-1] != channels:
+    data_set = data_module.load(source, data_dir=data_dir, image_size=image_size, resize=resize, channels=wanted)
+    if data_set.train.images.shape[-1] != channels:
         raise ValueError(
-            f"`channels` must be 3, 1 or those of the images, {found.train.images.shape[-1]}. "
+            f"`channels` must be 3, 1 or those of the images, {data_set.train.images.shape[-1]}. "
             f"Received: channels={channels!r}"
         )
-    if len(found.class_names) < 2:
-        raise ValueError(f"`source` must have at least two classes. Received: {len(found.class_names)} in {source}")
-    return found
+    if len(data_set.class_names) < 2:
+        raise ValueError(f"`source` must have at least two classes. Received: {len(data_set.class_names)} in {source}")
+    return data_set
 
 
 def hold_out(split: Split, share: float, seed: int) -> tuple[Split, Split]:

@@ -35,7 +35,7 @@ class LayerwiseSGD(SGDL2):
     def _update_all(self, gradients, variables, learning_rate) -> None:
         factors = [self.factors[self._get_variable_index(variable)] for variable in variables]
         for factor in sorted(set(factors)):
-            chosen = [i for i, each in enumerate(factors) if each == factor]
+            chosen = [i for i, value in enumerate(factors) if value == factor]
             super()._update_all(
                 [gradients[i] for i in chosen], [variables[i] for i in chosen], factor * float(learning_rate)
             )

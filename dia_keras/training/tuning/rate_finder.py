@@ -98,9 +98,9 @@ def find_learning_rate(
         model.fit(data(settings.head_epochs), steps_per_epoch=steps, callbacks=[recorder], **options)
     losses = np.array(recorder.losses)
     rates = lowest * (highest / lowest) ** (np.arange(len(losses)) / (steps - 1))
-    found = steepest(rates, losses)
-    plot_losses(rates, losses, found, pathlib.Path(picture), f"{settings.entry}: {len(losses)} steps")
-    return found
+    rate = steepest(rates, losses)
+    plot_losses(rates, losses, rate, pathlib.Path(picture), f"{settings.entry}: {len(losses)} steps")
+    return rate
 
 
 class Rising(keras.optimizers.schedules.LearningRateSchedule):
@@ -161,7 +161,7 @@ def steepest(rates: np.ndarray, losses: np.ndarray) -> float:
     return float(f"{rates[begin + int(slope.argmin())]:.2g}")
 
 
-def plot_losses(rates: np.ndarray, losses: np.ndarray, found: float, picture: pathlib.Path, title: str) -> None:
+def plot_losses(rates: np.ndarray, losses: np.ndarray, rate: float, picture: pathlib.Path, title: str) -> None:
     """Draws the loss against the learning rate into a PNG, with the rate that was found."""
     from matplotlib.figure import Figure
 
@@ -170,7 +170,7 @@ def plot_losses(rates: np.ndarray, losses: np.ndarray, found: float, picture: pa
     smooth = smoothed(losses)
     axes.semilogx(rates, losses, ".", color="tab:gray", alpha=0.5, label="loss of a step")
     axes.semilogx(rates, smooth, color="tab:blue", label="smoothed")
-    axes.axvline(found, color="tab:red", linestyle="--", label=f"steepest descent: {found:g}")
+    axes.axvline(rate, color="tab:red", linestyle="--", label=f"steepest descent: {rate:g}")
     span = smooth.max() - smooth.min()
     axes.set_ylim(min(losses.min(), smooth.min()) - 0.05 * span, min(losses.max(), smooth[0] + 1.5 * span))
     axes.set(title=title, xlabel="learning rate of the head", ylabel="loss in training")

@@ -134,8 +134,8 @@ def set_all_trainable(layer: keras.Layer, value: bool) -> None:
     `layer.trainable = value` alone does not do so on TensorFlow, where the layer has this value already and what is
     within it has another, as in networks that were saved with frozen layers.
     """
-    for each in layer._flatten_layers():
-        each.trainable = value
+    for part in layer._flatten_layers():
+        part.trainable = value
 
 
 def batch_size_of(settings: FineTuning, training: Split) -> int:

@@ -69,7 +69,7 @@ class SEM(AttentionModule):
         pooled = self.pool(inputs)
         switches = ops.split(self.switch(pooled), 3, axis=-1)
         excitations = self.mlp(pooled), self.conv(pooled), self.affine(pooled)
-        mlp, conv, affine = (ops.sigmoid(s * each) for s, each in zip(switches, excitations, strict=True))
+        mlp, conv, affine = (ops.sigmoid(s * excitation) for s, excitation in zip(switches, excitations, strict=True))
         return self.over_space(mlp * conv * affine)
 
     def get_config(self):

@@ -14,7 +14,7 @@ def answer() -> None:
     network, places, groups = json.loads(question)
     layout = Layout(network, {name: Place(tuple(shape), *rest) for name, (shape, *rest) in places.items()}, groups)
     try:
-        found = list_tensors(sys.stdin.buffer.read(), layout)._asdict()
+        listing = list_tensors(sys.stdin.buffer.read(), layout)._asdict()
     except Unfit as error:
-        found = {"unfit": str(error)}
-    json.dump(found, sys.stdout)
+        listing = {"unfit": str(error)}
+    json.dump(listing, sys.stdout)

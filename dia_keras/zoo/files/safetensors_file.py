@@ -26,12 +26,12 @@ def look_up(content: bytes, layout: Layout) -> Contents:
     import safetensors  # here, since files of the other form do without
 
     try:
-        found = dict(safetensors.deserialize(content))
+        headers = dict(safetensors.deserialize(content))
     except safetensors.SafetensorError as error:
         raise Unfit(f"must be a sound safetensors file: {error}") from error
     return Contents(
-        {key: _tensor(found[key]) for key in layout.places if key in found},
-        [f"{key} has no place in the network" for key in sorted(found.keys() - layout.places.keys())],
+        {key: _tensor(headers[key]) for key in layout.places if key in headers},
+        [f"{key} has no place in the network" for key in sorted(headers.keys() - layout.places.keys())],
         _record(content),
     )
 

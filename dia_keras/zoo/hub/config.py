@@ -44,8 +44,8 @@ def _integer(least: int, most: int) -> Rule:
 
 
 def _one_of(*values: Any) -> Rule:
-    return lambda value: any(value is each or (value == each and isinstance(value, str)) for each in values), (
-        f"one of {', '.join(json.dumps(each) for each in values)}"
+    return lambda value: any(value is allowed or (value == allowed and isinstance(value, str)) for allowed in values), (
+        f"one of {', '.join(json.dumps(allowed) for allowed in values)}"
     )
 
 

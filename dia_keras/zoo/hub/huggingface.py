@@ -18,12 +18,12 @@ def parse(address: str) -> tuple[str, str | None]:
     Raises:
         ValueError: If the address has another form.
     """
-    found = _NAME.fullmatch(address.removeprefix(PREFIX))
-    if not found:
+    match = _NAME.fullmatch(address.removeprefix(PREFIX))
+    if not match:
         raise ValueError(
             f"`entry` on the hub must be {PREFIX}user/repo or {PREFIX}user/repo@revision. Received: entry={address!r}"
         )
-    return found[1], found[2]
+    return match[1], match[2]
 
 
 def repository_of(name: str) -> str:
@@ -32,10 +32,10 @@ def repository_of(name: str) -> str:
     Raises:
         ValueError: If the name has another form, or a revision.
     """
-    found = _NAME.fullmatch(name.removeprefix(PREFIX))
-    if not found or found[2]:
+    match = _NAME.fullmatch(name.removeprefix(PREFIX))
+    if not match or match[2]:
         raise ValueError(f"`repository` must be user/repo, without a revision. Received: repository={name!r}")
-    return found[1]
+    return match[1]
 
 
 def download(repository: str, file: str, revision: str | None) -> pathlib.Path:

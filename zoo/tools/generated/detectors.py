@@ -13,7 +13,7 @@ def accuracy_table() -> str:
     text = row("detector", "attention", "pixels", "epochs", "AP (%)", "AP50 (%)", "AP75 (%)", "minutes")
     text += "|---|---|--:|--:|--:|--:|--:|--:|\n"
     commands = []
-    for folder in sorted(each for each in (DOCS / "coco128").iterdir() if each.is_dir()):
+    for folder in sorted(path for path in (DOCS / "coco128").iterdir() if path.is_dir()):
         recipe, metrics, run = (json.loads((folder / f"{n}.json").read_text()) for n in ("recipe", "metrics", "run"))
         name = DETECTORS[recipe["model"]]
         text += row(
@@ -31,12 +31,12 @@ def accuracy_table() -> str:
 def cost_table() -> str:
     """Returns the table of what attention costs a detector, with a column for each measurement, and the commands."""
     measured = [json.loads(path.read_text()) for path in sorted((BENCHMARKS / "detection").glob("*.json"))]
-    columns = [f"{DETECTORS[each['model']]}, ResNet{each['depth']}" for each in measured]
+    columns = [f"{DETECTORS[measurement['model']]}, ResNet{measurement['depth']}" for measurement in measured]
     text = row("attention", *(f"{column}, ms an image (ratio)" for column in columns))
     text += f"|---|{'--:|' * len(columns)}\n"
-    for rows in zip(*(each["results"] for each in measured), strict=True):
+    for rows in zip(*(measurement["results"] for measurement in measured), strict=True):
         name = rows[0]["attention"]
-        cells = (f"{each['milliseconds']:.0f} ({each['ratio']:.2f})" for each in rows)
+        cells = (f"{result['milliseconds']:.0f} ({result['ratio']:.2f})" for result in rows)
         text += row(f"`{name}`" if name else "none", *cells)
-    commands = [each["run"]["command"] for each in measured]
+    commands = [measurement["run"]["command"] for measurement in measured]
     return text + f"\nMeasured on {measured[0]['run']['device']}, by:\n\n{code(commands)}"

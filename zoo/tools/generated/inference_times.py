@@ -30,16 +30,18 @@ def latency_table(folder: pathlib.Path) -> str:
     times: dict[str, dict[str, str]] = {}
     commands, devices = [], []
     for path in sorted(folder.glob("*.json")):
-        found = json.loads(path.read_text())
-        commands.append(found["run"]["command"])
-        devices.append(found["run"]["device"])
-        for each in found["measurements"]:
-            column = f"{each['runtime']}, batch {each['batch_size']}"
-            times.setdefault(each["network"], {})[column] = f"{each['milliseconds']:.2f} ms ({each['ratio']:.2f})"
-    columns = list(dict.fromkeys(column for found in times.values() for column in found))
+        record = json.loads(path.read_text())
+        commands.append(record["run"]["command"])
+        devices.append(record["run"]["device"])
+        for measurement in record["measurements"]:
+            column = f"{measurement['runtime']}, batch {measurement['batch_size']}"
+            times.setdefault(measurement["network"], {})[column] = (
+                f"{measurement['milliseconds']:.2f} ms ({measurement['ratio']:.2f})"
+            )
+    columns = list(dict.fromkeys(column for cells in times.values() for column in cells))
     text = row("network", *columns) + f"|---|{'--:|' * len(columns)}\n"
-    for network, found in times.items():
-        text += row(network, *(found.get(column, "") for column in columns))
+    for network, cells in times.items():
+        text += row(network, *(cells.get(column, "") for column in columns))
     return text + f"\nMeasured by these commands, on the machine that stands above each:\n\n{code(commands, devices)}"
 
 
@@ -47,9 +49,9 @@ def goals_table() -> str:
     """Returns the table of the goals for inference, with their lower bounds, from the committed benchmarks."""
     ratios: dict[tuple[str, str], float] = {}
     for path in sorted(BENCHMARKS.glob("*.json")):
-        for each in json.loads(path.read_text())["measurements"]:
-            if each["batch_size"] == BATCH_SIZES.get(each["runtime"], 1):
-                ratios[each["network"], each["runtime"]] = each["ratio"]
+        for measurement in json.loads(path.read_text())["measurements"]:
+            if measurement["batch_size"] == BATCH_SIZES.get(measurement["runtime"], 1):
+                ratios[measurement["network"], measurement["runtime"]] = measurement["ratio"]
     text = row("network", "runtime", "goal", "lower bound", "measured") + "|---|---|--:|--:|--:|\n"
     for (network, bound), goals in GOALS.items():
         for runtime, goal in goals.items():

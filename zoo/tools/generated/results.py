@@ -44,20 +44,20 @@ def result_rows() -> list[dict[str, Any]]:
 def readme_table() -> str:
     """Returns the table of the entries that have weights."""
     rows = result_rows()
-    in_paper = ["paper"] if any(each["paper_top1"] is not None for each in rows) else []
+    in_paper = ["paper"] if any(result["paper_top1"] is not None for result in rows) else []
     columns = ["entry", "parameters", "weights", "top-1 (%)", "top-5 (%)", *in_paper, "best published", "epochs"]
     text = row(*columns) + f"|---|{'--:|' * (len(columns) - 1)}\n"
-    for each in rows:
-        paper, best = each["paper_top1"], each["best_published_top1"]
+    for result in rows:
+        paper, best = result["paper_top1"], result["best_published_top1"]
         text += row(
-            f"`{each['entry']}`",
-            f"{each['parameters']:,}",
-            f"{each['weights_bytes'] / 1e6:.2f} MB",
-            f"{each['top1']:.2f}",
-            f"{each['top5']:.2f}",
+            f"`{result['entry']}`",
+            f"{result['parameters']:,}",
+            f"{result['weights_bytes'] / 1e6:.2f} MB",
+            f"{result['top1']:.2f}",
+            f"{result['top5']:.2f}",
             *("" if paper is None else f"{paper:.2f}" for _ in in_paper),
-            "" if best is None else f"{best:.2f} ({each['best_published_by']})",
-            f"{each['epochs_before']} + {each['epochs']}" if each["epochs_before"] else str(each["epochs"]),
+            "" if best is None else f"{best:.2f} ({result['best_published_by']})",
+            f"{result['epochs_before']} + {result['epochs']}" if result["epochs_before"] else str(result["epochs"]),
         )
     return text
 
@@ -95,9 +95,9 @@ def page() -> str:
     text += readme_table() + "\n## How they were trained\n\n"
     text += "Where an entry started from earlier weights of its own, this is its last training.\n\n"
     text += row("entry", "hardware", "minutes", "seed", "command") + "|---|---|--:|--:|---|\n"
-    for each in result_rows():
-        minutes, seed = f"{each['minutes']:.0f}", str(each["seed"])
-        text += row(f"`{each['entry']}`", each["hardware"], minutes, seed, f"`{each['command']}`")
+    for result in result_rows():
+        minutes, seed = f"{result['minutes']:.0f}", str(result["seed"])
+        text += row(f"`{result['entry']}`", result["hardware"], minutes, seed, f"`{result['command']}`")
     missing = [name for name in zoo.list_models() if zoo.card(name).weights is None]
     text += f"\n## Not trained yet\n\n{', '.join(f'`{name}`' for name in missing)}\n"
     return text

@@ -35,23 +35,23 @@ def progressive_table() -> str:
     for times in sorted(folder.glob("*-seconds.json")):
         timed = json.loads(times.read_text())
         devices.add(timed["run"]["device"])
-        seconds = {(each["image_size"], each["depth"]): each["seconds_per_epoch"] for each in timed["phases"]}
+        seconds = {(phase["image_size"], phase["depth"]): phase["seconds_per_epoch"] for phase in timed["phases"]}
         entry = times.name.removesuffix("-seconds.json")
         runs = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{entry}-*.json")) if path != times]
         variants: dict[str, list[dict[str, Any]]] = {}
         for run in runs:
             variants.setdefault(run["variant"], []).append(run)
-        for name, found in sorted(variants.items(), key=lambda item: -mean([run["top1"] for run in item[1]])):
-            recipe = found[0]["recipe"]
+        for name, trainings in sorted(variants.items(), key=lambda item: -mean([run["top1"] for run in item[1]])):
+            recipe = trainings[0]["recipe"]
             phases = recipe["phases"] or [{"epochs": recipe["epochs"], "image_size": None, "depth": None}]
-            minutes = sum(each["epochs"] * seconds[each["image_size"], each["depth"]] for each in phases) / 60
+            minutes = sum(phase["epochs"] * seconds[phase["image_size"], phase["depth"]] for phase in phases) / 60
             text += row(
                 f"`{entry}`",
                 name,
-                "; ".join(f"{each['epochs']} of {phase_name(each)}" for each in phases),
+                "; ".join(f"{phase['epochs']} of {phase_name(phase)}" for phase in phases),
                 f"{minutes:.1f}",
-                ", ".join(str(run["seed"]) for run in found),
-                spread([run["top1"] for run in found]),
+                ", ".join(str(run["seed"]) for run in trainings),
+                spread([run["top1"] for run in trainings]),
             )
     command = "python zoo/records/experiments/progressive.py ENTRY"
     return text + f"\nMeasured by `{command}`, the minutes with `--time`, {', '.join(sorted(devices))}.\n"
@@ -66,14 +66,14 @@ def resumed_table() -> str:
     """Returns the table of what `experiments/resume.py` compared."""
     text = row("entry", "backend", "recipe", "arrays", "different") + "|---|---|---|--:|--:|\n"
     for path in sorted((EXPERIMENTS / "resume").glob("*.json")):
-        found = json.loads(path.read_text())
-        recipe, run = found["recipe"], found["run"]
+        record = json.loads(path.read_text())
+        recipe, run = record["recipe"], record["run"]
         text += row(
-            f"`{found['entry']}`",
+            f"`{record['entry']}`",
             f"{run['backend']} {run[run['backend']]}, {run['device']}",
             f"{recipe['epochs']} epochs of {recipe['images'] or 'all'} images, {recipe['precision']}",
-            str(found["arrays"]),
-            str(len(found["different"])),
+            str(record["arrays"]),
+            str(len(record["different"])),
         )
     return text
 
@@ -83,13 +83,13 @@ def scanned_table() -> str:
     text = row("entry", "equal blocks", "first step (s)", "later steps (s)") + "|---|---|--:|--:|\n"
     commands = []  # which need the backend that they ran on
     for path in sorted((EXPERIMENTS / "scanned_blocks").glob("*.json")):
-        found = json.loads(path.read_text())
-        run = found["run"]
+        record = json.loads(path.read_text())
+        run = record["run"]
         command = f"KERAS_BACKEND={run['backend']} {typed(run['command'])}"
-        commands.append(f"`{command}`, {run['device']}, batch {found['batch_size']}, {found['precision']}")
+        commands.append(f"`{command}`, {run['device']}, batch {record['batch_size']}, {record['precision']}")
         for name in ("as it is", "scanned"):
-            seconds = found[name]["first_step_seconds"], found[name]["step_seconds"]
-            text += row(f"`{found['entry']}`", name, f"{seconds[0]:.1f}", f"{seconds[1]:.2f}")
+            seconds = record[name]["first_step_seconds"], record[name]["step_seconds"]
+            text += row(f"`{record['entry']}`", name, f"{seconds[0]:.1f}", f"{seconds[1]:.2f}")
     return text + "\nMeasured by " + ", and by ".join(commands) + ".\n"
 
 
@@ -98,8 +98,8 @@ def gray_table() -> str:
     text = (
         row("entry", "in color (%)", "gray, three equal channels (%)", "gray, one channel (%)") + "|---|--:|--:|--:|\n"
     )
-    found = [json.loads(path.read_text()) for path in sorted((EXPERIMENTS / "gray").glob("*.json"))]
-    for each in found:
+    records = [json.loads(path.read_text()) for path in sorted((EXPERIMENTS / "gray").glob("*.json"))]
+    for record in records:
         names = "color", "three_channels", "one_channel"
-        text += row(f"`{each['entry']}`", *(f"{100 * each['top1'][name]:.2f}" for name in names))
-    return text + f"\nMeasured by `python zoo/records/experiments/gray.py`, {found[0]['device']}.\n"
+        text += row(f"`{record['entry']}`", *(f"{100 * record['top1'][name]:.2f}" for name in names))
+    return text + f"\nMeasured by `python zoo/records/experiments/gray.py`, {records[0]['device']}.\n"

@@ -18,21 +18,21 @@ def runs_table() -> str:
         settings.setdefault(path.stem.partition(".")[0], []).append(path)
     commands, comments = [], []
     for paths in settings.values():
-        found = [json.loads(path.read_text()) for path in paths]
-        tests = [each["test"] for each in found]
+        runs = [json.loads(path.read_text()) for path in paths]
+        tests = [run["test"] for run in runs]
         columns = [
-            [each["held_out"]["balanced_accuracy"] for each in found],
+            [run["held_out"]["balanced_accuracy"] for run in runs],
             [test["accuracy"] for test in tests],
             [test["balanced_accuracy"] for test in tests],
             *zip(*(test["per_class"].values() for test in tests), strict=True),
         ]
         links = ", ".join(f"[{path.stem}]({path.name})" for path in paths)
-        held_out = "patients" if found[0]["settings"].get("group") else "images"
+        held_out = "patients" if runs[0]["settings"].get("group") else "images"
         text += row(links, str(len(paths)), held_out, *(spread(column) for column in columns))
-        others = " and ".join(f"--seed {each['settings']['seed']}" for each in found[1:])
-        commands.append(found[0]["command"])
+        others = " and ".join(f"--seed {run['settings']['seed']}" for run in runs[1:])
+        commands.append(runs[0]["command"])
         comments.append(f"{paths[0].stem}; the other seeds with {others}" if others else paths[0].stem)
-    return text + f"\nMeasured on {found[0]['device']}, by:\n\n{code(commands, comments)}"
+    return text + f"\nMeasured on {runs[0]['device']}, by:\n\n{code(commands, comments)}"
 
 
 def choice_table() -> str:
@@ -45,8 +45,8 @@ def choice_table() -> str:
         runs = [json.loads(path.read_text()) for path in (XRAYS / "choice").glob(f"{kind}_*.json")]
         runs.sort(key=lambda run: (-run["held_out"]["balanced_accuracy"], run["lowest_loss"]))
         for run in runs:
-            found, settings = run["held_out"], run["settings"]
-            values = found["balanced_accuracy"], *found["per_class"].values()
+            held_out, settings = run["held_out"], run["settings"]
+            values = held_out["balanced_accuracy"], *held_out["per_class"].values()
             cells = *(f"{settings[name]:g}" for name in changes), *(f"{100 * value:.1f}" for value in values)
             text += row(kind, *cells, f"{run['lowest_loss']:.3f}")
         commands.append(min((run["command"] for run in runs), key=len))
