@@ -29,8 +29,9 @@ from dia_keras.reproduction import (
 )
 from dia_keras.reproduction.data_sets import Sources
 from dia_keras.reproduction.measures import measure
+from dia_keras.reproduction.report.page import markdown
 from dia_keras.reproduction.report.picture import _curves, _points, entitle
-from dia_keras.reproduction.report.summary import Summary
+from dia_keras.reproduction.report.summary import Summary, of_begun_groups
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.divergence import Diverged
 from dia_keras.training.runs.epochs_that_fit import Speed
@@ -206,6 +207,18 @@ def test_a_report_of_what_is_complete_so_far(trained, sources, tmp_path):
     assert "Not complete yet, with the number of trainings to go: resnet164_cifar100_stage_1 (3), " in text
     with pytest.raises(ValueError, match="must have a complete training"):
         write_report(TABLE, tmp_path / "none", SCALE)
+
+
+def test_groups_without_a_training_are_named_and_not_shown():
+    table = read_table("table4")
+    figures = {"parameters": 1, "measures": {"top1": 50.0}, "exploded": None, "data": {}, "run": {"device": "a CPU"}}
+    summaries = [Summary(row, {0: figures} if row.key == "resnet164_cifar100_org" else {}) for row in table.rows]
+    text = markdown(table, summaries, Scale(seeds=1))
+    assert [line for line in text.splitlines() if line.startswith("## ")] == ["## ResNet164 on CIFAR-100"]
+    assert "\nNot trained here: ResNet164 on CIFAR-10, WRN52-4 on CIFAR-10, WRN52-4 on CIFAR-100, ResNeXt" in text
+    assert "trainings to go: resnet164_cifar100_se (1), " in text and "resnet164_cifar10_" not in text
+    shown = of_begun_groups(summaries)
+    assert {summary.row.group for summary in shown} == {"ResNet164, cifar100"} and len(shown) == 10
 
 
 def test_a_figure_has_curves(trained, sources, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from ..scale import SEEDS, Scale
 from ..table import Table
 from .picture import draw, draw_roc, has_roc
 from .statistics import deviation, mean, verdict
-from .summary import Summary, summarize
+from .summary import Summary, of_begun_groups, summarize
 
 
 def write_report(
@@ -46,7 +46,7 @@ def write_report(
     page = folder / f"{table.name}.md"
     write_text(folder / f"{table.name}.csv", csv_text(table, summaries))
     write_text(page, markdown(table, summaries, scale))
-    draw(table, summaries, folder / f"{table.name}.png", scale)
+    draw(table, of_begun_groups(summaries), folder / f"{table.name}.png", scale)
     if has_roc(summaries):
         draw_roc(table, summaries, folder / f"{table.name}_roc.png", scale)
     return page
@@ -111,13 +111,17 @@ def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
         names = " and ".join(stands_in)
         lines += [f"**Other data stand in for {names}: the figures here are not of {names}.**", ""]
     lines += [f"- {note}" for note in table.notes] + [""] * bool(table.notes)
-    for group, rows in itertools.groupby(summaries, key=lambda summary: summary.row.group):
+    shown = of_begun_groups(summaries)
+    for group, rows in itertools.groupby(shown, key=lambda summary: summary.row.group):
         lines += [f"## {_title(group)}", "", *_group(table, list(rows)), ""]
     missing = [
         f"{summary.row.key} ({scale.seeds - len(summary.results)})"
-        for summary in summaries
+        for summary in shown
         if len(summary.results) < scale.seeds
     ]
+    others = dict.fromkeys(_title(summary.row.group) for summary in summaries if summary not in shown)
+    if others:
+        lines += [f"Not trained here: {', '.join(others)}.", ""]
     if missing:
         lines += [f"Not complete yet, with the number of trainings to go: {', '.join(missing)}.", ""]
     pictures = [f"![{table.label}]({table.name}.png)", ""]

@@ -5,6 +5,7 @@ import itertools
 import math
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from ..run_directory import Job, RunDirectory, SameData
@@ -67,6 +68,12 @@ def summarize(table: Table, directory: str | os.PathLike, scale: Scale | None = 
     for _, group in itertools.groupby(summaries, key=lambda summary: summary.row.group):
         _compare(list(group), table.columns[0])
     return summaries
+
+
+def of_begun_groups(summaries: Sequence[Summary]) -> list[Summary]:
+    """Returns the rows of those groups of which a training is complete."""
+    begun = {summary.row.group for summary in summaries if summary.results}
+    return [summary for summary in summaries if summary.row.group in begun]
 
 
 def _compare(group: list[Summary], column: str) -> None:
