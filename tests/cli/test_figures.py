@@ -1,5 +1,6 @@
 """Names of classes, networks and folders are shown as they are, with what matplotlib takes for formulas."""
 
+import keras
 import matplotlib.figure
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ def grad_cam(patch, path):
     found = ClassActivation(np.ones((1, 2, 2)), np.array([0]), np.array([0.5]))
     patch("grad_cam.class_activation", found)
     patch("grad_cam.axes_of", (-1, (1, 2)))
-    return analysis.plot_grad_cam({NAME: None}, IMAGES, labels=[NAME])
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    return analysis.plot_grad_cam({NAME: model}, IMAGES, labels=[NAME])
 
 
 def lesions(patch, path):
