@@ -15,11 +15,11 @@ from ..inference.ending import final_activation
 from .augmentation.batches import Batches
 from .augmentation.draws import steps_an_epoch
 from .averaging import AveragedWeights, average, measure_statistics, statistics_batches, trainable_values
-from .phases import Build, check_size, enter, parts_to_go, scaled_down, scaled_padding
+from .phases import Build, check_phases, check_size, enter, parts_to_go, scaled_down, scaled_padding
 from .recipe import Phase, Recipe
 from .runs.budget import WallClockBudget
 from .runs.checkpoint import set_seeds
-from .runs.checkpoint_files import epochs_done, keep_whole
+from .runs.checkpoint_files import checkpoints, epochs_done, keep_whole
 from .runs.going_on import go_on
 from .runs.log import keep_epochs
 from .steps.cpu_steps import fast_cpu_steps
@@ -52,11 +52,13 @@ def fit(
     Args:
         model: Model from raw images to logits, not compiled; or, for a recipe with phases or an `initial_share`, a
             function that builds the model of a phase, as the training begins. A model is trained in place.
-        recipe: The recipe.
+        recipe: The recipe. Its `images`, `held_out`, `precision`, `dropout` and `initial_weights` are for `train`,
+            which chooses the images and builds the networks; here, both are given.
         train: Training images and labels.
         directory: Existing folder for log and checkpoints.
         num_classes: Number of classes.
-        teachers: Networks whose answers are a part of the targets, by `recipe.distillation`.
+        teachers: Networks from the images to probabilities, `(batch, num_classes)`, whose answers are a part of the
+            targets, by `recipe.distillation`.
         held_out: Images to evaluate on after every epoch.
         budget: Stops the run early.
         callbacks: Further callbacks of `model.fit`.
@@ -67,8 +69,9 @@ def fit(
 
     Raises:
         ValueError: Where there are fewer images than a batch has, labels that are no classes, or no folder; where the
-            model answers with probabilities, a recipe that needs a function gets a model, or none of the checkpoints is
-            whole.
+            model answers with probabilities or computes in float16, a teacher answers with anything else than
+            probabilities of the classes, the networks of two phases do not belong together, a recipe that needs a
+            function gets a model, or none of the checkpoints is whole.
         Diverged: Where the loss is not finite. The last good checkpoint stays.
     """
     directory = pathlib.Path(directory)
@@ -81,12 +84,18 @@ def fit(
     if isinstance(model, keras.Model) and (recipe.phases or recipe.initial_share):
         given = "phases" if recipe.phases else "initial_share"
         raise ValueError(f"`model` must be a function that builds the model of a phase. Received: a model, and {given}")
+    if recipe.teachers and not teachers:
+        raise ValueError(f"`teachers` must be the networks that the recipe names: {', '.join(recipe.teachers)}")
+    for teacher in teachers:
+        check_teacher(teacher, num_classes)
     test_steps = validation_steps(held_out)
     build: Build = (lambda phase: model) if isinstance(model, keras.Model) else model
 
     def build_checked(phase: Phase) -> keras.Model:
         built = build(phase)
         check_answers_logits(built)
+        if any(layer.compute_dtype == "float16" for layer in built._flatten_layers()):
+            raise ValueError("`model` must compute in float32 or bfloat16. Received: a model that computes in float16")
         return built
 
     def compile_model(built: keras.Model) -> None:
@@ -95,6 +104,8 @@ def fit(
     initial = trainable_values(build(Phase(recipe.epochs))) if recipe.initial_share else []
     budget = budget or WallClockBudget(None)
     budget.epochs = recipe.epochs
+    if not checkpoints(directory):
+        check_phases(recipe, build_checked, train)
     keep_whole(directory, steps)
     keep_epochs(directory / "log.csv", epochs_done(directory))
     for part in parts_to_go(recipe, directory):
@@ -141,6 +152,20 @@ def check_answers_logits(model: keras.Model) -> None:
         raise ValueError(
             "`model` must answer with logits: build it with `classifier_activation=None`. "
             f"Received: a model that ends in a {activation}"
+        )
+
+
+def check_teacher(teacher: keras.Model, num_classes: int) -> None:
+    """Checks that a teacher answers with probabilities of the classes.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    shape, activation = tuple(teacher.outputs[0].shape), final_activation(teacher)
+    if shape != (None, num_classes) or activation != "softmax":
+        raise ValueError(
+            f"`teachers` must answer with probabilities of {num_classes} classes, by a softmax. Received: "
+            f"{teacher.name!r}, with outputs of shape {shape} that end in {activation or 'no softmax'}"
         )
 
 

@@ -71,6 +71,21 @@ def grow(
     Raises:
         ValueError: Where the networks do not belong together.
     """
+    pairs = matched(small, large, growth)
+    for old, new, step, _ in pairs:
+        new.assign(old * step)
+    if getattr(small, "optimizer", None) is not None and getattr(large, "optimizer", None) is not None:
+        _grow_optimizer(small.optimizer, large.optimizer, pairs, momenta)
+
+
+def matched(
+    small: keras.Model, large: keras.Model, growth: Literal["zero", "halve"] = "zero"
+) -> list[tuple[keras.Variable, keras.Variable, float, bool]]:
+    """Returns the weights of two networks that belong together: old, new, scale, and whether the copy starts at zero.
+
+    Raises:
+        ValueError: Where the networks do not belong together.
+    """
     plan = {stage: origins(blocks, _blocks(large).get(stage, 0), growth) for stage, blocks in _blocks(small).items()}
     layers = {layer.name: layer for layer in small.layers if layer.weights}
     last = _last_layers(large)
@@ -84,15 +99,15 @@ def grow(
             origin = plan[stage][int(number) - 1]
             name, scale = f"{stage}_block{origin.number}_{part}", origin.scale
         if name not in layers or [w.shape for w in layers[name].weights] != [w.shape for w in layer.weights]:
-            raise ValueError(f"`large` must be `small` with more blocks. Received: a layer {layer.name!r} that differs")
+            raise ValueError(
+                "`large` must be `small` with more blocks, and its layers must have the same names. "
+                f"Received: a layer {layer.name!r} that differs"
+            )
         for old, new in zip(layers[name].weights, layer.weights, strict=True):
             # Of a norm the moving statistics stay; of a convolution, where no norm follows it, the kernel is scaled.
             is_step = layer.name in last and new.trainable
             pairs.append((old, new, scale if is_step else 1.0, scale == 0))
-    for old, new, step, _ in pairs:
-        new.assign(old * step)
-    if getattr(small, "optimizer", None) is not None and getattr(large, "optimizer", None) is not None:
-        _grow_optimizer(small.optimizer, large.optimizer, pairs, momenta)
+    return pairs
 
 
 def _grow_optimizer(small, large, pairs, momenta) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data import Split
 from .augmentation.augment import covering
-from .growing import grow
+from .growing import grow, matched
 from .recipe import Phase, Recipe
 from .runs.checkpoint import resume, save
 from .runs.checkpoint_files import checkpoints, epochs_done, name_of
@@ -73,6 +73,21 @@ def enter(
         grow(before, model, recipe.growth, recipe.momenta)
         save(model, directory / name_of(part.begin, part.number))
     return model
+
+
+def check_phases(recipe: Recipe, build: Build, train: Split) -> None:
+    """Checks that the network of every phase can be built and grows into the next, before hours are spent.
+
+    Raises:
+        ValueError: Where it does not, or the images of a phase would be larger than those of the split.
+    """
+    before = None
+    for phase in recipe.phases:
+        check_size(train, phase.image_size)
+        model = build(phase)
+        if before is not None:
+            matched(before, model, recipe.growth)
+        before = model
 
 
 def check_size(split: Split, size: int | None) -> None:

@@ -75,7 +75,7 @@ class Recipe:
         weight_decay: L2 coefficient, added to the gradient.
         decay_all: Whether norms and biases decay too (the paper: yes).
         clip_norm: Norm that the gradients of all weights together are scaled down to, or `None`.
-        label_smoothing: Label smoothing.
+        label_smoothing: Label smoothing, of the targets with the share of the teachers in them.
         ema: Momentum a step of the exponential moving average of the weights, or `None`.
         pad: Zero-padding in pixels before the random crop.
         flip: Whether images are flipped left to right at random.
@@ -237,12 +237,17 @@ def _phase(fields: Mapping[str, Any]) -> Phase:
 
 
 def check_types(instance: Any) -> None:
-    """Raises a `ValueError` where a field of a dataclass is not of the type that it is annotated with."""
+    """Raises a `ValueError` where a field of a dataclass is not of the type that it is annotated with.
+
+    Whole numbers in fields of floats become floats.
+    """
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)
         if not _fits(value, field.type):
             kind = field.type.__name__ if isinstance(field.type, type) else field.type
             raise ValueError(f"`{field.name}` must be of type {kind}. Received: {field.name}={value!r}")
+        if isinstance(value, int) and float in (field.type, *get_args(field.type)):
+            object.__setattr__(instance, field.name, float(value))  # Keras computes with whole numbers as such
 
 
 def _fits(value: Any, kind: Any) -> bool:

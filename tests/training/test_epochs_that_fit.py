@@ -63,11 +63,18 @@ def test_the_clock_tells_steps_from_what_comes_after_them():
 
 
 @pytest.mark.parametrize("held_out", [NONE, SPLIT], ids=["all", "held out"])
-def test_no_more_epochs_than_the_recipe_has_and_at_least_one(held_out):
+def test_no_more_epochs_than_the_recipe_has_and_an_error_where_none_fits(held_out, monkeypatch, capsys):
     recipe = Recipe("x", 7, batch_size=8, schedule="steps", milestones=(3, 5))
     assert fitted(recipe, model(), [], SPLIT, held_out, 2, 1e6) == recipe
-    short = fitted(recipe, model(), [], SPLIT, held_out, 2, 0.0)
+    with pytest.raises(ValueError, match=r"`minutes` must leave time for an epoch, of .* Received: 0 minutes"):
+        fitted(recipe, model(), [], SPLIT, held_out, 2, 0.0)
+    monkeypatch.setattr(epochs_that_fit, "measure_speed", lambda *arguments: Speed(10.0, 1.0))
+    short = fitted(recipe, model(), [], SPLIT, held_out, 2, 15.0)
     assert (short.epochs, short.milestones) == (1, (1,))
+    assert "1 of the recipe's 7 epochs fit into 0.25 minutes." in capsys.readouterr().out
+    in_phases = Recipe("x", 7, phases=(Phase(6, image_size=4), Phase(1)))
+    with pytest.raises(ValueError, match=r"time for 2 epochs, one a phase, of 10 s, and for compiling, 1 s"):
+        fitted(in_phases, model(), [], SPLIT, held_out, 2, 15.0)
 
 
 def test_epochs_fit_into_what_compiling_leaves():

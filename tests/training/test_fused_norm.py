@@ -66,3 +66,17 @@ def test_frozen_layers_keep_their_statistics():
         model(IMAGES, training=True)
     for got, want in zip(model.layers[1].get_weights(), before, strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_layers_of_dtypes_that_the_kernel_lacks_stay_as_they_are(dtype):
+    model = network(dtype=dtype)
+    with fused_batch_norms(model):
+        assert "call" not in vars(model.layers[1])
+
+
+def test_a_model_may_be_given_twice():
+    model = network()
+    with fused_batch_norms(model, model):
+        assert "call" in vars(model.layers[1])
+    assert "call" not in vars(model.layers[1])

@@ -89,7 +89,9 @@ def test_a_network_does_not_shrink_or_copy_a_single_block(small, large):
 
 def test_another_family_is_an_error():
     small = FAMILIES["resnet"][0](11, **OPTIONS)
-    with pytest.raises(ValueError, match=r"`large` must be `small` with more blocks\. Received: a layer"):
+    with pytest.raises(
+        ValueError, match=r"`large` must be `small` with more blocks, .* the same names\. Received: a layer"
+    ):
         grow(small, FAMILIES["basic resnet"][0](8, **OPTIONS))
 
 

@@ -142,6 +142,32 @@ def test_every_phase_has_its_teacher(uncut, tmp_path):
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-4
 
 
+@pytest.mark.parametrize(
+    ("phases", "message"),
+    [
+        ((Phase(2, image_size=8), Phase(1, image_size=17), Phase(1)), "`image_size` must be at most .* Received: 17"),
+        ((Phase(2, depth=4), Phase(2)), "`depth` must not fall from phase to phase"),
+        ((Phase(2, depth=1), Phase(2)), "a stage that grows must have two blocks or more"),
+    ],
+)
+def test_phases_that_do_not_follow_are_an_error_before_anything_is_trained(tmp_path, phases, message):
+    with pytest.raises(ValueError, match=message):
+        fit(build, RECIPE.replace(phases=phases), TRAIN, tmp_path, num_classes=10)
+    assert not list(tmp_path.iterdir())
+
+
+def test_networks_whose_layers_have_other_names_in_every_phase_are_an_error_first(tmp_path):
+    def unnamed(phase):
+        size = phase.image_size or 16
+        features = keras.layers.GlobalAveragePooling2D()(inputs := keras.Input((size, size, 3)))
+        return keras.Model(inputs, keras.layers.Dense(10)(features))
+
+    recipe = RECIPE.replace(phases=(Phase(2, image_size=8), Phase(2)))
+    with pytest.raises(ValueError, match=r"its layers must have the same names.* a layer 'dense"):
+        fit(unnamed, recipe, TRAIN, tmp_path, num_classes=10)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_model_is_not_enough_for_phases(tmp_path):
     with pytest.raises(ValueError, match="`model` must be a function that builds the model of a phase"):
         fit(build(Phase(1)), RECIPE, TRAIN, tmp_path, num_classes=10)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import pathlib
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from dia_keras.training import Recipe, load_recipe
+from dia_keras.training.tuning.settings import FineTuning
 
 FILES = sorted((pathlib.Path(__file__).parents[2] / "zoo" / "recipes").glob("*.py"))
 
@@ -174,3 +176,24 @@ def test_a_file_that_fails_is_one_error_that_names_it(text, message, tmp_path):
     path.write_text(text)
     with pytest.raises(ValueError, match=rf"`path` must be .*recipe.py', which {message}"):
         load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda **fields: Recipe("x", 5, **fields), lambda **fields: FineTuning("x", **fields)]
+)
+def test_whole_numbers_in_fields_of_floats_are_floats(make):
+    settings = make(learning_rate=1, ema=0)
+    assert [type(value) for value in (settings.learning_rate, settings.ema)] == [float, float]
+    assert isinstance(settings.seed, int)
+
+
+def test_a_rate_of_one_falls_as_any_other():
+    rates = [Recipe("x", 10, learning_rate=rate, warmup=0.0).learning_rate_schedule(1)(9) for rate in (1, 1.0)]
+    assert float(rates[0]) == float(rates[1]) == pytest.approx((1 + math.cos(0.9 * math.pi)) / 2, rel=1e-5)
+    assert Recipe("x", 10, momentum=0).optimizer(1).momentum == 0.0
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_keras_does_not_take_is_an_error(seed):
+    with pytest.raises(ValueError, match=rf"`seed` must be from 0 to 4294967295. Received: seed={seed}"):
+        Recipe("x", 1, seed=seed)

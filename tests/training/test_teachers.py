@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from dia_keras import zoo
-from dia_keras.training import Recipe, load_recipe, train
+from dia_keras.data import Split
+from dia_keras.training import Recipe, fit, load_recipe, train
 from dia_keras.training.teachers import load_teachers, taught
 
 RNG = np.random.default_rng(0)
@@ -76,3 +77,20 @@ def test_run_with_a_teacher_differs_from_one_without_and_goes_on(tmp_path):
         assert train(recipe, folder, source=source, is_smoke=True) == folder / "final.weights.h5"
         found[len(teachers)] = (folder / "log.csv").read_text()
     assert found[0] != found[1]
+
+
+@pytest.mark.parametrize(("classes", "activation"), [(5, None), (5, "sigmoid"), (4, "softmax"), (1, "softmax")])
+def test_a_teacher_answers_with_probabilities_of_the_classes(tmp_path, classes, activation):
+    layers = [keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(classes, activation)]
+    split, student = Split(np.zeros((8, 4, 4, 3), "uint8"), np.arange(8) % 5), teacher(0)
+    student.layers[-1].activation = keras.activations.linear
+    with pytest.raises(ValueError, match="`teachers` must answer with probabilities of 5 classes, by a softmax"):
+        fit(student, Recipe("x", 1, 4), split, tmp_path, num_classes=5, teachers=[keras.Sequential(layers)])
+    with pytest.raises(ValueError, match="`teachers` must be the networks that the recipe names: dia_resnet20_cifar10"):
+        fit(student, Recipe("x", 1, 4, teachers=("dia_resnet20_cifar10",)), split, tmp_path, num_classes=5)
+
+
+def test_a_teacher_given_twice_is_one(tmp_path):
+    split, student, one = Split(np.zeros((8, 4, 4, 3), "uint8"), np.arange(8) % 5), teacher(0), teacher(1)
+    student.layers[-1].activation = keras.activations.linear
+    assert fit(student, Recipe("x", 1, 4), split, tmp_path, num_classes=5, teachers=[one, one])

@@ -247,3 +247,65 @@ def test_a_network_that_cannot_be_traced_is_trained_all_the_same():
         first = float(step(given)["loss"])
     assert 0 < float(step(given)["loss"]) != first
     assert not any(map(np.array_equal, before[:2], model.get_weights()[:2]))
+
+
+def test_a_model_with_steps_of_its_own_keeps_them():
+    from dia_keras.training.steps.torch_answers import compiled_answers
+    from dia_keras.training.steps.torch_graph import LEAST_STEPS
+    from dia_keras.training.steps.torch_step import compiled_step
+
+    class Own(keras.Model):
+        def train_step(self, data):
+            return super().train_step(data)
+
+        def predict_on_batch(self, x):
+            return super().predict_on_batch(x)
+
+    inputs = keras.Input((4, 4, 3))
+    model = Own(inputs, keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(inputs)))
+    model.compile("sgd", "mse")
+    with compiled_step(model, LEAST_STEPS, LEAST_STEPS), compiled_answers([model], LEAST_STEPS):
+        assert not {"train_step", "test_step", "predict_on_batch"} & set(vars(model))
+
+
+def test_a_network_without_statistics_is_trained(monkeypatch):
+    from dia_keras.training.steps import torch_step
+
+    monkeypatch.setattr(torch_step, "compiled", lambda function, tensors: function)
+    inputs = keras.Input((16, 16, 3))
+    model = keras.Model(inputs, keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(inputs)))
+    compile_for(model, Recipe("x", 4, 16), steps_per_epoch=10)
+    before = model.get_weights()
+    step = torch_step.TorchStep(model)
+    for _ in range(2):  # the warm-up begins at a rate of zero
+        step(data())
+    assert not all(map(np.array_equal, before, model.get_weights()))
+
+
+def test_a_library_that_a_killed_process_left_unfinished_is_compiled_again(monkeypatch, tmp_path):
+    import torch
+
+    from dia_keras.training.steps import torch_graph
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    library = tmp_path / "ab" / "cab.main.so"
+    library.parent.mkdir()
+    library.touch()
+    tries = []
+
+    def compiles(graph, shapes, options):
+        tries.append(library.exists())
+        if tries[-1]:
+            raise ImportError(f"{library}: file too short")
+        return "a program"
+
+    monkeypatch.setattr(torch._inductor, "compile", compiles)
+    tensors = [torch.ones(2, 3)]
+    assert torch_graph.compiled(lambda x: [x + 1], tensors) == "a program" and tries == [True, False]
+
+    def fails(graph, shapes, options):
+        raise ImportError("/usr/lib/libgomp.so: file too short")  # which is none of the cache's
+
+    monkeypatch.setattr(torch._inductor, "compile", fails)
+    with pytest.warns(UserWarning, match="did not compile a network"):
+        torch_graph.compiled(lambda x: [x + 1], tensors)

@@ -24,6 +24,8 @@ def exit_where_interrupted() -> Iterator[None]:
     except Interrupted as stop:
         console.print(str(stop))
         sys.exit(stop.code)
+    except KeyboardInterrupt:  # a second one, which does not wait for a checkpoint
+        sys.exit(130)
 
 
 def complete(result: Result | None, directory: pathlib.Path) -> Result:

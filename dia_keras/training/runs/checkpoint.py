@@ -109,11 +109,15 @@ def save(model: keras.Model, path: pathlib.Path) -> None:
         if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
             raise diverged(f"{variable.path} is no longer finite", path.parent)
     written = path.with_name("partial.weights.h5")
-    model.save_weights(written)
-    with h5py.File(written, "a") as file:
-        for group, variables in (("seeds", _seeds(model)), ("metrics", model.metrics_variables)):
-            for i, variable in enumerate(variables):
-                file[f"{group}/{i}"] = keras.ops.convert_to_numpy(variable)
+    try:
+        model.save_weights(written)
+        with h5py.File(written, "a") as file:
+            for group, variables in (("seeds", _seeds(model)), ("metrics", model.metrics_variables)):
+                for i, variable in enumerate(variables):
+                    file[f"{group}/{i}"] = keras.ops.convert_to_numpy(variable)
+    except OSError:  # as where the disk is full
+        written.unlink(missing_ok=True)
+        raise
     put_in_place(written, path)
 
 

@@ -88,10 +88,21 @@ def fitted(
         held_out: Images that every epoch ends with an evaluation on.
         num_classes: Number of classes.
         seconds: The time, from now on, in which compiling is included.
+
+    Raises:
+        ValueError: Where not even one epoch of each phase fits.
     """
     began = time.monotonic()
     speed = measure_speed(recipe, model, teachers, training, held_out, num_classes)
-    return with_epochs(recipe, speed.epochs_in(seconds - (time.monotonic() - began)))
+    fitting, least = speed.epochs_in(seconds - (time.monotonic() - began)), max(len(recipe.phases), 1)
+    if fitting < least:
+        raise ValueError(
+            f"`minutes` must leave time for {'an epoch' if least == 1 else f'{least} epochs, one a phase'}, of "
+            f"{speed.per_epoch:.0f} s, and for compiling, {speed.compiling:.0f} s. Received: {seconds / 60:.3g} minutes"
+        )
+    if fitting < recipe.epochs:
+        print(f"{fitting} of the recipe's {recipe.epochs} epochs fit into {seconds / 60:.3g} minutes.")
+    return with_epochs(recipe, fitting)
 
 
 def measure_speed(

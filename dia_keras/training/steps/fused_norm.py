@@ -21,7 +21,8 @@ def fused_batch_norms(*models: keras.Model) -> Iterator[None]:
     if keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"):
         yield
         return
-    layers = [layer for model in models for layer in model._flatten_layers() if is_fusible(layer)]
+    found = [layer for model in models for layer in model._flatten_layers() if is_fusible(layer)]
+    layers = {id(layer): layer for layer in found}.values()  # a model may be given twice
     for layer in layers:
         layer.call = functools.partial(_fused_call, layer)
     try:
@@ -42,6 +43,8 @@ def is_fusible(layer: keras.Layer) -> bool:
         and layer.center
         and not layer.renorm
         and not layer.synchronized
+        and layer.variable_dtype == "float32"
+        and layer.compute_dtype in ("float32", "bfloat16", "float16")
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from .torch_graph import compiled, is_worth_compiling
+from .torch_graph import compiled, is_keras_own, is_worth_compiling
 
 
 @contextlib.contextmanager
@@ -20,12 +20,13 @@ def compiled_answers(models: Sequence[keras.Model], steps: int) -> Iterator[None
     if not models or not is_worth_compiling(steps):
         yield
         return
-    for model in models:
+    own = {id(model): model for model in models if is_keras_own(model, "predict_on_batch")}.values()
+    for model in own:
         model.predict_on_batch = TorchAnswers(model)
     try:
         yield
     finally:
-        for model in models:
+        for model in own:
             del model.predict_on_batch
 
 

@@ -11,6 +11,8 @@ traced once into one graph, and this module tells the compiler what it cannot se
 The formulas are Keras': only the order of sums differs.
 """
 
+import pathlib
+import re
 import shutil
 import warnings
 from collections.abc import Callable
@@ -27,6 +29,11 @@ LARGE = 2**18
 def is_worth_compiling(steps: int) -> bool:
     """Returns whether a training of so many steps gains by this module, and PyTorch can compile here."""
     return keras.backend.backend() == "torch" and steps >= LEAST_STEPS and _can_compile()
+
+
+def is_keras_own(model: keras.Model, method: str) -> bool:
+    """Returns whether a model has a method of `keras.Model` as it is."""
+    return getattr(type(model), method) is getattr(keras.Model, method) and method not in vars(model)
 
 
 def _can_compile() -> bool:
@@ -47,16 +54,35 @@ def compiled(function: Callable, tensors: list[Any]) -> Callable:
     import torch
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    try:
+    def compile():
         graph = simplify(make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)(*tensors))
         # Inductor finds graphs that it has compiled before only by tensors that have shapes and no values.
         shapes = [node.meta["val"] for node in graph.graph.nodes if node.op == "placeholder"]
         with torch.no_grad():
             return torch._inductor.compile(graph, shapes, options={"layout_optimization": False})
+
+    try:
+        try:
+            return compile()
+        except (ImportError, OSError) as error:
+            if not _remove_unfinished(str(error)):
+                raise
+            return compile()
     except Exception as error:  # a layer may do what no graph can hold, like asking for the value of a tensor
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         warnings.warn(f"PyTorch did not compile a network ({reason}): the training is slower.", stacklevel=2)
         return function
+
+
+def _remove_unfinished(message: str) -> bool:
+    """Removes the library that an error names, which a process that was killed left unfinished in Inductor's cache."""
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    libraries = [pathlib.Path(name) for name in re.findall(r"/[^\s:]+\.so", message)]
+    unfinished = [path for path in libraries if path.is_relative_to(cache_dir()) and path.is_file()]
+    for path in unfinished:
+        path.unlink()
+    return bool(unfinished)
 
 
 def simplify(traced):

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from .fused_norm import is_fusible
-from .torch_graph import compiled, is_worth_compiling
+from .torch_graph import compiled, is_keras_own, is_worth_compiling
 from .torch_test_step import TorchTestStep
 
 
@@ -18,18 +18,18 @@ from .torch_test_step import TorchTestStep
 def compiled_step(model: keras.Model, steps: int, test_steps: int = 0) -> Iterator[None]:
     """Lets `model.fit` train and validate by compiled steps, each where it takes enough of them.
 
-    On other backends, and on GPUs, it changes nothing.
+    On other backends, on GPUs, and for models with a `train_step` of their own, it changes nothing.
 
     Args:
         model: A compiled model with an optimizer, which maps one tensor to one.
         steps: Number of steps of the whole training.
         test_steps: Number of validation steps of the whole training.
     """
-    if model.run_eagerly or not is_worth_compiling(steps):
+    if model.run_eagerly or not is_worth_compiling(steps) or not is_keras_own(model, "train_step"):
         yield
         return
     model.train_step = TorchStep(model)
-    if is_worth_compiling(test_steps):
+    if is_worth_compiling(test_steps) and is_keras_own(model, "test_step"):
         model.test_step = TorchTestStep(model)
     try:
         yield
@@ -57,7 +57,8 @@ class TorchStep:
             self.compiled[shapes] = compiled(self._step, tensors)
         with torch.no_grad():
             loss, outputs, *updates = self.compiled[shapes](*tensors)
-            torch._foreach_copy_([variable.value for variable in others], updates[len(trainable) :])
+            if others:
+                torch._foreach_copy_([variable.value for variable in others], updates[len(trainable) :])
             model.optimizer.apply(updates[: len(trainable)], trainable)
             model._loss_tracker.update_state(loss, sample_weight=images.shape[0])
         return model.compute_metrics(images, targets, outputs, *weights)
