@@ -19,6 +19,7 @@ RECIPE = str(pathlib.Path(__file__).parents[2] / "zoo" / "recipes" / "one_cycle_
         (None, 3, "The budget is spent. Run the same command again to go on from the beginning."),
         (Interrupted("Stopped. Run the same command again", 15), 143, "Stopped. Run the same command again"),
         (Interrupted("Stopped. Run the same command again", 2), 130, "Stopped. Run the same command again"),
+        (KeyboardInterrupt(), 130, ""),  # a second Ctrl-C, which stops at once
         (ValueError("`minutes` must be positive"), 1, "Error: `--minutes` must be positive"),
     ],
 )
