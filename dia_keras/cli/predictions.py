@@ -5,8 +5,9 @@ import pathlib
 import click
 
 from .shared import (
+    SOFTWARE,
     Resize,
-    check_output,
+    check_picture,
     complete_entry,
     console,
     examples,
@@ -64,7 +65,7 @@ def predict(
     from ..export.metadata import last_activation
     from ..zoo.finding import find_network
 
-    check_output("--picture", picture, ".png")
+    check_picture(picture)
     network = find_network(name)
     size, rule = network.image_size, resize or network.resize
     depth = network.picture_channels
@@ -141,4 +142,4 @@ def _picture(batch, answers, path: pathlib.Path) -> None:
         row[1].set_xlim(0, 1)
         row[1].invert_yaxis()
     with staged(path) as new:
-        figure.savefig(new, dpi=110, format="png")
+        figure.savefig(new, dpi=110, format="png", metadata={"Software": SOFTWARE})

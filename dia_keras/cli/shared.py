@@ -21,6 +21,8 @@ console = Console(markup=False, emoji=False)
 
 # The rules of `dia_keras.data.picture`, which imports NumPy: help comes without.
 Resize = Literal["crop", "stretch", "pad", "center"]
+#: What the pictures of `--picture` say that they were written by, so that a command replaces no others.
+SOFTWARE = "dia_keras"
 
 
 def without_traceback(command):
@@ -101,6 +103,26 @@ def check_output(option: str, path: pathlib.Path | None, suffix: str | None = No
         raise ValueError(f"`{option}` must end in {suffix}. Received: {path}")
     if path and not path.absolute().parent.is_dir():
         raise ValueError(f"The folder of a file to write must exist. Received: {path}")
+
+
+def check_picture(path: pathlib.Path | None) -> None:
+    """Raises a `ValueError` where `--picture` is none to write, or would replace what no such option wrote."""
+    check_output("--picture", path, ".png")
+    if path and path.exists() and not _is_of_a_command(path):
+        raise ValueError(
+            "`--picture` is the file to write, and must be new, or one that the same option wrote earlier. "
+            f"Received: {path}, which is another"
+        )
+
+
+def _is_of_a_command(path: pathlib.Path) -> bool:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return picture.info.get("Software") == SOFTWARE
+    except (OSError, ValueError, SyntaxError):
+        return False
 
 
 def parse_change(change: str) -> tuple[str, Any]:

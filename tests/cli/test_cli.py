@@ -169,6 +169,20 @@ def test_predict_as_json_writes_the_picture_and_prints_only_json(tmp_path):
         assert drawn.size[0] > 100
 
 
+def test_a_picture_replaces_no_file_of_the_user(tmp_path):
+    """As in `--picture *.png`, where the shell makes the first image the file to write."""
+    image, answers = tmp_path / "gray.png", tmp_path / "answers.png"
+    Image.new("L", (32, 32)).save(image)
+    before = image.read_bytes()
+    output = run("predict", "--picture", image, image, fails=True).replace("\n", " ")
+    assert "`--picture` is the file to write, and must be new" in output and image.read_bytes() == before
+    text = tmp_path / "text.png"
+    text.write_text("not a picture")
+    assert "must be new" in run("predict", "--picture", text, image, fails=True).replace("\n", " ")
+    for _ in range(2):  # its own it writes again
+        assert "Wrote" in run("predict", "--picture", answers, image)
+
+
 def test_names_with_brackets_are_shown_as_they_are(tmp_path):
     image, picture = tmp_path / "gray [old].png", tmp_path / "[red]answers.png"
     Image.new("L", (32, 32)).save(image)

@@ -81,6 +81,10 @@ def test_the_picture_shows_all_images(images, tmp_path):
     run("--model", "runs/red", "--picture", picture, images / "red.png", images / "empty.png")
     with Image.open(picture) as drawn:
         assert drawn.size == (2 * 640 + 8, 640)
+    run("--model", "runs/red", "--picture", picture, images / "red.png")  # its own it writes again
+    before = (images / "red.png").read_bytes()
+    refused = run("--model", "runs/red", "--picture", images / "red.png", images / "empty.png", code=1).output
+    assert "must be new" in refused.replace("\n", " ") and (images / "red.png").read_bytes() == before
     assert "must end in .png" in run("--model", "runs/red", "--picture", "a.jpg", images / "red.png", code=1).output
     missing = tmp_path / "nowhere" / "a.png"
     assert "folder of a file" in run("--model", "runs/red", "--picture", missing, images / "red.png", code=1).output

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..shared import (
-    check_output,
+    SOFTWARE,
+    check_picture,
     console,
     examples,
     json_option,
@@ -49,13 +50,15 @@ def detect(
     Boxes are in pixels of the image: left, top, right, bottom. Images that cannot be read are reported after the
     answers to the others; the exit status is 1 then.
     """
+    from PIL.PngImagePlugin import PngInfo
+
     from ... import detection
     from ...data.picture import read_picture
     from ...detection.evaluation import detect as find_objects
     from ...detection.pictures import draw, sheet
     from ...files import staged
 
-    check_output("--picture", picture, ".png")
+    check_picture(picture)
     detector = detection.find_detector(name)
     paths, pictures, unreadable = read_pictures(images, read_picture)
     answers = find_objects(detector.load(), pictures, threshold, image_size=detector.image_size)
@@ -64,7 +67,9 @@ def detect(
     if picture:
         drawn = [draw(image, answer, labels, threshold) for image, answer in zip(pictures, answers, strict=True)]
         with staged(picture) as new:
-            sheet(drawn).save(new, format="PNG")
+            mark = PngInfo()
+            mark.add_text("Software", SOFTWARE)
+            sheet(drawn).save(new, format="PNG", pnginfo=mark)
     if as_json:
         print_json(_records(answered, labels, unreadable))
     else:
