@@ -14,8 +14,8 @@ from .inner import (
     axes_of,
     check_layer,
     check_logits,
+    check_models,
     checked,
-    checked_models,
     features_and_gradients,
     logits,
     nodes_of,
@@ -138,7 +138,7 @@ def plot_grad_cam(
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
-    checked_models(models)
+    check_models(models)
     for name, model in models.items():
         if labels is not None and len(labels) != checked(model, images)[0].outputs[0].shape[-1]:
             raise ValueError(f"`labels` must be a name for each class of {name!r}. Received: labels={labels!r}")

@@ -10,7 +10,7 @@ from keras import ops
 from ..backbones import stage_outputs
 from ..figure_text import as_is
 from .blocks import sums
-from .inner import checked, checked_labels, checked_models, features_and_gradients
+from .inner import check_models, checked, checked_labels, features_and_gradients
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +68,7 @@ def plot_gradients(
     """
     from matplotlib.figure import Figure
 
-    checked_models(models)
+    check_models(models)
     gradients = {name: stage_gradients(model, images, labels, training) for name, model in models.items()}
     if len({len(by_stage) for by_stage in gradients.values()}) != 1:
         numbers = ", ".join(f"{len(by_stage)} for {name!r}" for name, by_stage in gradients.items())

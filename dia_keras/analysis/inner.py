@@ -87,7 +87,7 @@ def checked_labels(model: keras.Model, labels, number: int) -> np.ndarray:
     return labels
 
 
-def checked_models(models) -> None:
+def check_models(models) -> None:
     """Checks that models are given by their names.
 
     Raises:

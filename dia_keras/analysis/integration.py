@@ -10,7 +10,7 @@ from ..arguments import LARGEST_SEED, is_integer, positive_integer
 from ..figure_text import as_is
 from ..progress import track
 from .attention_maps import attention_by_stage
-from .inner import checked_models
+from .inner import check_models
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,7 +83,7 @@ def plot_integration(models: Mapping[str, keras.Model], images, trees: int = 100
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    checked_models(models)
+    check_models(models)
     if len(np.asarray(images)) < 2:
         raise ValueError(f"`images` must be two images or more. Received: {len(np.asarray(images))}")
     by_name = {}

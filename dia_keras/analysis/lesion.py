@@ -15,7 +15,7 @@ from ..figure_text import as_is
 from ..progress import track
 from .blocks import Block, find_attention_calls, sums
 from .gradients import untracked
-from .inner import Call, Change, checked, checked_labels, checked_models, logits
+from .inner import Call, Change, check_models, checked, checked_labels, logits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,7 +109,7 @@ def plot_lesions(models: Mapping[str, keras.Model], images, labels) -> "Figure":
     """
     from matplotlib.figure import Figure
 
-    checked_models(models)
+    check_models(models)
     accuracies = {name: accuracy_without_blocks(model, images, labels) for name, model in models.items()}
     widest = max(len(without) for _, without in accuracies.values())
     figure = Figure(figsize=(max(6, min(14, 1.5 + 0.5 * widest)), 0.5 + 2.6 * len(accuracies)), layout="constrained")

@@ -77,7 +77,7 @@ def find_source(name: str) -> Source:
     Raises:
         ValueError: Where there is none, or an entry has several.
     """
-    matches = [source for source in sources() if isinstance(name, str) and name in (source.name, source.entry)]
+    matches = [source for source in sources() if name is not None and name in (source.name, source.entry)]
     if len(matches) == 1:
         return matches[0]
     if matches:

@@ -162,7 +162,7 @@ def check_teacher(teacher: keras.Model, num_classes: int) -> None:
         ValueError: If it does not.
     """
     shape, activation = tuple(teacher.outputs[0].shape), final_activation(teacher)
-    if shape != (None, num_classes) or activation != "softmax":
+    if shape[1:] != (num_classes,) or activation != "softmax":
         raise ValueError(
             f"`teachers` must answer with probabilities of {num_classes} classes, by a softmax. Received: "
             f"{teacher.name!r}, with outputs of shape {shape} that end in {activation or 'no softmax'}"

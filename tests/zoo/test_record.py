@@ -1,10 +1,12 @@
 """A weights file tells the commands its network's entry, classes and images."""
 
+import json
+
 import numpy as np
 import pytest
 
 from dia_keras import zoo
-from dia_keras.zoo.files.record import Record
+from dia_keras.zoo.files.record import Record, record_of, text_of
 from dia_keras.zoo.finding import find_network
 from dia_keras.zoo.hub.publishing import write_repository
 
@@ -59,6 +61,15 @@ def test_labels_that_do_not_name_the_classes_are_an_error(small_zoo, tmp_path, l
     with pytest.raises(ValueError, match=r"`labels` must be a list or tuple of different names, one for each class"):
         zoo.save_weights(small_zoo.model, tmp_path / "mine.safetensors", labels=labels)
     assert not list(tmp_path.glob("mine*"))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"labels": LABELS[:9]}, {"labels": "0123456789"}, {"classes": 0}, {"image_size": 32}]
+)
+def test_a_record_that_contradicts_itself_is_none(changes):
+    sound = json.loads(text_of(Record("tiny_cifar10", 10, tuple(LABELS), (32, 32), 3), {}))
+    assert record_of(json.dumps(sound)) == Record("tiny_cifar10", 10, tuple(LABELS), (32, 32), 3)
+    assert record_of(json.dumps(sound | changes)) is None
 
 
 def test_labels_longer_than_a_file_can_hold_are_an_error(small_zoo, tmp_path):

@@ -21,8 +21,8 @@ def fused_batch_norms(*models: keras.Model) -> Iterator[None]:
     if keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"):
         yield
         return
-    found = [layer for model in models for layer in model._flatten_layers() if is_fusible(layer)]
-    layers = {id(layer): layer for layer in found}.values()  # a model may be given twice
+    fusible = [layer for model in models for layer in model._flatten_layers() if is_fusible(layer)]
+    layers = {id(layer): layer for layer in fusible}.values()  # a model may be given twice
     for layer in layers:
         layer.call = functools.partial(_fused_call, layer)
     try:

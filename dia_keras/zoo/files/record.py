@@ -43,11 +43,11 @@ def record_of(text: str | None) -> Record | None:
     """Returns what a file says about its network, `None` where it says nothing that can be understood."""
     try:
         fields = json.loads(text or "{}")
-        labels, size = fields.get("labels"), fields.get("image_size")
+        classes, size = _positive(fields.get("classes")), fields.get("image_size")
         return Record(
             str(fields["entry"]),
-            _positive(fields.get("classes")),
-            None if labels is None else tuple(map(str, labels)),
+            classes,
+            _names(fields.get("labels"), classes),
             None if size is None else _pair(size),
             _positive(fields.get("channels")),
         )
@@ -80,6 +80,14 @@ def _positive(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(value)
     return value
+
+
+def _names(values: Any, classes: int | None) -> tuple[str, ...] | None:
+    if values is None:
+        return None
+    if not isinstance(values, list) or len(values) != classes:
+        raise ValueError(values)
+    return tuple(map(str, values))
 
 
 def _pair(values: Any) -> tuple[int, int]:
