@@ -1,18 +1,35 @@
 """The warning for images that are not pixel values."""
 
+import numpy as np
+
 
 class PixelRangeWarning(UserWarning):
-    """Images look like 0 to 1 or -1 to 1, where a network takes pixel values, 0 to 255, and scales them itself.
+    """Images do not look like pixel values, 0 to 255, which a network takes and normalizes itself.
 
+    They look like values from 0 to 1 or from -1 to 1, a mean was subtracted from them, or they have more than 8 bits.
     Each network says so once. `warnings.filterwarnings("ignore", category=dia_keras.PixelRangeWarning)` silences it,
     and `"error"` makes an error of it.
     """
 
 
-def looks_scaled(values) -> bool:
-    """Whether an array looks like images that were scaled to 0..1 or -1..1.
+def range_problem(values: np.ndarray) -> str | None:
+    """Returns what is wrong with images that are not pixel values, and what to do, `None` where they may be.
 
-    None of its values is larger than 1, and some are fractions: black pictures, and the darkest ones of integers, are
-    not taken for scaled.
+    - No value is above 1 or below -1, and some are fractions: the images were scaled. Black pictures, and the darkest
+      ones of integers, are not taken for scaled.
+    - A tenth of the sum of absolute values is negative: a mean was subtracted. Resizing by cubic filters makes values
+      below 0, too, but fewer and smaller ones.
+    - A value is above 510: the images have more than 8 bits. Filters do not get so far above 255.
     """
-    return bool(values.size and (abs(values) <= 1).all() and (values % 1 != 0).any())
+    if values.dtype == np.uint8 or not values.size:
+        return None
+    values = values.astype("float32")
+    sizes = np.abs(values)
+    takes = "but the network takes pixel values, from 0 to 255, and normalizes them itself"
+    if (sizes <= 1).all() and (values % 1 != 0).any():
+        return f"values from 0 to 1, or from -1 to 1, {takes}: pass the images as they are, without `/ 255`"
+    if -values[values < 0].sum() > 0.1 * sizes.sum():
+        return f"values that a mean was subtracted from, {takes}: pass the images as they are, not standardized"
+    if values.max() > 2 * 255:
+        return f"values up to {values.max():g}, {takes}: scale them, with `/ 257` if they have 16 bits"
+    return None

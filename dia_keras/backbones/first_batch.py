@@ -37,8 +37,8 @@ def _first_batch(data, adapter) -> Any | None:
         return data[0]
     if hasattr(data, "element_spec"):
         images = keras.utils.unpack_x_y_sample_weight(data.element_spec)[0]
-        may_be_scaled = images.dtype.is_floating and data.cardinality() != UNKNOWN_LENGTH
-        return next(iter(data.take(1))) if may_be_scaled else None
+        may_be_wrong = images.dtype.name != "uint8" and data.cardinality() != UNKNOWN_LENGTH
+        return next(iter(data.take(1))) if may_be_wrong else None
     if hasattr(data, "collate_fn"):
         if data.batch_size is None:
             return data.dataset[0]

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..pixel_range import PixelRangeWarning, looks_scaled
+from ..pixel_range import PixelRangeWarning, range_problem
 from .first_batch import first_images
 
 #: Methods of `keras.Model` that are given images as `x`.
@@ -18,7 +18,7 @@ TAKING_IMAGES = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch"
 
 @keras.saving.register_keras_serializable("dia_keras")
 class PixelRescaling(keras.layers.Rescaling):
-    """`scale * images + offset` of pixel values, 0 to 255, with a warning for images that look like 0..1 or -1..1.
+    """`scale * images + offset` of pixel values, 0 to 255, with a warning for images that do not look like these.
 
     The warning is a `dia_keras.PixelRangeWarning`, once for a layer. The layer looks at:
 
@@ -59,12 +59,12 @@ class PixelRescaling(keras.layers.Rescaling):
             return
         images = _numpy(images)  # first: a slice of a tensor, taken while TensorFlow compiles, has no values
         # A few pixels answer for most batches; an array that `fit` is given may be larger than the memory.
-        if not all(looks_scaled(part) for part in (images[:8, ::4, ::4], images[:32])):
+        problem = range_problem(images[:8, ::4, ::4]) and range_problem(images[:32])
+        if problem is None:
             return
         self._has_warned = True
         warnings.warn(
-            "The images look like values from 0 to 1, or from -1 to 1, but this network takes pixel values, from 0 to "
-            "255, and scales them itself: pass the images as they are, without `/ 255`. To silence this: "
+            f"The images look like {problem}. To silence this: "
             "`warnings.filterwarnings('ignore', category=dia_keras.PixelRangeWarning)`",
             PixelRangeWarning,
             stacklevel=3,

@@ -42,7 +42,7 @@ def load(
     """Builds a network of the zoo, or of a repository, and loads its weights.
 
     The network takes raw images, RGB by default, of values 0 to 255, uint8 or float; preprocessing is its first layer.
-    Images that look like 0..1 or -1..1 give a `dia_keras.PixelRangeWarning`, once for a network;
+    Images that do not look like these give a `dia_keras.PixelRangeWarning`, once for a network;
     `dia_keras.backbones.pixel_rescaling` says which images are looked at.
 
     With another number of classes all weights but the classifier's are loaded, and a line in the log of

@@ -1,4 +1,4 @@
-"""Networks of pixel values say, once, when they get images of 0..1 or -1..1, and never for others."""
+"""Networks of pixel values say, once, when they get images that are not, and never for others."""
 
 import warnings
 
@@ -47,6 +47,29 @@ def test_scaled_images_give_one_warning(way):
     model = network()
     assert warned(lambda: WAYS[way](model, SCALED)) == 1
     assert warned(lambda: (WAYS[way](model, 2 * SCALED - 1), model(SCALED))) == 0, "once is enough"
+
+
+MEAN, DEVIATION = [123.7, 116.8, 103.9], [58.4, 57.1, 57.4]
+NO_PIXELS = {
+    "from -1 to 1": (2 * SCALED - 1, "from 0 to 1, or from -1 to 1"),
+    "standardized": ((PIXELS - MEAN) / DEVIATION, "a mean was subtracted from"),
+    "mean subtracted": (PIXELS - MEAN, "a mean was subtracted from"),
+    "int8": ((PIXELS.astype("int16") - 128).astype("int8"), "a mean was subtracted from"),
+    "12 bits": (16 * PIXELS.astype("float32"), "up to 4080"),
+    "16 bits": (257 * PIXELS.astype("uint16"), "up to 65535"),
+}
+
+
+@pytest.mark.parametrize(("images", "message"), NO_PIXELS.values(), ids=NO_PIXELS)
+def test_the_warning_tells_what_the_images_look_like(images, message):
+    with pytest.warns(dia_keras.PixelRangeWarning, match=f"{message}.*takes pixel values, from 0 to 255"):
+        network().predict(images, verbose=0)
+
+
+@pytest.mark.tensorflow
+def test_integers_of_16_bits_in_a_tf_data_set_are_seen():
+    model = network()
+    assert warned(lambda: model.predict(tf_data(257 * PIXELS.astype("uint16")), verbose=0)) == 1
 
 
 @pytest.mark.parametrize("way", ["call", "predict"])
@@ -173,8 +196,10 @@ def test_images_that_a_model_makes_pixel_values_of_are_right():
         (PIXELS // 128).astype("float32"),  # hardly anything to be seen, but integers
         np.concatenate([SCALED[:3], PIXELS[:3]]),  # a dark picture is not alone
         np.full_like(SCALED, np.nan),
+        np.where(PIXELS > 200, 255.0, np.where(PIXELS > 60, 0.0, -20.0)),  # cubic filters overshoot at edges
+        np.where(PIXELS > 128, 275.0, 20.0),
     ],
-    ids=["uint8", "float", "resized", "black", "nearly black", "dark", "NaN"],
+    ids=["uint8", "float", "resized", "black", "nearly black", "dark", "NaN", "below 0", "above 255"],
 )
 def test_pixel_values_give_no_warning(images):
     assert warned(lambda: (network()(images), network().predict(images, verbose=0))) == 0
@@ -194,7 +219,7 @@ def test_the_warning_may_be_silenced_or_made_an_error():
 def test_training_is_not_slowed_down(compiled, monkeypatch):
     """A look at values waits for them: in training it is only at the first batch, or when Keras compiles."""
     looks = []
-    monkeypatch.setattr(pixel_rescaling, "looks_scaled", lambda values: looks.append(values.size))
+    monkeypatch.setattr(pixel_rescaling, "range_problem", lambda values: looks.append(values.size))
     network(compiled).fit(PIXELS, LABELS, batch_size=1, verbose=0)
     assert 1 <= len(looks) <= 3 and max(looks) <= 6 * 2 * 2 * 3, "of 6 batches, and a few pixels"
 

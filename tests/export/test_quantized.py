@@ -15,10 +15,16 @@ from dia_keras.samples import load_samples
 pytestmark = pytest.mark.tensorflow
 
 
-def test_representative_images_that_were_scaled_are_a_warning(tmp_path):
+def test_images_that_are_not_pixel_values_are_a_warning(tmp_path):
     model, images = one_block(), load_samples()[0]
-    with pytest.warns(dia_keras.PixelRangeWarning, match="`representative` looks like images of values from 0 to 1"):
+    with pytest.warns(dia_keras.PixelRangeWarning, match="`representative` has images .* values from 0 to 1") as given:
         export.to_onnx(model, tmp_path / "x.onnx", quantize="int8", representative=images / 255, tolerance=2)
+    assert given[0].filename == __file__, "the line that exports"
+    test = (images - 120.0, np.zeros(len(images), int))
+    with pytest.warns(dia_keras.PixelRangeWarning, match="`test` has images .* a mean was subtracted from"):
+        export.to_onnx(model, tmp_path / "y.onnx", test=test)
+    with pytest.warns(dia_keras.PixelRangeWarning, match="`images` has images .* values up to 65535"):
+        export.to_onnx(model, tmp_path / "z.onnx", images=images * 257.0, tolerance=100)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import numpy as np
 from ...arguments import boolean, is_number
 from ...data.picture import check_resize
 from ...inference.copies import is_quantized
-from ...pixel_range import PixelRangeWarning, looks_scaled
+from ...pixel_range import PixelRangeWarning, range_problem
 from ..format import Format, Quantization
 from ..metadata import normalizes_pixels
 from .images import Representative, Test, collected, default_images, images_for, test_set
@@ -61,21 +61,19 @@ def checked(
     names = labels_for(model.outputs[0].shape[-1], labels)
     tolerance = tolerance_for(format.quantizations[quantize], tolerance)
     ranges = None if representative is None else images_for(model, collected(representative), "representative")
-    if ranges is not None and looks_scaled(ranges) and normalizes_pixels(model):
-        warnings.warn(
-            "`representative` looks like images of values from 0 to 1, or from -1 to 1, but the model takes pixel "
-            "values, from 0 to 255: pass the images as they are, without `/ 255`.",
-            PixelRangeWarning,
-            stacklevel=3,
-        )
     test = test_set(model, test)
     images = (
         images_for(model, images) if images is not None else default_images(format, model, input_dtype, ranges, test)
     )
-    given: dict[str, np.ndarray | None] = {"images": images}
-    if not format.takes_any_dtype:
-        given |= {"representative": ranges, "test images": test[0] if test else None}
-    floats = [name for name, array in given.items() if array is not None and array.dtype != np.uint8]
+    arrays = {"images": images, "representative": ranges, "test images": test[0] if test else None}
+    given = {name: array for name, array in arrays.items() if array is not None}
+    if normalizes_pixels(model):
+        warn_of_ranges(given)
+    floats = [
+        name
+        for name, array in given.items()
+        if array.dtype != np.uint8 and (name == "images" or not format.takes_any_dtype)
+    ]
     return Request(
         format=format.name,
         path=path,
@@ -91,6 +89,14 @@ def checked(
         tolerance=tolerance,
         options=options,
     )
+
+
+def warn_of_ranges(given: Mapping[str, np.ndarray]) -> None:
+    """Gives a `dia_keras.PixelRangeWarning` for each array of images that does not look like pixel values."""
+    for name, images in given.items():
+        problem = range_problem(images)
+        if problem is not None:
+            warnings.warn(f"`{name.split()[0]}` has images that look like {problem}.", PixelRangeWarning, stacklevel=5)
 
 
 def check_packages(format: Format) -> None:
