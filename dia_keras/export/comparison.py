@@ -95,23 +95,24 @@ def agreement(predict: Runner, images: np.ndarray, expected: np.ndarray) -> floa
     def decide(predictions):
         return predictions.argmax(-1) if is_of_classes else predictions[:, 0] > 0.5
 
-    return _fraction(lambda part: decide(predict(part)), images, decide(expected), "Comparing")
+    same = in_batches(lambda part: decide(predict(part)), images, "Comparing") == decide(expected)
+    return float(same.mean())
 
 
-def top1(predict: Runner, images: np.ndarray, labels: np.ndarray, what: str) -> float:
-    """Returns the fraction of images whose best class is right. Images with a score of NaN or infinity are wrong.
+def best_classes(predict: Runner, images: np.ndarray, what: str) -> np.ndarray:
+    """Returns the class of each image with the highest score, -1 where a score is NaN or infinite.
 
-    The predictions are made in batches, of which a command shows the progress as `what`.
+    A command shows the progress as `what`.
     """
 
     def best(part):
         scores = predict(part)
         return np.where(np.isfinite(scores).all(-1), scores.argmax(-1), -1)  # of NaN, argmax takes the first class
 
-    return _fraction(best, images, labels, what)
+    return in_batches(best, images, what)
 
 
-def _fraction(decide: Callable[[np.ndarray], Any], images: np.ndarray, wanted: np.ndarray, what: str) -> float:
+def in_batches(function: Callable[[np.ndarray], Any], images: np.ndarray, what: str) -> np.ndarray:
+    """Returns what a function of images returns for all of them. A command shows the progress as `what`."""
     size = batch_size_for(images)
-    found = [decide(images[i : i + size]) for i in track(range(0, len(images), size), what)]
-    return float((np.concatenate(found) == np.asarray(wanted)).mean())
+    return np.concatenate([function(images[i : i + size]) for i in track(range(0, len(images), size), what)])

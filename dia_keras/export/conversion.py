@@ -19,7 +19,7 @@ import numpy as np
 from ..child_process import module_path
 from ..messages import first_sentence, last_line
 from ..progress import terminal
-from .comparison import top1
+from .comparison import best_classes
 from .errors import ExportError, ExportMismatchError
 from .registry import format_for
 from .requests.request import Request
@@ -34,7 +34,7 @@ class Findings:
         max_difference: Largest difference from the model's answers.
         anatomy: What the format says about the file, attributes of `ExportReport`.
         agreement: Fraction of `request.compared` put into the same class, `None` for models without classes.
-        top1: Accuracy on the test images, if there are any.
+        test_classes: The class into which the file puts each test image, if there are any.
         test_seconds: Time of the answers to the test images.
         box_difference: Largest difference of a detector's boxes in pixels.
         detections: Number of objects in the images compared.
@@ -44,7 +44,7 @@ class Findings:
     max_difference: float
     anatomy: dict[str, Any]
     agreement: float | None = None
-    top1: float | None = None
+    test_classes: list[int] | None = None
     test_seconds: float = 0.0
     box_difference: float | None = None
     detections: int | None = None
@@ -91,8 +91,8 @@ def _converted_and_compared(model: keras.Model, request: Request, expected: np.n
     if not request.test:
         return findings
     start = time.perf_counter()
-    accuracy = top1(next(iter(runners.values())), *request.test, what="Testing the file")
-    return dataclasses.replace(findings, top1=accuracy, test_seconds=time.perf_counter() - start)
+    classes = best_classes(next(iter(runners.values())), request.test[0], "Testing the file").tolist()
+    return dataclasses.replace(findings, test_classes=classes, test_seconds=time.perf_counter() - start)
 
 
 def _in_tensorflow_process(model: keras.Model, request: Request, expected: np.ndarray) -> Findings:

@@ -13,8 +13,8 @@ from ..detection.models.detector import Detector
 from ..files import size_of, staged
 from ..inference import optimize
 from ..inference.precision import in_float32
-from .comparison import check_twin, top1
-from .conversion import convert_and_compare
+from .comparison import best_classes, check_twin
+from .conversion import Findings, convert_and_compare
 from .detectors.exporter import export_detector
 from .format import Format
 from .report import ExportReport
@@ -64,16 +64,13 @@ def export_model(
     seconds = time.perf_counter() - start - findings.test_seconds
     if request.quantize:
         warn_of_large_error(request, findings.max_difference, expected[: len(request.images)])
-    if findings.agreement is not None and findings.agreement < FEWEST_AGREEING:
+    measures = measures_of(reference, request, findings)
+    agreement = measures["agreement"]
+    if agreement is not None and agreement < FEWEST_AGREEING:
+        number = len(request.test[0] if request.test else request.compared)
         _logger.warning(
-            "%s and the model put only %.1f%% of %d images into the same class",
-            request.path,
-            100 * findings.agreement,
-            len(request.compared),
+            "%s and the model put only %.1f%% of %d images into the same class", request.path, 100 * agreement, number
         )
-    model_top1 = None
-    if request.test:
-        model_top1 = top1(lambda part: reference.predict(part, verbose=0), *request.test, what="Testing the model")
     return ExportReport(
         path=request.path,
         format=format.name,
@@ -82,12 +79,21 @@ def export_model(
         seconds=seconds,
         conversion_seconds=findings.conversion_seconds,
         max_difference=findings.max_difference,
-        agreement=findings.agreement,
         images=len(request.images),
-        top1=findings.top1,
-        model_top1=model_top1,
+        **measures,
         **findings.anatomy,
     )
+
+
+def measures_of(reference: keras.Model, request: Request, findings: Findings) -> dict[str, float | None]:
+    """Returns how often file and model agree, and how often each is right: attributes of `ExportReport`."""
+    if not request.test:
+        return {"agreement": findings.agreement}
+    images, labels = request.test
+    of_model = best_classes(lambda part: reference.predict(part, verbose=0), images, "Testing the model")
+    of_file = np.array(findings.test_classes)
+    pairs = {"agreement": (of_file, of_model), "top1": (of_file, labels), "model_top1": (of_model, labels)}
+    return {name: float((classes == wanted).mean()) for name, (classes, wanted) in pairs.items()}
 
 
 def warn_of_large_error(request: Request, difference: float, answers: np.ndarray) -> None:

@@ -26,8 +26,9 @@ class ExportReport:
         images: Number of images compared.
         ops: Number of the file's ops by type, most frequent first.
         partitions: Number of partitions into which XNNPACK, LiteRT's CPU delegate, puts the ops of a TFLite file.
-        agreement: Fraction of the images, with representative ones where ranges were measured, that file and model
-            put into the same class. `None` for models without classes.
+        agreement: Fraction of the images that file and model put into the same class: of the test images, if there are
+            any, or else of those compared, with representative ones where ranges were measured. `None` for models
+            without classes.
         top1: Fraction of the test images, if there are any, that the file classifies correctly.
         model_top1: The same for the model, in float32.
         box_difference: Largest difference of a detector's boxes, in pixels of its input. `None` for other models.

@@ -96,6 +96,18 @@ def test_report_says_how_often_a_quantized_file_has_the_same_best_class(exporter
         assert f"the model put only {100 * same:.1f}% of 40 images into the same class" in record.getMessage()
 
 
+@pytest.mark.parametrize("exporter", ["tflite", "onnx"])
+def test_agreement_and_accuracies_are_those_of_test_images_if_there_are_any(exporter, tmp_path):
+    to_format, name = FORMATS[exporter]
+    model, images = with_close_scores(), np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), "uint8")
+    labels = np.zeros(35, int)
+    options = {"quantize": "int8", "representative": images[2:]} if exporter == "tflite" else {}
+    report = to_format(model, tmp_path / name, images[:2], test=(images[5:], labels), **options)
+    of_file, of_model = ask(report.path, images[5:]).argmax(-1), answers_of(model, images[5:]).argmax(-1)
+    assert report.agreement == (of_file == of_model).mean()
+    assert (report.top1, report.model_top1) == ((of_file == labels).mean(), (of_model == labels).mean())
+
+
 @pytest.mark.parametrize("net", [name for name in NETS if name not in ("features", "sequential")])
 def test_integer_file_is_one_part_for_the_delegate(net, tmp_path):
     model = randomized(NETS[net]())

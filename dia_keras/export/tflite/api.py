@@ -64,8 +64,7 @@ def to_tflite(
             float16, 0.2 for dynamic ranges, and 0.5 where the activations are quantized too.
 
     Returns:
-        An `ExportReport`. If its `agreement` of the best classes, on `images` and `representative`, is below 0.95, the
-        log of `dia_keras` has a warning.
+        An `ExportReport`. If its `agreement` of the best classes is below 0.95, the log of `dia_keras` has a warning.
 
     Raises:
         ExportMismatchError: Where the file does not answer as the model does. Nothing is written, as with any error.
