@@ -68,7 +68,11 @@ def export(
 
     format = format_of(path)
     if quantize not in format.quantizations:
-        raise ValueError(f"`--quantize {quantize}` is not for such files. Received: path={str(path)!r}")
+        forms = " or ".join(name for name in format.quantizations if name)
+        raise ValueError(
+            f"`--quantize` must be {f'{forms}, or left out,' if forms else 'left out'} for {format.name}. "
+            f"Received: {quantize} and path={str(path)!r}"
+        )
     if input_dtype and format.takes_any_dtype:
         suffixes = " and ".join(other.suffix for other in FORMATS.values() if not other.takes_any_dtype)
         raise ValueError(f"`--input-dtype` is for {suffixes} files. Received: path={str(path)!r}")

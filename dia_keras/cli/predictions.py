@@ -116,10 +116,12 @@ def _records(paths, answers, unreadable) -> list[dict]:
 def _show(paths, answers) -> None:
     """Shows answers as a table, a row for each class."""
     table = make_table("image", "class", "probability")
+    are_unique = len({path.name for path in paths}) == len(paths)
     for path, answer in zip(paths, answers, strict=True):
+        name = printable(path.name if are_unique else str(path))
         for number, (label, probability) in enumerate(answer):
             is_last = number == len(answer) - 1
-            table.add_row("" if number else printable(path.name), label, f"{probability:.1%}", end_section=is_last)
+            table.add_row("" if number else name, label, f"{probability:.1%}", end_section=is_last)
     console.print(table)
 
 

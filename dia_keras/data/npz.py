@@ -58,7 +58,10 @@ def _names(values: np.ndarray, path: pathlib.Path) -> tuple[str, ...]:
             f"`class_names` must be texts, or bytes in UTF-8. Received: {error.object!r} in {str(path)!r}"
         ) from error
     if values.dtype.kind not in "Uiu":
-        raise ValueError(f"`class_names` must be texts. Received: an array of {values.dtype} in {str(path)!r}")
+        raise ValueError(
+            "`class_names` must be texts, as `np.array(names, dtype=str)` has them. Received: an array of "
+            f"{values.dtype} in {str(path)!r}"
+        )
     return tuple(map(str, values))
 
 
@@ -73,6 +76,11 @@ def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
             missing = NAMES - {name.removesuffix(".npy") for name in archive.namelist()}
             arrays = {name: _array(archive, f"{name}.npy") for name in NAMES - missing}
     except Exception as error:  # one wrong bit can end in errors of many kinds, in zipfile, zlib and NumPy
+        if "Object arrays" in str(error):
+            raise ValueError(
+                "`source` must hold arrays of numbers and texts, without Python objects: make names an array by "
+                f"`np.array(names, dtype=str)`. Received: source={str(path)!r}"
+            ) from error
         raise ValueError(
             f"`source` must be a sound .npz file. Make or copy it again. Received: source={str(path)!r} ({error})"
         ) from error
@@ -100,6 +108,11 @@ def _checked(images: np.ndarray, labels: np.ndarray, classes: int, where: str) -
         raise ValueError(
             "`source` must hold uint8 images of shape (n, height, width, channels). Received: "
             f"{images.dtype} of shape {images.shape} in {where}"
+        )
+    if images.shape[1] in (1, 3) and images.shape[3] not in (1, 3):
+        raise ValueError(
+            "`source` must hold images of shape (n, height, width, channels), channels last: use "
+            f"`images.transpose(0, 2, 3, 1)`. Received: {images.shape} in {where}"
         )
     if not np.issubdtype(labels.dtype, np.integer) or labels.size != len(images):
         raise ValueError(

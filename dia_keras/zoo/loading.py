@@ -133,15 +133,7 @@ def _loaded(entry: Card, file: WeightsFile, input_shape, num_classes: int, inclu
     with without_initial_values():
         model = _build(entry, input_shape, own_classes if has_own else num_classes, include_top, **options)
     (load_weights if include_top else load_features)(model, file)
-    if not has_own or num_classes == own_classes:
-        return model
-    _logger.warning(
-        "%s: loaded all weights but the classifier's, which is new and has %d classes instead of %d.",
-        entry.name,
-        num_classes,
-        own_classes,
-    )
-    return with_new_head(model, num_classes)
+    return model if not has_own or num_classes == own_classes else with_new_head(model, num_classes)
 
 
 def load_features(model: keras.Model, file: WeightsFile) -> None:
@@ -156,6 +148,8 @@ def load_features(model: keras.Model, file: WeightsFile) -> None:
 
 def with_new_head(model: keras.Model, num_classes: int, **changes) -> keras.Model:
     """Returns a network with a new classifier, of initial values, on the features of another network.
+
+    A line in the log of `dia_keras` says so.
 
     Args:
         model: The other network.
@@ -172,6 +166,12 @@ def with_new_head(model: keras.Model, num_classes: int, **changes) -> keras.Mode
         )
     old = model.get_layer("classifier")
     head = type(old).from_config({**old.get_config(), "units": num_classes, **changes})
+    _logger.warning(
+        "%s: loaded all weights but the classifier's, which is new and has %d classes%s.",
+        model.name,
+        num_classes,
+        "" if num_classes == old.units else f" instead of {old.units}",
+    )
     return keras.Model(model.input, head(model.get_layer("pool").output), name=model.name)
 
 
@@ -227,10 +227,11 @@ def _found(name: str | os.PathLike) -> tuple[Card, Callable[[], WeightsFile]]:
     """Returns the card of an entry or of the network in a repository, and a function that returns its weights file."""
     if name not in list_models() and is_repository(name):
         return open_repository(name)
-    if isinstance(name, os.PathLike) or "/" in str(name):
+    if isinstance(name, os.PathLike) or "/" in str(name) or str(name).endswith(".keras"):
         raise ValueError(
             "`entry` must be hf://user/repo, the address or the path of a folder with config.json, or one of "
-            f"`dia_keras.zoo.list_models()`. Received: entry={os.fspath(name)!r}"
+            "`dia_keras.zoo.list_models()`. A .keras file, such as that in a run's folder, is loaded with "
+            f"`keras.saving.load_model`. Received: entry={os.fspath(name)!r}"
         )
     check_name(name, "entry")
     entry_card = card(name)

@@ -162,6 +162,15 @@ def test_predict_shows_a_row_for_each_of_ten_classes(monkeypatch):
     assert path.name in shown[0] and not any(path.name in line for line in shown[1:])
 
 
+def test_predict_tells_images_of_one_name_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("cats", "dogs"):
+        (tmp_path / folder).mkdir()
+        Image.new("L", (32, 32)).save(tmp_path / folder / "0.png")
+    output = run("predict", pathlib.Path("cats/0.png"), pathlib.Path("dogs/0.png"), "--top", 1)
+    assert "cats/0.png" in output and "dogs/0.png" in output
+
+
 def test_predict_as_json_writes_the_picture_and_prints_only_json(tmp_path):
     picture = tmp_path / "answers.png"
     json.loads(run("predict", sample_paths("cifar100")[0], "--json", "--picture", picture))
@@ -515,7 +524,9 @@ def test_export_quantizes_on_training_images(weights, npz, tmp_path):
     run("export", "dia_resnet20_cifar10", small, "--weights", weights, "--quantize", "int8", "--data", npz)
     assert small.stat().st_size < full.stat().st_size / 2
     output = run("export", "dia_resnet20_cifar10", tmp_path / "m.onnx", "--quantize", "float16", fails=True)
-    assert "`--quantize float16` is not for such files" in output
+    assert "`--quantize` must be int8, or left out, for onnx. Received: float16" in output
+    output = run("export", "dia_resnet20_cifar10", tmp_path / "folder", "--quantize", "int8", fails=True)
+    assert "`--quantize` must be left out for saved_model. Received: int8" in output
     output = run("export", "dia_resnet20_cifar10", tmp_path / "folder", "--input-dtype", "uint8", fails=True)
     assert "`--input-dtype` is for .tflite and .onnx files" in output
 

@@ -408,6 +408,25 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(options, error, npz,
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "message"),
+    [
+        (16, "Classes without training images are not learned: 'c'"),
+        (16, "Steps an epoch: 1, of 29 images in batches of 16. The network may learn more with smaller batches."),
+        (3, None),
+    ],
+)
+def test_few_images_are_a_hint(batch_size, message, npz, tiny_zoo, tmp_path, caplog):
+    with np.load(npz) as file:
+        arrays = dict(file)
+    if message:
+        arrays["class_names"] = np.array([*map(str, arrays["class_names"]), "c"])
+    np.savez(tmp_path / "few.npz", **arrays)
+    settings = FineTuning("tiny_cifar10", batch_size=batch_size)
+    prepare(settings, tmp_path / "few.npz", None, (8, 8), None, None, tiny_zoo)
+    assert message in caplog.messages if message else not caplog.messages
+
+
 def test_data_of_one_class_are_an_error(tiny_zoo, tmp_path):
     for split in ("train", "test"):
         (tmp_path / "data" / split / "cat").mkdir(parents=True)
@@ -686,7 +705,7 @@ def start(name, npz, **options):
 
 
 @pytest.mark.torch
-def test_a_fine_tuning_starts_from_a_run_a_file_of_keras_or_one_of_weights(run, tmp_path):
+def test_a_fine_tuning_starts_from_a_run_a_file_of_keras_or_one_of_weights(run, tmp_path, caplog):
     model = find_network(run.folder).load()
     for size in ((8, 8), (12, 16)):
         same = start(run.folder, run.npz, image_size=size)
@@ -694,7 +713,9 @@ def test_a_fine_tuning_starts_from_a_run_a_file_of_keras_or_one_of_weights(run, 
         for new, old in zip(same.get_weights(), model.get_weights(), strict=True):
             np.testing.assert_array_equal(new, old)
     shutil.copy(run.folder / "model.keras", tmp_path / "alone.keras")
+    assert not [message for message in caplog.messages if "classifier" in message]
     alone = start(tmp_path / "alone.keras", run.npz)  # nothing tells its classes: the head is new
+    assert "loaded all weights but the classifier's, which is new and has 2 classes." in caplog.text
     same = [np.array_equal(*pair) for pair in zip(alone.get_weights(), model.get_weights(), strict=True)]
     assert all(same[:-2]) and not same[-2]
     entry = zoo.load("tiny_cifar10", weights=run.weights)
@@ -705,6 +726,7 @@ def test_a_fine_tuning_starts_from_a_run_a_file_of_keras_or_one_of_weights(run, 
         three = dict(file)
     np.savez(tmp_path / "three.npz", **{**three, "y_train": np.arange(32) % 3, "class_names": ["a", "b", "c"]})
     assert start(run.folder, tmp_path / "three.npz").output_shape == (None, 3)
+    assert "which is new and has 3 classes instead of 2." in caplog.text
     with pytest.raises(ValueError, match=r"`channels` must be those of the images that .* takes: 1"):
         start(run.folder, run.npz, channels=3)
     layers = [keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]

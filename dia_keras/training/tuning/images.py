@@ -1,5 +1,6 @@
 """The images of a fine-tuning, and the network that it starts from."""
 
+import logging
 import os
 from typing import Any, NamedTuple
 
@@ -15,6 +16,11 @@ from ...zoo.finding import Network, find_network
 from ...zoo.loading import with_new_head
 from .groups import choose_groups, groups_of
 from .settings import FineTuning
+
+#: With fewer steps an epoch, and images in a batch above the other, there is a hint to make batches smaller.
+FEW_STEPS, SMALL_BATCH = 8, 8
+
+_logger = logging.getLogger("dia_keras")
 
 
 class Images(NamedTuple):
@@ -62,9 +68,27 @@ def prepare(settings: FineTuning, source, data_dir, image_size, channels, resize
             labels, groups, settings.held_out, settings.seed, data_set.class_names, str(settings.group)
         )
         numbers = {"training": len(np.unique(groups[~chosen])), "held_out": len(np.unique(groups[chosen]))}
-    return Images(
+    images = Images(
         start, *divided(data_set.train, chosen), data_set.test, data_set.class_names, size, depth, rule, numbers
     )
+    warn_of_few_images(images, settings.batch_size)
+    return images
+
+
+def warn_of_few_images(images: Images, batch_size: int) -> None:
+    """Warns, in the log, of classes that cannot be learned, and of batches that are large for so few images."""
+    labels = images.training.labels
+    unseen = [name for number, name in enumerate(images.class_names) if not (labels == number).any()]
+    if unseen:
+        _logger.warning("Classes without training images are not learned: %s", ", ".join(map(repr, unseen)))
+    steps = len(labels) // min(batch_size, len(labels))
+    if steps < FEW_STEPS and batch_size > SMALL_BATCH:
+        _logger.warning(
+            "Steps an epoch: %d, of %d images in batches of %d. The network may learn more with smaller batches.",
+            steps,
+            len(labels),
+            batch_size,
+        )
 
 
 def load_images(
