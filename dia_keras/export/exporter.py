@@ -85,7 +85,7 @@ def export_model(
     )
 
 
-def measures_of(reference: keras.Model, request: Request, findings: Findings) -> dict[str, float | None]:
+def measures_of(reference: keras.Model, request: Request, findings: Findings) -> dict[str, Any]:
     """Returns how often file and model agree, and how often each is right: attributes of `ExportReport`."""
     if not request.test:
         return {"agreement": findings.agreement}

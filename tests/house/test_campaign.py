@@ -310,18 +310,20 @@ def test_every_recipe_can_be_rehearsed_and_fitted(path, load_script, tmp_path):
     row = load_script("campaign_row")
     recipe = row.rehearsed(load_recipe(path))
     assert recipe.epochs <= 4 and recipe.images == 4 * recipe.batch_size
-    (tmp_path / "speed.json").write_text('{"per_epoch": 10.0, "compiling": 20.0}')
     whole = load_recipe(path)
-    short = row.chosen(whole, tmp_path, None, 20 + 10.5 * 12.5, least_epochs=1)
+    phases = max(1, len(whole.phases))
+    (tmp_path / "speed.json").write_text(json.dumps({"phases": phases * [{"per_epoch": 10.0, "compiling": 20.0}]}))
+    seconds = 20 * phases + 10.5 * 12.5
+    short = row.chosen(whole, tmp_path, None, seconds, least_epochs=1)
     assert short.epochs == 12 and sum(phase.epochs for phase in short.phases) in (0, 12)
-    assert row.chosen(whole, tmp_path, None, 20 + 10.5 * 12.5, least_epochs=13) is None
+    assert row.chosen(whole, tmp_path, None, seconds, least_epochs=13) is None
     assert "12 epochs fit" in (tmp_path / "left.txt").read_text()
 
 
 def test_a_row_goes_on_with_the_epochs_that_it_began_with(load_script, tmp_path):
     row = load_script("campaign_row")
     whole = Recipe("resnet20_cifar10", 100, phases=(Phase(60, image_size=16), Phase(40)))
-    (tmp_path / "speed.json").write_text('{"per_epoch": 10.0, "compiling": 20.0}')
+    (tmp_path / "speed.json").write_text(json.dumps({"phases": 2 * [{"per_epoch": 10.0, "compiling": 20.0}]}))
     begun = row.chosen(whole, tmp_path, None, 400, least_epochs=1)
     (tmp_path / "recipe.json").write_text(json.dumps(row.dataclasses.asdict(begun)))
     assert row.chosen(whole, tmp_path, None, 9999, least_epochs=90) == begun != whole

@@ -20,8 +20,8 @@ from dia_keras.host import describe_run
 from dia_keras.training import Recipe, load_recipe, train
 from dia_keras.training.evaluation import evaluate_entry
 from dia_keras.training.recipe_file import smoke
-from dia_keras.training.runs.epochs_that_fit import Speed, with_epochs
-from dia_keras.training.runs.run import speed
+from dia_keras.training.runs.epochs_that_fit import Speed, epochs_in, with_epochs
+from dia_keras.training.runs.run import speeds
 from dia_keras.training.steps.xla_cache import keep_compiled_programs
 
 #: Test images of a rehearsal.
@@ -43,9 +43,9 @@ def chosen(
         return with_epochs(recipe, Recipe.from_json(json.loads(record.read_text())).epochs)
     began = time.monotonic()
     if not (run / "speed.json").exists():
-        write_json(run / "speed.json", speed(recipe, source)._asdict())
-    measured = Speed(**json.loads((run / "speed.json").read_text()))
-    fitting = measured.epochs_in(seconds - (time.monotonic() - began))
+        write_json(run / "speed.json", {"phases": [speed._asdict() for speed in speeds(recipe, source)]})
+    measured = [Speed(**speed) for speed in json.loads((run / "speed.json").read_text())["phases"]]
+    fitting = epochs_in(seconds - (time.monotonic() - began), recipe, measured)
     if fitting < min(least_epochs, recipe.epochs):
         write_text(run / "left.txt", f"for a later call: {fitting} epochs fit, fewer than {least_epochs}")
         return None

@@ -1,6 +1,7 @@
 """The number of epochs that fit into a time."""
 
 import dataclasses
+import functools
 import pathlib
 import tempfile
 import time
@@ -10,18 +11,19 @@ from typing import NamedTuple
 import keras
 
 from ...data import Split
-from ..augmentation.batches import Batches
 from ..augmentation.draws import steps_an_epoch
 from ..averaging import AveragedWeights
-from ..fitting import compile_for, on_held_out, validation_steps
+from ..fitting import batches_of_phase, compile_for, on_held_out, validation_steps
+from ..phases import Build, parts, scaled_down
 from ..recipe import Recipe
 from ..steps.cpu_steps import fast_cpu_steps
 from ..steps.torch_answers import compiled_answers
 from ..steps.torch_step import compiled_step
-from ..teachers import taught
 from .checkpoint import Checkpoint
 
 PROBE_STEPS = 50
+#: Factor for epochs that take longer than the one that was measured.
+MARGIN = 1.05
 
 
 class EpochClock(keras.callbacks.Callback):
@@ -64,14 +66,14 @@ class Speed(NamedTuple):
     per_epoch: float
     compiling: float
 
-    def epochs_in(self, seconds: float) -> int:
-        """Returns the number of epochs that fit into a time in which compiling is included."""
-        return max(0, int((seconds - self.compiling) / (1.05 * self.per_epoch)))
+    def seconds_for(self, epochs: int) -> float:
+        """Returns the seconds to allow for so many epochs, with compiling."""
+        return self.compiling + MARGIN * epochs * self.per_epoch
 
 
 def fitted(
     recipe: Recipe,
-    model: keras.Model,
+    build: Build,
     teachers: Sequence[keras.Model],
     training: Split,
     held_out: Split,
@@ -82,7 +84,7 @@ def fitted(
 
     Args:
         recipe: The recipe; more epochs than it has are not returned.
-        model: Network to measure on, as `fit` takes it; it gets trained a little.
+        build: Function from a phase to a network to measure on, as `fit` takes it.
         teachers: Networks whose answers are a part of the targets.
         training: Training images and labels.
         held_out: Images that every epoch ends with an evaluation on.
@@ -93,16 +95,52 @@ def fitted(
         ValueError: Where not even one epoch of each phase fits.
     """
     began = time.monotonic()
-    speed = measure_speed(recipe, model, teachers, training, held_out, num_classes)
-    fitting, least = speed.epochs_in(seconds - (time.monotonic() - began)), max(len(recipe.phases), 1)
-    if fitting < least:
+    speeds = measure_phases(recipe, build, teachers, training, held_out, num_classes)
+    fitting = epochs_in(seconds - (time.monotonic() - began), recipe, speeds)
+    if not fitting:
+        epochs = "an epoch" if len(speeds) == 1 else f"{len(speeds)} epochs, one a phase"
+        least = sum(speed.seconds_for(1) for speed in speeds)
         raise ValueError(
-            f"`minutes` must leave time for {'an epoch' if least == 1 else f'{least} epochs, one a phase'}, of "
-            f"{speed.per_epoch:.0f} s, and for compiling, {speed.compiling:.0f} s. Received: {seconds / 60:.3g} minutes"
+            f"`minutes` must leave time for {epochs}: {least:.0f} s, of which compiling takes "
+            f"{sum(speed.compiling for speed in speeds):.0f}. Received: {seconds / 60:.3g} minutes"
         )
     if fitting < recipe.epochs:
         print(f"{fitting} of the recipe's {recipe.epochs} epochs fit into {seconds / 60:.3g} minutes.")
     return with_epochs(recipe, fitting)
+
+
+def epochs_in(seconds: float, recipe: Recipe, speeds: Sequence[Speed]) -> int:
+    """Returns the most epochs of a recipe that fit into a time in which compiling is included, 0 where none do.
+
+    Args:
+        seconds: The time.
+        recipe: The recipe.
+        speeds: How fast its phases train, see `measure_phases`.
+    """
+    for epochs in range(recipe.epochs, len(speeds) - 1, -1):
+        phases = parts(with_epochs(recipe, epochs))
+        if sum(speed.seconds_for(part.phase.epochs) for speed, part in zip(speeds, phases, strict=True)) <= seconds:
+            return epochs
+    return 0
+
+
+def measure_phases(
+    recipe: Recipe,
+    build: Build,
+    teachers: Sequence[keras.Model],
+    training: Split,
+    held_out: Split,
+    num_classes: int,
+) -> list[Speed]:
+    """Returns how fast every phase of a recipe trains; one without phases is one. Arguments are those of `fitted`."""
+    speeds: dict[tuple[int | None, int | None], Speed] = {}
+    phases = [part.phase for part in parts(recipe)]
+    for phase in phases:
+        if (phase.image_size, phase.depth) not in speeds:
+            speeds[phase.image_size, phase.depth] = measure_speed(
+                recipe, build(phase), teachers, training, held_out, num_classes, image_size=phase.image_size
+            )
+    return [speeds[phase.image_size, phase.depth] for phase in phases]
 
 
 def measure_speed(
@@ -113,8 +151,15 @@ def measure_speed(
     held_out: Split,
     num_classes: int,
     probe_steps: int = PROBE_STEPS,
+    image_size: int | None = None,
 ) -> Speed:
-    """Returns how fast a recipe trains, after two epochs of `probe_steps`. Other arguments are those of `fitted`.
+    """Returns how fast a recipe trains, after two epochs of `probe_steps`.
+
+    Args:
+        recipe, teachers, training, held_out, num_classes: See `fitted`.
+        model: Network to measure on; it gets trained a little.
+        probe_steps: Most steps of an epoch to take.
+        image_size: Height and width of the images, see `Phase`.
 
     Raises:
         ValueError: Where there are fewer images than a batch has.
@@ -124,8 +169,8 @@ def measure_speed(
     clock, probe = EpochClock(), min(probe_steps, steps)
     test_steps = validation_steps(held_out)
     # The first epoch compiles, the second is measured; the real run, of another schedule, compiles once more.
-    data = Batches(training.images, training.labels, num_classes, recipe)
-    averaged = [AveragedWeights(data)] if recipe.ema is not None else []
+    data = batches_of_phase(recipe, training, num_classes, teachers, image_size)
+    averaged = [AveragedWeights(functools.partial(data, is_taught=False))] if recipe.ema is not None else []
     with (
         tempfile.TemporaryDirectory() as folder,
         fast_cpu_steps(model, *teachers),
@@ -133,10 +178,10 @@ def measure_speed(
         compiled_answers(teachers, recipe.epochs * steps),
     ):
         model.fit(
-            taught(data(), teachers, recipe.distillation),
+            data(),
             steps_per_epoch=probe,
             epochs=2,
-            **on_held_out(held_out, num_classes),
+            **on_held_out(scaled_down(held_out, image_size), num_classes),
             shuffle=False,
             verbose=0,
             callbacks=[clock, *averaged, Checkpoint(pathlib.Path(folder), recipe.seed)],

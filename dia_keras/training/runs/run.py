@@ -25,7 +25,7 @@ from ..teachers import load_teachers
 from ..warm_start import start_warm
 from .budget import WallClockBudget
 from .curves import plot_curves
-from .epochs_that_fit import Speed, fitted, measure_speed
+from .epochs_that_fit import Speed, fitted, measure_phases
 from .final_weights import save_final_weights
 from .interruption import Interrupted, how_to_go_on, stopped_by_signals
 from .log import Clocks, RunRecord
@@ -87,7 +87,7 @@ def train(
             recipe = recipe.replace(epochs=earlier.epochs, milestones=earlier.milestones, phases=earlier.phases)
         elif minutes is not None and fit_to_minutes:
             left = 60 * minutes - (time.monotonic() - started.wall)
-            recipe = fitted(recipe, build(Phase(1)), teachers, training, held_out, num_classes, left)
+            recipe = fitted(recipe, build, teachers, training, held_out, num_classes, left)
         check_same_recipe(recipe, record)
         check_same_data(training, directory / "data.json")
         check_same_weights("teachers", recipe.teachers, directory / "teachers.json")
@@ -121,11 +121,13 @@ def train(
     return None
 
 
-def speed(recipe: Recipe, source: str | os.PathLike | None = None, data_dir: str | os.PathLike | None = None) -> Speed:
-    """Returns how fast a recipe trains here. The arguments are those of `train`."""
+def speeds(
+    recipe: Recipe, source: str | os.PathLike | None = None, data_dir: str | os.PathLike | None = None
+) -> list[Speed]:
+    """Returns how fast the phases of a recipe train here. The arguments are those of `train`."""
     keep_compiled_programs()
     build, training, held_out, num_classes = prepare(recipe, source, data_dir)
-    return measure_speed(recipe, build(Phase(1)), load_teachers(recipe), training, held_out, num_classes)
+    return measure_phases(recipe, build, load_teachers(recipe), training, held_out, num_classes)
 
 
 class Prepared(NamedTuple):

@@ -20,7 +20,6 @@ from dia_keras.data import Split
 from dia_keras.files import write_json
 from dia_keras.host import describe_run
 from dia_keras.training import Phase, evaluate, load_recipe, train
-from dia_keras.training.phases import scaled_down
 from dia_keras.training.runs.epochs_that_fit import measure_speed
 from dia_keras.training.runs.run import prepare
 from dia_keras.zoo.network_data import load_data
@@ -60,7 +59,7 @@ def time_phases(entry: str, source: str | None, data_dir: str | None) -> None:
     timed = []
     for size, depth in {(phase.image_size, phase.depth) for phase in phases}:
         model = build(Phase(1, image_size=size, depth=depth))
-        speed = measure_speed(recipe, model, [], scaled_down(training, size), nothing, classes)
+        speed = measure_speed(recipe, model, [], training, nothing, classes, image_size=size)
         timed.append({"image_size": size, "depth": depth, "seconds_per_epoch": speed.per_epoch})
     write_json(RESULTS / f"{entry}-seconds.json", {"phases": timed, "run": describe_run()})
 
