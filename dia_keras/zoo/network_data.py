@@ -7,7 +7,8 @@ import numpy as np
 from .. import data as data_module
 from ..data.sources import data_dir_of
 from .cards import Card
-from .finding import Network, entry_network
+from .networks.by_card import entry_network
+from .networks.network import Network
 
 
 def load_data(card: Card, source=None, data_dir=None, held_out: int = 0, resize=None) -> data_module.DataSet:

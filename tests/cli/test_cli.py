@@ -291,7 +291,7 @@ def test_a_network_that_answers_with_nan_is_an_error(monkeypatch):
         def predict(self, images, **settings):
             return np.full((len(images), 10), np.nan)
 
-    monkeypatch.setattr("dia_keras.zoo.finding.load", lambda name, **settings: Network())
+    monkeypatch.setattr("dia_keras.zoo.networks.by_card.load", lambda name, **settings: Network())
     assert "must answer with finite scores" in run("predict", sample_paths("cifar10")[0], fails=True)
 
 
@@ -307,7 +307,7 @@ def seen(monkeypatch):
             seen.append(images)
             return np.full((len(images), 10), 0.1)
 
-    monkeypatch.setattr("dia_keras.zoo.finding.load", lambda name, **settings: Network())
+    monkeypatch.setattr("dia_keras.zoo.networks.by_card.load", lambda name, **settings: Network())
     return seen
 
 

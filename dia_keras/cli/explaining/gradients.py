@@ -48,8 +48,8 @@ def draw(
     import keras
 
     from ...analysis import plot_gradients
-    from ...zoo.finding import entry_network
     from ...zoo.loading import build
+    from ...zoo.networks.by_card import entry_network
 
     cards = cards_of(names)
     images, labels = some_test_images([entry_network(card) for card in cards], source, data_dir, resize, number)

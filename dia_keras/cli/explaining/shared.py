@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ...data import Split
     from ...zoo import Card
-    from ...zoo.finding import Network
+    from ...zoo.networks.network import Network
 
 networks_argument = click.argument(
     "names", metavar="NETWORK...", nargs=-1, required=True, shell_complete=complete_entry

@@ -15,7 +15,7 @@ from ...files import write_json
 from ...host import describe_run
 from ...inference.precision import in_float32
 from ...zoo.cards import describe
-from ...zoo.finding import RUN_CARD, RUN_MODEL, RUN_REPORT
+from ...zoo.networks.run_folder import RUN_CARD, RUN_MODEL, RUN_REPORT
 from ..runs.budget import WallClockBudget
 from ..runs.checkpoint_files import RECORD, checkpoints
 from ..runs.curves import plot_curves

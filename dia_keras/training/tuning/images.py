@@ -12,8 +12,9 @@ from ...backbones.layers import channel_axis
 from ...data import Split
 from ...data.picture import Resize
 from ...inference.precision import in_float32, in_mixed_precision
-from ...zoo.finding import Network, find_network
+from ...zoo.finding import find_network
 from ...zoo.loading import with_new_head
+from ...zoo.networks.network import Network
 from .groups import choose_groups, groups_of
 from .settings import FineTuning
 

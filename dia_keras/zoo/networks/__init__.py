@@ -1,0 +1,1 @@
+"""Networks that a user names, with what they take and answer."""
