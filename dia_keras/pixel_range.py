@@ -1,6 +1,9 @@
 """The warning for images that are not pixel values."""
 
-import numpy as np
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class PixelRangeWarning(UserWarning):
@@ -12,7 +15,7 @@ class PixelRangeWarning(UserWarning):
     """
 
 
-def range_problem(values: np.ndarray) -> str | None:
+def range_problem(values: "np.ndarray") -> str | None:
     """Returns what is wrong with images that are not pixel values, and what to do, `None` where they may be.
 
     - No value is above 1 or below -1, and some are fractions: the images were scaled. Black pictures, and the darkest
@@ -21,10 +24,10 @@ def range_problem(values: np.ndarray) -> str | None:
       below 0, too, but fewer and smaller ones.
     - A value is above 510: the images have more than 8 bits. Filters do not get so far above 255.
     """
-    if values.dtype == np.uint8 or not values.size:
+    if values.dtype.name == "uint8" or not values.size:
         return None
     values = values.astype("float32")
-    sizes = np.abs(values)
+    sizes = abs(values)
     takes = "but the network takes pixel values, from 0 to 255, and normalizes them itself"
     if (sizes <= 1).all() and (values % 1 != 0).any():
         return f"values from 0 to 1, or from -1 to 1, {takes}: pass the images as they are, without `/ 255`"

@@ -11,6 +11,7 @@ from .shared import (
     data_options,
     examples,
     json_option,
+    labels_option,
     make_table,
     print_json,
     resize_option,
@@ -31,6 +32,7 @@ from .shared import (
 )
 @click.option("--per-class/--no-per-class", default=True, show_default=True, help="Show the accuracy of every class.")
 @data_options
+@labels_option
 @resize_option
 @json_option
 @without_traceback
@@ -40,6 +42,7 @@ def evaluate(
     per_class: bool,
     source: str | None,
     data_dir: str | None,
+    labels: tuple[str, ...] | None,
     resize: Resize | None,
     as_json: bool,
 ) -> None:
@@ -50,7 +53,7 @@ def evaluate(
     """
     from ..training.evaluation import evaluate_entry
 
-    result = evaluate_entry(name, weights, source, data_dir, resize)
+    result = evaluate_entry(name, weights, source, data_dir, resize, labels=labels)
     if as_json:
         print_json({"entry": name, **dataclasses.asdict(result), "balanced": result.balanced})
     else:

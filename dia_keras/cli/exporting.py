@@ -5,7 +5,16 @@ from typing import Any
 
 import click
 
-from .shared import complete_entry, console, data_options, examples, make_table, resize_option, without_traceback
+from .shared import (
+    complete_entry,
+    console,
+    data_options,
+    examples,
+    labels_option,
+    make_table,
+    resize_option,
+    without_traceback,
+)
 
 
 @click.command(
@@ -36,6 +45,7 @@ from .shared import complete_entry, console, data_options, examples, make_table,
 )
 @click.option("--test", "on_test_set", is_flag=True, help="Measure top-1 of the file and the model on the test set.")
 @data_options
+@labels_option
 @resize_option
 @without_traceback
 def export(
@@ -47,6 +57,7 @@ def export(
     on_test_set: bool,
     source: str | None,
     data_dir: str | None,
+    labels: tuple[str, ...] | None,
     resize: str | None,
 ) -> None:
     """Export NAME to PATH: .tflite, .onnx, or a SavedModel folder.
@@ -82,7 +93,7 @@ def export(
     network: Any
     of_detector, needs_data = is_detector(name), on_test_set or is_calibrated
     if of_detector:
-        used = {"weights": weights != "pretrained", "quantize": quantize, "test": on_test_set}
+        used = {"weights": weights != "pretrained", "quantize": quantize, "test": on_test_set, "labels": labels}
         _check_unused(name, **used, data=source, data_dir=data_dir, resize=resize)
         network = find_detector(name)
     else:
@@ -91,7 +102,7 @@ def export(
                 "`--data` and `--data-dir` are for `--test`, and for the forms of `--quantize` that measure ranges. "
                 f"Received: {source or data_dir!r} without them"
             )
-        network = find_network(name, weights)
+        network = find_network(name, weights, labels)
         options["resize"] = resize or network.resize
     if needs_data:
         dataset = load_data_of(network, source, data_dir, resize=resize)

@@ -12,6 +12,7 @@ from .shared import (
     console,
     examples,
     json_option,
+    labels_option,
     make_table,
     print_json,
     printable,
@@ -43,6 +44,7 @@ from .shared import (
 @click.option(
     "--picture", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write images and answers to a PNG."
 )
+@labels_option
 @resize_option
 @json_option
 @without_traceback
@@ -51,6 +53,7 @@ def predict(
     name: str,
     top: int,
     picture: pathlib.Path | None,
+    labels: tuple[str, ...] | None,
     resize: Resize | None,
     as_json: bool,
 ) -> None:
@@ -66,15 +69,15 @@ def predict(
     from ..zoo.finding import find_network
 
     check_picture(picture)
-    network = find_network(name)
+    network = find_network(name, labels=labels)
     size, rule = network.image_size, resize or network.resize
     depth = network.picture_channels
     paths, pictures, unreadable = read_pictures(images, lambda path: read_picture(path, *size, rule, depth))
     batch = np.stack(pictures)
     model = network.load()
     scores = _probabilities(model.predict(batch, verbose=0), last_activation(model))
-    labels = network.labels or tuple(map(str, range(scores.shape[-1])))
-    answers = zoo.decode_predictions(scores, labels, top=top)
+    names = network.labels or tuple(map(str, range(scores.shape[-1])))
+    answers = zoo.decode_predictions(scores, names, top=top)
     if picture:
         _picture(batch, answers, picture)
     if as_json:

@@ -54,6 +54,25 @@ def data_options(command):
     return click.option("--data-dir", help="Folder of the TFDS data sets.")(command)
 
 
+def labels_option(command):
+    """Adds the option `--labels`, as the argument `labels`: the names in a text file."""
+    return click.option(
+        "--labels",
+        type=click.Path(path_type=pathlib.Path),
+        callback=_names_in,
+        help="Text file with a class name a line, for a .keras or a weights file, which may have none.",
+    )(command)
+
+
+def _names_in(context: click.Context, parameter: click.Parameter, path: pathlib.Path | None) -> tuple[str, ...] | None:
+    if path is None:
+        return None
+    try:
+        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"It must be a text file in UTF-8. Received: {path} ({error})") from error
+
+
 def resize_option(command):
     """Adds the option `--resize`, as the argument `resize`."""
     return click.option(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -91,6 +92,7 @@ def evaluate_entry(
     data_dir: str | os.PathLike | None = None,
     resize: Resize | None = None,
     images: int | None = None,
+    labels: Sequence[str] | None = None,
 ) -> Evaluation:
     """Returns the accuracies of an entry on its whole test set, or on the first images of it.
 
@@ -101,6 +103,8 @@ def evaluate_entry(
         data_dir: Folder of the TFDS data sets.
         resize: How images of another size are resized, see `dia_keras.data.load`. Default: what the card says.
         images: Number of test images; all by default.
+        labels: Class names of a network that has none, in the order of its outputs. Without, the classes of the data
+            are taken to be in this order.
 
     Raises:
         ValueError: If there is no such entry, weights do not fit it, the data have other classes, or `images` is not
@@ -109,7 +113,7 @@ def evaluate_entry(
     """
     if images is not None:
         images = positive_integer("images", images)
-    network = find_network(name, weights)
+    network = find_network(name, weights, labels)
     model = network.load()
     dataset = load_data_of(network, source, data_dir, resize=resize)
     test = Split(dataset.test.images[:images], dataset.test.labels[:images])

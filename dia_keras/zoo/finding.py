@@ -1,7 +1,9 @@
 """Finding a network by name: an entry, a repository, the folder of a run, a `.keras` or a weights file."""
 
+import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
 
 from .cards import card, list_models
 from .files.reading import SUFFIXES
@@ -13,7 +15,9 @@ from .networks.network import Network
 from .networks.run_folder import RECIPE, RUN_CARD, RUN_MODEL, fine_tuned_network, run_network
 
 
-def find_network(name: str | os.PathLike, weights: str | os.PathLike = "pretrained") -> Network:
+def find_network(
+    name: str | os.PathLike, weights: str | os.PathLike = "pretrained", labels: Sequence[str] | None = None
+) -> Network:
     """Returns the network that a user names.
 
     Args:
@@ -22,13 +26,39 @@ def find_network(name: str | os.PathLike, weights: str | os.PathLike = "pretrain
             unless it is that of a run; or path of a weights file of `save_weights`, which names its entry and
             may have labels.
         weights: For an entry: `"pretrained"`, or the path of a weights file.
+        labels: For a `.keras` or a weights file without class names: these, in the order of the outputs.
 
     Raises:
-        ValueError: If there is no such entry, repository, folder or file, or it is damaged; or if anything but an entry
-            is given together with weights.
+        ValueError: If there is no such entry, repository, folder or file, or it is damaged; if anything but an entry
+            is given together with weights; or if labels do not fit, or the network has names.
         FileNotFoundError: If there is no such repository on the web.
         ConnectionError: If it cannot be downloaded.
     """
+    network = _found(name, weights)
+    return network if labels is None else named(network, labels)
+
+
+def named(network: Network, labels: Sequence[str]) -> Network:
+    """Returns a network without class names with these.
+
+    Raises:
+        ValueError: If it has names, or the labels are not as many as its classes, each another.
+    """
+    if network.labels is not None:
+        raise ValueError(
+            f"`labels` are for a network without class names. Received: {network.name}, whose classes are "
+            f"{', '.join(network.labels[:3])}, ..."
+        )
+    classes = network.load().output_shape[-1]
+    if len(labels) != classes or len(set(labels)) != classes:
+        raise ValueError(
+            f"`labels` must be {classes} different names, one for each output of {network.name}. "
+            f"Received: {len(labels)} labels, {len(set(labels))} of them different"
+        )
+    return dataclasses.replace(network, labels=tuple(labels))
+
+
+def _found(name: str | os.PathLike, weights: str | os.PathLike) -> Network:
     path = pathlib.Path(name).expanduser()
     if str(name) in list_models() and any((path / file).is_file() for file in (RUN_CARD, RECIPE, CONFIG)):
         raise ValueError(

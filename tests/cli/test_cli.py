@@ -171,6 +171,20 @@ def test_predict_tells_images_of_one_name_apart(tmp_path, monkeypatch):
     assert "cats/0.png" in output and "dogs/0.png" in output
 
 
+def test_predict_names_the_classes_of_a_file_of_keras(tmp_path):
+    pooled = [keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2, "softmax")]
+    keras.Sequential(pooled).save(tmp_path / "own.keras")
+    Image.new("RGB", (8, 8)).save(tmp_path / "black.png")
+    (tmp_path / "labels.txt").write_text("day\nnight\n\n", encoding="utf-8")
+    common = ("predict", tmp_path / "black.png", "--model", tmp_path / "own.keras")
+    output = run(*common, "--labels", tmp_path / "labels.txt")
+    assert "day" in output and "night" in output
+    assert " 0 " in run(*common) and " 1 " in run(*common)
+    assert "It must be a text file in UTF-8" in run(*common, "--labels", tmp_path / "none.txt", fails=True)
+    output = run("predict", tmp_path / "black.png", "--labels", tmp_path / "labels.txt", fails=True)
+    assert "`--labels` are for a network without class names" in output
+
+
 def test_predict_as_json_writes_the_picture_and_prints_only_json(tmp_path):
     picture = tmp_path / "answers.png"
     json.loads(run("predict", sample_paths("cifar100")[0], "--json", "--picture", picture))

@@ -1,13 +1,16 @@
 """Tests of networks that a user names by a path."""
 
 import hashlib
+import itertools
 import json
 import os
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
+from dia_keras.training.evaluation import evaluate_entry
 from dia_keras.zoo.finding import find_network
 from dia_keras.zoo.network_data import load_data_of
 
@@ -84,3 +87,26 @@ def test_imagenet_is_no_data_set_that_tfds_has_under_this_name():
 def test_an_empty_source_is_not_the_entrys_own():
     with pytest.raises(ValueError, match=r"`source` must name a data set, .* Received: source=''"):
         load_data_of(find_network("dia_resnet20_cifar10"), "")
+
+
+def test_a_file_of_keras_gets_names_for_its_classes(tmp_path):
+    """Only with names are the classes of a data set, whatever their order, those of the network."""
+    pooled = [keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2, "softmax")]
+    model = keras.Sequential(pooled)
+    model.layers[-1].set_weights([np.array([[1, -1]] * 3), np.array([-300, 300])])  # bright, then dark
+    path = tmp_path / "brightness.keras"
+    model.save(path)
+    for split, folder, value in itertools.product(("train", "test"), ("bright", "dark"), (0, 1)):
+        (tmp_path / "data" / split / folder).mkdir(parents=True, exist_ok=True)
+        image = Image.new("RGB", (8, 8), (250 - value if folder == "bright" else value,) * 3)
+        image.save(tmp_path / "data" / split / folder / f"{value}.png")
+    for labels, accuracy in ((None, 1.0), (["bright", "dark"], 1.0), (["dark", "bright"], 0.0)):
+        result = evaluate_entry(path, source=tmp_path / "data", labels=labels)
+        assert result.top1 == accuracy and set(result.per_class) == {"bright", "dark"}
+    assert find_network(path, labels=["light", "no light"]).labels == ("light", "no light")
+    with pytest.raises(ValueError, match=r"`labels` must be 2 different names, .* Received: 2 labels, 1"):
+        find_network(path, labels=["a", "a"])
+    with pytest.raises(ValueError, match=r"`labels` must be 2 different names, .* Received: 3 labels"):
+        find_network(path, labels=["a", "b", "c"])
+    with pytest.raises(ValueError, match=r"`labels` are for a network without class names\. .* airplane"):
+        find_network("dia_resnet20_cifar10", labels=["a"])
