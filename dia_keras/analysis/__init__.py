@@ -13,6 +13,8 @@ from .gradient_flow import plot_gradients as plot_gradients
 from .gradient_flow import stage_gradients as stage_gradients
 from .gradients import gradient as gradient
 from .integration import gini_importance as gini_importance
+from .integration import integration_by_stage as integration_by_stage
+from .integration import plot_importances as plot_importances
 from .integration import plot_integration as plot_integration
 from .lesion import accuracy_without_blocks as accuracy_without_blocks
 from .lesion import plot_lesions as plot_lesions

@@ -116,6 +116,7 @@ def plot_grad_cam(
     layer: str | None = None,
     classes: int | Sequence[int] | None = None,
     labels: Sequence[str] | None = None,
+    titles: Sequence[str] | None = None,
 ) -> "Figure":
     """Draws images, and below them the places that speak for the answers of networks (Fig. 6).
 
@@ -126,13 +127,14 @@ def plot_grad_cam(
         layer: Name of a layer, see `class_activation`.
         classes: Class of all images, or of each, see `class_activation`.
         labels: Names of the classes.
+        titles: A title for each image, such as its true class.
 
     Returns:
         A matplotlib figure. Each map is drawn relative to its own largest value.
 
     Raises:
-        ValueError: If `models` is not a dict of models, or `labels` are not a name for each class; see also
-            `class_activation`.
+        ValueError: If `models` is not a dict of models, `labels` are not a name for each class, or `titles` not one for
+            each image; see also `class_activation`.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -145,13 +147,16 @@ def plot_grad_cam(
     activations = {name: class_activation(model, images, layer, classes) for name, model in models.items()}
     first_axis, _ = axes_of(next(iter(models.values())))
     pictures = _pictures(images, first_axis)
+    if titles is not None and len(titles) != len(pictures):
+        raise ValueError(f"`titles` must be one for each of {len(pictures)} images. Received: titles={titles!r}")
     rows = 1 + len(activations)
     figure = Figure(figsize=(1.5 + 1.6 * len(pictures), 0.6 + 1.85 * rows), layout="constrained")
     grid = figure.subplots(rows, len(pictures), squeeze=False)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[])
-    for axes, picture in zip(grid[0], pictures, strict=True):
+    for axes, picture, title in zip(grid[0], pictures, titles or [""] * len(pictures), strict=True):
         axes.imshow(picture)
+        axes.set_title(as_is(title), fontsize=8)
     grid[0, 0].set_ylabel("image", fontsize=8)
     for row, (name, activation) in zip(grid[1:], activations.items(), strict=True):
         row[0].set_ylabel(as_is(name), fontsize=8)

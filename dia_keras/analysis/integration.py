@@ -62,6 +62,28 @@ def gini_importance(attention: np.ndarray, trees: int = 100, seed: int = 0) -> n
     return importances
 
 
+def integration_by_stage(model: keras.Model, images, trees: int = 100, seed: int = 0) -> dict[int, np.ndarray]:
+    """Returns the `gini_importance` of a network's attention in each stage of two blocks or more.
+
+    Args:
+        model: Network of `dia_keras.backbones` with attention, a DIA unit or modules of its own.
+        images: Images as the model takes them, `(n, height, width, channels)`: some hundreds.
+        trees: Number of trees of a forest.
+        seed: Seed of the forests.
+
+    Raises:
+        ValueError: If the model has no attention, or no stage of two blocks or more, or the images do not fit it or are
+            fewer than two.
+        ImportError: Without scikit-learn.
+    """
+    if len(np.asarray(images)) < 2:
+        raise ValueError(f"`images` must be two images or more. Received: {len(np.asarray(images))}")
+    stages = {stage: h for stage, h in attention_by_stage(model, images).items() if h.shape[1] > 1}
+    if not stages:
+        raise ValueError(f"`model` must have a stage of two blocks or more. Received: {model.name!r}")
+    return {stage: gini_importance(h, trees, seed) for stage, h in stages.items()}
+
+
 def plot_integration(models: Mapping[str, keras.Model], images, trees: int = 100, seed: int = 0) -> "Figure":
     """Draws the feature integration of networks, a row for each, a column for each stage (Fig. 7).
 
@@ -72,26 +94,27 @@ def plot_integration(models: Mapping[str, keras.Model], images, trees: int = 100
         seed: Seed of the forests.
 
     Returns:
-        A matplotlib figure. Each row of a panel is relative to its own largest value. Stages of fewer than two blocks
-        are left out.
+        A matplotlib figure, see `plot_importances`.
 
     Raises:
-        ValueError: If a model has no attention, or no stage of two blocks or more, or the images do not fit it or are
-            fewer than two.
+        ValueError: See `integration_by_stage`.
         ImportError: Without scikit-learn.
+    """
+    check_models(models)
+    by_name = {name: integration_by_stage(model, images, trees, seed) for name, model in models.items()}
+    return plot_importances(by_name, f"Feature integration by random forests, {len(np.asarray(images))} images")
+
+
+def plot_importances(by_name: Mapping[str, Mapping[int, np.ndarray]], title: str) -> "Figure":
+    """Draws the importances that `integration_by_stage` returns for networks, by their names.
+
+    Returns:
+        A matplotlib figure. Each row of a panel is relative to its own largest value. Stages of fewer than two blocks
+        are left out.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    check_models(models)
-    if len(np.asarray(images)) < 2:
-        raise ValueError(f"`images` must be two images or more. Received: {len(np.asarray(images))}")
-    by_name = {}
-    for name, model in models.items():
-        stages = {stage: h for stage, h in attention_by_stage(model, images).items() if h.shape[1] > 1}
-        if not stages:
-            raise ValueError(f"`models` must have stages of two blocks at least. Received: {name!r}")
-        by_name[name] = {stage: gini_importance(h, trees, seed) for stage, h in stages.items()}
     columns = sorted({stage for importances in by_name.values() for stage in importances})
     figure = Figure(figsize=(1.2 + 2.6 * len(columns), 0.9 + 2.6 * len(by_name)), layout="constrained")
     grid = figure.subplots(len(by_name), len(columns), squeeze=False)
@@ -122,6 +145,5 @@ def plot_integration(models: Mapping[str, keras.Model], images, trees: int = 100
     bar = figure.colorbar(drawn, ax=grid, shrink=0.8)
     bar.set_label("Gini importance of $h_n$ for $h_t$,\nrelative to the row's largest", fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    number = len(np.asarray(images))
-    figure.suptitle(f"Feature integration by random forests, {number} images", fontsize=10)
+    figure.suptitle(title, fontsize=10)
     return figure

@@ -58,7 +58,11 @@ def _paths(values: tuple[str, ...]) -> dict[str, str]:
     type=click.Path(file_okay=False, path_type=pathlib.Path),
     help=f"Folder of the run, which processes and machines may share; default: {RUNS}/<table>.",
 )
-@click.option("--seeds", type=int, help="Trainings of each row; of `cost`, timed steps; default: 15, the paper's.")
+@click.option(
+    "--seeds",
+    type=int,
+    help="Trainings of each row; of `cost`, timed steps; default: 15, the paper's, and 1 of figures 6 and 7.",
+)
 @click.option("--epochs", type=int, help="Epochs of a training, milestones moved alike; default: the paper's.")
 @click.option("--network", multiple=True, metavar="OLD=NEW", help="Take a smaller network: ResNet164=ResNet20-basic.")
 @click.option("--image-size", type=int, help="Height and width of the images; default: the data set's.")
@@ -126,27 +130,17 @@ def reproduce(
         image_size=image_size,
         recipe=dict(parse_change(change) for change in changes),
         is_smoke=smoke,
-        **({} if seeds is None else {"seeds": seeds}),
+        seeds=chosen_table.seeds if seeds is None else seeds,
     )
     directory = out or RUNS / (f"{table}_smoke" if smoke else table)
     if chosen_table.is_timed:
-        if dry_run or only_report:
-            raise ValueError(
-                "`dry_run` and `only_report` must be of a table that is trained. "
-                f"Received: {table}, which takes minutes and reports at once"
-            )
-        given = click.get_current_context().get_parameter_source
-        others = {
-            "minutes": "--minutes",
-            "source": "--data",
-            "data_dir": "--data-dir",
-            "stale_hours": "--stale-after",
-            "keep_weights": "--keep-weights",
-        }
-        if unused := [option for name, option in others.items() if given(name) != ParameterSource.DEFAULT]:
-            raise click.UsageError(f"{table} is timed, not trained, so it does not take {', '.join(unused)}.")
+        _check_options(table, "timed", "minutes", "source", "data_dir", "stale_hours", "keep_weights")
         costs = reproduction.measure_cost(chosen_table, scale=scale, rows=rows, say=console.print)
         console.print(f"Report: {reproduction.write_cost_report(chosen_table, costs, directory, scale)}")
+        return
+    if chosen_table.drawing and not chosen_table.is_trained:
+        _check_options(table, "drawn", "seeds", "epochs", "rows", "minutes", "stale_hours", "keep_weights")
+        console.print(f"Wrote {reproduction.write_drawing(chosen_table, directory, scale, sources)}")
         return
     if dry_run:
         _show_estimate(reproduction.estimate(chosen_table, scale=scale, sources=sources, rows=rows, say=console.print))
@@ -155,7 +149,7 @@ def reproduce(
     if only_report and rows:
         raise click.UsageError("`--report` is of all rows that are complete, so it does not take `--row`.")
     if only_report:
-        console.print(f"Report: {reproduction.write_report(chosen_table, directory, scale)}")
+        _write_report(chosen_table, directory, scale, sources)
         return
     with exit_where_interrupted():
         progress = reproduction.reproduce(
@@ -171,11 +165,29 @@ def reproduce(
         )
     console.print(f"{progress.complete} of {progress.all} trainings are complete.")
     if progress.complete:
-        console.print(f"Report: {reproduction.write_report(chosen_table, directory, scale)}")
+        _write_report(chosen_table, directory, scale, sources)
     if progress.complete < progress.all:
         elsewhere = f"Other processes are at {progress.elsewhere} of the others. " if progress.elsewhere else ""
         console.print(f"{elsewhere}Run the same command again to go on.")
         sys.exit(BUDGET_SPENT)
+
+
+def _check_options(table: str, how: str, *others: str) -> None:
+    """Raises an error where options are given that a table does not take, since it is not trained."""
+    context = click.get_current_context()
+    options = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    for name in ("dry_run", "only_report", *others):
+        if context.get_parameter_source(name) != ParameterSource.DEFAULT:
+            raise click.UsageError(f"{table} is {how}, not trained, so it does not take {options[name]}.")
+
+
+def _write_report(table, directory: pathlib.Path, scale, sources) -> None:
+    """Writes the report of what is complete, and where all of it is, the drawing."""
+    from .. import reproduction
+
+    console.print(f"Report: {reproduction.write_report(table, directory, scale)}")
+    if table.drawing:
+        console.print(f"Wrote {reproduction.write_drawing(table, directory, scale, sources)}")
 
 
 def _show_list(sources) -> None:

@@ -56,7 +56,8 @@ def reproduce(
         rows: Patterns, like `"*dia-lstm*"`, of the keys of rows to train; by default all.
         minutes: Wall-clock budget; a training that does not fit stops with a checkpoint.
         stale_hours: Hours without a sign of life after which a training of another host is taken over. Default: never.
-        keep_weights: Whether the trained networks are kept, in the folder `networks`; not those that explode.
+        keep_weights: Whether the trained networks are kept, in the folder `networks`; not those that explode. Those
+            of a table with a drawing are kept anyway.
         say: Takes a line on each training.
 
     Returns:
@@ -137,7 +138,7 @@ def _train(
             run_eagerly=scale.is_smoke and keras.backend.backend() != "jax",
         )
         if trained is not None:
-            if keep_weights and trained.model is not None:
+            if (keep_weights or table.drawing) and trained.model is not None:
                 run.keep(job, trained.model)
             run.write(job, trained.result)
     if signals:
@@ -171,10 +172,9 @@ def check(table: Table, scale: Scale, sources: Sources, rows: Sequence[str] = ()
     """Returns the rows to train. The arguments and the errors are those of `reproduce`."""
     if table.unavailable:
         raise ValueError(f"{table.label} is not trained here: {table.unavailable}.")
-    if table.is_timed:
-        raise ValueError(
-            f"{table.label} is not trained: `dia-keras reproduce {table.name}`, or `measure_cost`, times it."
-        )
+    if not table.is_trained:
+        made = "`measure_cost`, times" if table.is_timed else "`write_drawing`, draws"
+        raise ValueError(f"{table.label} is not trained: `dia-keras reproduce {table.name}`, or {made} it.")
     scale.check(table)
     chosen = choose(table, rows)
     for row in chosen:
@@ -225,5 +225,7 @@ def state(table: Table, sources: Sources, directory: pathlib.Path) -> str:
         return f"can be run; measured in {directory}" if (directory / f"{table.name}.json").exists() else "can be run"
     absent = [name for name in dict.fromkeys(row.data for row in table.rows) if missing(name, sources)]
     can_run = f"needs data: {', '.join(absent)}" if absent else "can be run"
+    if not table.is_trained:
+        return f"{can_run}; drawn in {directory}" if (directory / f"{table.name}.json").exists() else can_run
     done = len(list((directory / "results").glob("*.json")))
     return f"{can_run}; {done} trainings in {directory}" if done else can_run

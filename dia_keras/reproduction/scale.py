@@ -14,10 +14,7 @@ from ..training.runs.epochs_that_fit import moved_milestones
 from ..training.runs.run import check_dropout
 from ..zoo.architectures import BACKBONES
 from . import networks
-from .table import Row, Table
-
-#: Trainings of every row in the paper.
-SEEDS = 15
+from .table import SEEDS, Row, Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +72,7 @@ class Scale:
         for row in table.rows:
             self._check_row(row)
         single = [name for name in replaced if networks.blocks(name) < 2]
-        if single and not self.is_smoke and not table.is_timed:
+        if single and not self.is_smoke and table.is_trained:
             raise ValueError(
                 "`network` must be networks of two blocks a stage or more, since a single block shares its unit with "
                 f"no other: rows with and without DIA would be the same. Received: {', '.join(sorted(single))}"

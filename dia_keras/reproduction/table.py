@@ -8,6 +8,8 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+#: Trainings of every row in the paper's tables.
+SEEDS = 15
 FOLDER = pathlib.Path(__file__).with_name("tables")
 #: What a row of a file may hold; whatever else is a figure of the paper.
 FIELDS = {"name", "attention", "attention_config", "attention_stages", "network", "recipe", "reference", "parameters"}
@@ -69,6 +71,8 @@ class Table:
         paper_p: What the paper says of the p-values of all rows that it compares.
         curves: Whether the paper draws accuracy and loss by epoch.
         is_timed: Whether its networks are timed side by side, and not trained.
+        drawing: What is drawn of its networks, see `drawings.DRAWINGS`; `None` for accuracies.
+        seeds: Number of trainings of every row.
         unavailable: What makes it, where that is no training of classifiers; `None` where it is.
     """
 
@@ -81,7 +85,14 @@ class Table:
     paper_p: str = ""
     curves: bool = False
     is_timed: bool = False
+    drawing: str | None = None
+    seeds: int = SEEDS
     unavailable: str | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether its networks are trained; otherwise they are timed, or drawn with initial values."""
+        return bool(self.rows) and not self.is_timed and self.drawing != "gradients"
 
     @property
     def groups(self) -> dict[str, list[Row]]:
@@ -130,6 +141,8 @@ def parse(name: str, fields: Mapping[str, Any]) -> Table:
         paper_p=fields.get("paper_p", ""),
         curves=fields.get("curves", False),
         is_timed=fields.get("is_timed", False),
+        drawing=fields.get("drawing"),
+        seeds=fields.get("seeds", SEEDS),
         unavailable=fields.get("unavailable"),
     )
     if len({row.key for row in rows}) != len(rows):

@@ -59,7 +59,7 @@ def test_the_figure_has_the_importances_relative_to_the_rows_largest(monkeypatch
 
 
 def test_a_stage_of_one_block_has_nothing_to_integrate(images):
-    with pytest.raises(ValueError, match=r"stages of two blocks at least. Received: 'DIA'"):
+    with pytest.raises(ValueError, match=r"a stage of two blocks or more. Received: '"):
         plot_integration({"DIA": small(8, attention="dia_lstm")}, images)
 
 

@@ -402,9 +402,7 @@ def test_the_list_shows_every_table_and_why_some_cannot_be_run(noise, tmp_path, 
     lines = {name: next(line for line in output.splitlines() if f" {name} " in line) for name in table_names()}
     assert "can be run" in lines["table10"] and "needs data: cifar10 " in lines["table15"]
     assert "not trained here: `dia-keras train-detector`" in lines["table8"] and "`tfds build cifar10`" in output
-    for name, command in (("figure6", "grad-cam"), ("figure7", "integration"), ("figure9", "gradients")):
-        assert f"not trained here: `dia-keras explain {command}` draws it" in lines[name]
-        assert command in main.commands["explain"].commands
+    assert "needs data: chest_xray" in lines["figure6"] and "can be run" in lines["figure9"]
 
 
 def test_the_dry_run_shows_groups_rows_and_hours(noise, monkeypatch):

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...files import write_text
 from ..data_sets import DATA_SETS
-from ..scale import SEEDS, Scale
+from ..scale import Scale
 from ..table import Table
 from .picture import draw, draw_roc, has_roc
 from .statistics import deviation, mean, verdict
@@ -22,7 +22,7 @@ def write_report(
     table: Table, directory: str | os.PathLike, scale: Scale | None = None, out: str | os.PathLike | None = None
 ) -> pathlib.Path:
     """Writes the table of what is complete so far: `<table>.csv`, `<table>.md` and `<table>.png`, of two
-    classes also `<table>_roc.png`.
+    classes also `<table>_roc.png`. The picture of a table that has a drawing is that of `write_drawing`.
 
     Args:
         table: The table.
@@ -46,7 +46,8 @@ def write_report(
     page = folder / f"{table.name}.md"
     write_text(folder / f"{table.name}.csv", csv_text(table, summaries))
     write_text(page, markdown(table, summaries, scale))
-    draw(table, of_begun_groups(summaries), folder / f"{table.name}.png", scale)
+    if table.drawing is None:
+        draw(table, of_begun_groups(summaries), folder / f"{table.name}.png", scale)
     if has_roc(summaries):
         draw_roc(table, summaries, folder / f"{table.name}_roc.png", scale)
     return page
@@ -92,7 +93,7 @@ def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
     lines = [
         f"# {table.label}: {table.title}",
         "",
-        f"Scale: {scale}; {scale.seeds} seeds a row (the paper: {SEEDS}). Measured on {'; '.join(devices)}.",
+        f"Scale: {scale}; {scale.seeds} seeds a row (the paper: {table.seeds}). Measured on {'; '.join(devices)}.",
         "Figures are of the last epoch on the test images, mean and standard deviation over the seeds, in percent.",
         f"p is of Student's two-sample t-test of {table.columns[0]} against the reference. Holm's correction is for",
         "all comparisons of a group, and decides the verdict at the level 0.05. What is not significant may be a",
