@@ -22,7 +22,8 @@ ROW = 0.26
 def draw(table: Table, summaries: Sequence[Summary], path: pathlib.Path, scale: Scale) -> None:
     """Draws a table into a PNG: curves where the paper has curves, and else a point a row with its deviation.
 
-    Below a point, smaller ones are the single trainings. A dotted line is the row that others are compared with.
+    Below a point, smaller ones are the single trainings. A dotted line is at the row that others are compared with, and
+    reaches as far as these. Points are of the measure that tests compare, and of others that the paper prints.
 
     Args:
         table: The table.
@@ -30,7 +31,7 @@ def draw(table: Table, summaries: Sequence[Summary], path: pathlib.Path, scale: 
         path: The file.
         scale: The scale, which the title has unless it is the paper's.
     """
-    figure = _curves(summaries) if table.curves else _points(table.columns[0], summaries)
+    figure = _curves(summaries) if table.curves else _points(table, summaries, scale)
     entitle(figure, f"{table.label}: {table.title}", scale)
     with staged(path) as new:
         figure.savefig(new, dpi=120, format="png")
@@ -84,37 +85,45 @@ def _percents(curve: Sequence[float]) -> list[float]:
     return [100 * index / (len(curve) - 1) for index in range(len(curve))]
 
 
-def _points(column: str, summaries: Sequence[Summary]) -> Figure:
+def _points(table: Table, summaries: Sequence[Summary], scale: Scale) -> Figure:
+    first, *others = table.columns
+    columns = [first, *(name for name in others if any(name in summary.row.paper for summary in summaries))]
     groups = [list(rows) for _, rows in itertools.groupby(summaries, key=lambda summary: summary.row.group)]
-    across = min(2, len(groups))
-    down = math.ceil(len(groups) / across)
+    panels = list(itertools.product(groups, columns))
+    across = min(2, len(panels))
+    down = math.ceil(len(panels) / across)
     height = 0.9 + down * (1.0 + ROW * max(map(len, groups)))
     figure = Figure(figsize=(7 * across, max(2.6, height)), layout="constrained")
-    parts = figure.subfigures(down, across, squeeze=False).flat
-    for part, rows in zip(parts, groups, strict=False):
-        _draw_group(part, column, rows)
+    halves = {column: _half(groups, column) for column in columns}
+    for part, (rows, column) in zip(figure.subfigures(down, across, squeeze=False).flat, panels, strict=False):
+        network = scale.networks.get(rows[0].row.network)
+        part.suptitle(rows[0].row.group + (f" (here {network})" if network else ""), fontsize=10)
+        _draw_group(part, column, rows, halves[column])
     return figure
 
 
-def _draw_group(part, column: str, rows: Sequence[Summary]) -> None:
-    """Draws our figures of a group, and beside them the paper's: each has its own range, both have the same scale."""
-    part.suptitle(rows[0].row.group, fontsize=10)
+def _half(groups: Sequence[Sequence[Summary]], column: str) -> float:
+    """Returns half the length of the axes of a column: all groups have the same, so that they compare."""
+    lengths = [_length([of(summary, column) for summary in rows]) for rows in groups for of in (_ours, _theirs)]
+    return 0.6 * max(1.0, *lengths)
+
+
+def _draw_group(part, column: str, rows: Sequence[Summary], half: float) -> None:
+    """Draws our figures of a group, and beside them the paper's, each in a range of its own, of the same length."""
     here, paper = part.subplots(1, 2, sharey=True)
     names = [summary.row.name for summary in rows]
-    references = sorted({names.index(summary.row.reference) for summary in rows if summary.row.reference})
     ours, theirs = [_ours(summary, column) for summary in rows], [_theirs(summary, column) for summary in rows]
-    half = 0.6 * max(1.0, _length(ours), _length(theirs))
     for axes, title, points, color in ((here, "here", ours, "tab:blue"), (paper, "paper", theirs, "0.4")):
         axes.set_title(title, fontsize=10)
         axes.set_xlabel(f"{column} (%)")
         axes.grid(alpha=0.3)
         if low_and_high := _ends(points):
-            middle = sum(low_and_high) / 2
+            middle = min(max(sum(low_and_high) / 2, half), 100 - half)  # no axis goes beyond 0 or 100%
             axes.set_xlim(middle - half, middle + half)
         else:
             axes.set_xticks([])
-        for reference in references:
-            axes.axvline(points[reference].mean, color=color, linestyle=":", linewidth=1)
+        for reference, first, last in _compared(rows):
+            axes.vlines(points[reference].mean, first - 0.4, last + 0.4, color=color, linestyle=":", linewidth=1)
         for place, point in enumerate(points):
             axes.errorbar(point.mean, place, xerr=point.deviation, fmt="o", color=color, capsize=3)
             axes.plot(point.trainings, [place + 0.25] * len(point.trainings), "o", color=color, markersize=2)
@@ -124,6 +133,16 @@ def _draw_group(part, column: str, rows: Sequence[Summary]) -> None:
                 axes.annotate(point.note, (x, place), **where, bbox={"color": "white", "pad": 1})
     here.set_yticks(range(len(rows)), names)
     here.set_ylim(len(rows) - 0.5, -0.5)
+
+
+def _compared(rows: Sequence[Summary]) -> list[tuple[int, int, int]]:
+    """Returns the place of each row that others are compared with, and of the first and the last row of them all."""
+    names = [summary.row.name for summary in rows]
+    places: dict[int, list[int]] = {}
+    for place, summary in enumerate(rows):
+        if summary.row.reference:
+            places.setdefault(names.index(summary.row.reference), []).append(place)
+    return [(reference, min(reference, *own), max(reference, *own)) for reference, own in sorted(places.items())]
 
 
 class _Point(NamedTuple):
