@@ -106,7 +106,11 @@ def plot_integration(models: Mapping[str, keras.Model], images, trees: int = 100
 
 
 def plot_importances(by_name: Mapping[str, Mapping[int, np.ndarray]], title: str) -> "Figure":
-    """Draws the importances that `integration_by_stage` returns for networks, by their names.
+    """Draws feature integration, a row of panels for each network, a column for each stage (Fig. 7).
+
+    Args:
+        by_name: What `integration_by_stage` returns for the networks, by their names.
+        title: Title of the figure.
 
     Returns:
         A matplotlib figure. Each row of a panel is relative to its own largest value. Stages of fewer than two blocks

@@ -2,8 +2,8 @@
 
 from .cost import RowCost as RowCost
 from .cost import measure_cost as measure_cost
-from .drawings import write_drawing as write_drawing
 from .report.cost_page import write_cost_report as write_cost_report
+from .report.drawings import write_drawing as write_drawing
 from .report.page import write_report as write_report
 from .runner import reproduce as reproduce
 from .scale import Scale as Scale

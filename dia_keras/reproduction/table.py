@@ -71,7 +71,7 @@ class Table:
         paper_p: What the paper says of the p-values of all rows that it compares.
         curves: Whether the paper draws accuracy and loss by epoch.
         is_timed: Whether its networks are timed side by side, and not trained.
-        drawing: What is drawn of its networks, see `drawings.DRAWINGS`; `None` for accuracies.
+        drawing: What is drawn of its networks, see `report.drawings.DRAWINGS`; `None` for accuracies.
         seeds: Number of trainings of every row.
         unavailable: What makes it, where that is no training of classifiers; `None` where it is.
     """

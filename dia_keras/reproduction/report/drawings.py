@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from ..analysis import (
+from ...analysis import (
     class_activation,
     integration_by_stage,
     plot_grad_cam,
@@ -16,16 +16,16 @@ from ..analysis import (
     plot_importances,
     stage_gradients,
 )
-from ..data import DataSet, Split
-from ..files import staged, write_json
-from ..host import describe_run
-from ..zoo.networks.keras_file import load_keras
-from .data_sets import Sources, load
-from .report.picture import entitle
-from .row_training import build
-from .run_directory import Job, RunDirectory
-from .scale import Scale, training_of
-from .table import Table
+from ...data import DataSet, Split
+from ...files import staged, write_json
+from ...host import describe_run
+from ...zoo.networks.keras_file import load_keras
+from ..data_sets import Sources, load
+from ..row_training import build
+from ..run_directory import Job, RunDirectory
+from ..scale import Scale, training_of
+from ..table import Table
+from .picture import entitle
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
