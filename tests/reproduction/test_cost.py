@@ -87,4 +87,4 @@ def test_what_is_timed_is_not_trained_and_the_reverse(tmp_path):
     with pytest.raises(ValueError, match=r"Received: 'table4', which is trained"):
         measure_cost(read_table("table4"))
     found = CliRunner().invoke(main, ["reproduce", "cost", "--dry-run"])
-    assert found.exit_code == 1 and "`--dry-run` and `--report` must be of a table that is trained" in found.output
+    assert found.exit_code == 2 and "cost is timed, not trained, so it does not take --dry-run." in found.output

@@ -117,7 +117,10 @@ def epochs_in(seconds: float, recipe: Recipe, speeds: Sequence[Speed]) -> int:
         recipe: The recipe.
         speeds: How fast its phases train, see `measure_phases`.
     """
-    for epochs in range(recipe.epochs, len(speeds) - 1, -1):
+    if seconds <= 0:
+        return 0
+    most = seconds / (MARGIN * min(speed.per_epoch for speed in speeds))
+    for epochs in range(int(min(recipe.epochs, most)), len(speeds) - 1, -1):
         phases = parts(with_epochs(recipe, epochs))
         if sum(speed.seconds_for(part.phase.epochs) for speed, part in zip(speeds, phases, strict=True)) <= seconds:
             return epochs
