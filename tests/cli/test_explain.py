@@ -15,6 +15,7 @@ from dia_keras.backbones import resnet
 from dia_keras.cli import main
 from dia_keras.samples import sample_paths
 from dia_keras.zoo import finding, loading
+from dia_keras.zoo.networks import by_card
 
 COMMANDS = ("grad-cam", "attention", "integration", "gradients", "lesion")
 ENTRY = "dia_resnet20_cifar10"
@@ -39,7 +40,7 @@ def small(monkeypatch):
         return resnet(14, "basic", attention="dia_lstm", skip=skip, input_shape=input_shape)
 
     monkeypatch.setattr(zoo, "load", build)
-    monkeypatch.setattr(finding, "load", build)
+    monkeypatch.setattr(by_card, "load", build)
     monkeypatch.setattr(loading, "build", build)
     return loaded
 
