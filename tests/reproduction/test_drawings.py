@@ -16,10 +16,7 @@ from dia_keras.reproduction.row_training import build
 from dia_keras.reproduction.scale import training_of
 from dia_keras.zoo.networks.keras_file import load_keras
 
-pytestmark = [
-    pytest.mark.torch,
-    pytest.mark.filterwarnings("ignore:Gradients do not exist"),  # of the first block's state
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Gradients do not exist")  # of the first block's state
 
 
 def run(*arguments):
