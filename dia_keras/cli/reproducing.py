@@ -182,7 +182,7 @@ def _check_options(table: str, how: str, *others: str) -> None:
 
 
 def _write_report(table, directory: pathlib.Path, scale, sources) -> None:
-    """Writes the report of what is complete, and where all of it is, the drawing."""
+    """Writes the report of what is complete, and the drawing of the networks that are there, if the table has one."""
     from .. import reproduction
 
     console.print(f"Report: {reproduction.write_report(table, directory, scale)}")

@@ -34,7 +34,7 @@ def find_network(
         FileNotFoundError: If there is no such repository on the web.
         ConnectionError: If it cannot be downloaded.
     """
-    network = _found(name, weights)
+    network = _by_name(name, weights)
     return network if labels is None else named(network, labels)
 
 
@@ -58,7 +58,7 @@ def named(network: Network, labels: Sequence[str]) -> Network:
     return dataclasses.replace(network, labels=tuple(labels))
 
 
-def _found(name: str | os.PathLike, weights: str | os.PathLike) -> Network:
+def _by_name(name: str | os.PathLike, weights: str | os.PathLike) -> Network:
     path = pathlib.Path(name).expanduser()
     if str(name) in list_models() and any((path / file).is_file() for file in (RUN_CARD, RECIPE, CONFIG)):
         raise ValueError(

@@ -106,6 +106,10 @@ def test_without_trained_networks_nothing_is_drawn(sources, tmp_path):
     scale = Scale(seeds=1, networks={"ResNet50": "ResNet14-basic"}, image_size=8, is_smoke=True)
     with pytest.raises(ValueError, match=r"must hold trained networks of Figure 6"):
         write_drawing(read_table("figure6"), tmp_path, scale, sources)
+    reproduce(read_table("figure6"), tmp_path, scale=scale, sources=sources, rows=["*_org"])
+    other = Scale(seeds=1, networks=scale.networks, image_size=12, is_smoke=True)
+    with pytest.raises(ValueError, match=r"`directory` must be new or hold a run of the same table at the same scale"):
+        write_drawing(read_table("figure6"), tmp_path, other, sources)
     with pytest.raises(ValueError, match=r"`table` must be one with a drawing. Received: 'table13'"):
         write_drawing(read_table("table13"), tmp_path, scale, sources)
     with pytest.raises(ValueError, match=r"Figure 9 is not trained: `dia-keras reproduce figure9`, or `write_drawing`"):

@@ -65,7 +65,7 @@ def checked(
     images = (
         images_for(model, images) if images is not None else default_images(format, model, input_dtype, ranges, test)
     )
-    arrays = {"images": images, "representative": ranges, "test images": test[0] if test else None}
+    arrays = {"images": images, "representative": ranges, "test": test[0] if test else None}
     given = {name: array for name, array in arrays.items() if array is not None}
     if normalizes_pixels(model):
         warn_of_ranges(given)
@@ -96,7 +96,7 @@ def warn_of_ranges(given: Mapping[str, np.ndarray]) -> None:
     for name, images in given.items():
         problem = range_problem(images)
         if problem is not None:
-            warnings.warn(f"`{name.split()[0]}` has images that look like {problem}.", PixelRangeWarning, stacklevel=5)
+            warnings.warn(f"`{name}` has images that look like {problem}.", PixelRangeWarning, stacklevel=5)
 
 
 def check_packages(format: Format) -> None:

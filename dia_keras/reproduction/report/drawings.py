@@ -54,7 +54,7 @@ def write_drawing(
         The path of the picture.
 
     Raises:
-        ValueError: Where the table has no drawing, or a network is not there.
+        ValueError: Where the table has no drawing, the folder is of another table or scale, or has no network.
         FileNotFoundError: Where data are missing; the message says how to get them.
     """
     if table.drawing is None:
@@ -62,10 +62,10 @@ def write_drawing(
     scale = scale or Scale()
     scale.check(table)
     data = load(table.rows[0].data, sources or Sources(), scale.image_size, any_data=scale.is_smoke)
-    models = _trained(table, pathlib.Path(directory)) if table.is_trained else _with_initial_values(table, scale, data)
+    folder = pathlib.Path(directory)
+    models = _trained(table, RunDirectory(folder), scale) if table.is_trained else _initial(table, scale, data)
     figure, values = DRAWINGS[table.drawing](models, data, scale)
     entitle(figure, f"{table.label}: {table.title}", scale)
-    folder = pathlib.Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / f"{table.name}.json", {"scale": scale.record(), "values": values, "run": describe_run()})
     path = folder / f"{table.name}.png"
@@ -74,19 +74,20 @@ def write_drawing(
     return path
 
 
-def _trained(table: Table, directory: pathlib.Path) -> dict[str, keras.Model]:
+def _trained(table: Table, run: RunDirectory, scale: Scale) -> dict[str, keras.Model]:
     """Returns the networks of seed 0 that a run kept, by the names of their rows."""
-    files = {row.name: RunDirectory(directory).network_file(Job(row, 0)) for row in table.rows}
+    run.check(table, scale)
+    files = {row.name: run.network_file(Job(row, 0)) for row in table.rows}
     kept = {name: load_keras(path) for name, path in files.items() if path.is_file()}
     if not kept:
         raise ValueError(
-            f"`directory` must hold trained networks of {table.label}. Received: {directory}: all exploded, or none "
+            f"`directory` must hold trained networks of {table.label}. Received: {run.path}: all exploded, or none "
             "was trained"
         )
     return kept
 
 
-def _with_initial_values(table: Table, scale: Scale, data: DataSet) -> dict[str, keras.Model]:
+def _initial(table: Table, scale: Scale, data: DataSet) -> dict[str, keras.Model]:
     """Returns the networks as they are before the first step of the training of seed 0."""
     return {row.name: build(training_of(row, 0, scale), row.data, data) for row in table.rows}
 

@@ -18,7 +18,7 @@ from ...zoo.networks.network import Network
 from .groups import choose_groups, groups_of
 from .settings import FineTuning
 
-#: With fewer steps an epoch, and images in a batch above the other, there is a hint to make batches smaller.
+#: An epoch of fewer steps than the first, in batches larger than the second, gets a hint to make batches smaller.
 FEW_STEPS, SMALL_BATCH = 8, 8
 
 _logger = logging.getLogger("dia_keras")
