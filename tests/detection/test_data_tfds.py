@@ -110,12 +110,24 @@ def test_boxes_of_pascal_voc_are_counted_from_one_with_their_last_pixel(made):
             assert example.crowd.tolist() == [number == 1]
 
 
-@pytest.mark.parametrize("place", [4, 40])
+@pytest.mark.parametrize("place", [*range(0, 24, 4), 40, 60, 100, -4])
 def test_damaged_records_are_one_error(made, place):
     arguments = made(FEATURES)
     (path,) = arguments["data_dir"].glob("boxed/*/*.tfrecord*")
-    content = bytearray(path.read_bytes())
-    content[place : place + 4] = b"\xff" * 4
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"Prepare the data set again|is unreadable"):
+    content = np.frombuffer(path.read_bytes(), np.uint8).copy()
+    content[place:][:4] ^= 255
+    path.write_bytes(content.tobytes())
+    with pytest.raises(ValueError, match=r"must have whole records\. Prepare the data set again\. Received: .*corrupted"):
+        load(**arguments, split="train")
+
+
+@pytest.mark.parametrize("end", [0, 5, -2])
+def test_cut_and_missing_files_are_one_error(made, end):
+    arguments = made(FEATURES)
+    (path,) = arguments["data_dir"].glob("boxed/*/*.tfrecord*")
+    path.write_bytes(path.read_bytes()[:end])
+    with pytest.raises(ValueError, match=r"must have (whole|\d+) records\. Prepare the data set again\. Received: "):
+        load(**arguments, split="train")
+    path.unlink()
+    with pytest.raises((ValueError, FileNotFoundError), match=r"boxed"):
         load(**arguments, split="train")

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import pathlib
-import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,39 +104,33 @@ def _names(info, tfds) -> tuple[str, ...]:
 
 
 def _records(path: str, skip: int, take: int) -> Iterator[tuple[TFRecordPicture, bytes]]:
-    """Yields the records of a file: each is a length of 8 bytes and its checksum of 4, the data and their checksum."""
-    size = pathlib.Path(path).stat().st_size
-    with pathlib.Path(path).open("rb") as file:
-        for number in range(skip + take):
-            header = file.read(12)
-            if len(header) < 12:
-                refuse(f"{path} must have {skip + take} records. Prepare the data set again", f"{number}")
-            (length,) = struct.unpack("<Q", header[:8])
-            if length > size:
-                refuse(f"{path} must have whole records. Prepare the data set again", f"a damaged record {number}")
-            picture = TFRecordPicture(path, file.tell(), length)
-            if number < skip:
-                file.seek(length + 4, os.SEEK_CUR)
-                continue
-            content = file.read(length)
-            if len(content) < length or len(file.read(4)) < 4:
-                refuse(f"{path} must have whole records. Prepare the data set again", f"a part of record {number}")
-            yield picture, content
+    """Yields the records of a file whose checksums are right.
+
+    Each is a length of 8 bytes with its checksum of 4, and the data with theirs.
+
+    Raises:
+        ValueError: Where the file is damaged, or has too few records.
+    """
+    import tensorflow as tf
+
+    offset, number = 0, 0
+    try:
+        for number, content in enumerate(tf.data.TFRecordDataset(path).take(skip + take).as_numpy_iterator(), 1):
+            if number > skip:
+                yield TFRecordPicture(path, offset + 12, len(content)), content
+            offset += 12 + len(content) + 4
+    except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+        message = f"{path} must have whole records. Prepare the data set again. Received: {error.message}"
+        raise ValueError(message) from error
+    if number < skip + take:
+        refuse(f"{path} must have {skip + take} records. Prepare the data set again", f"{number}")
 
 
 def _features(content: bytes) -> Any:
-    """Returns the features of a record by name.
-
-    Raises:
-        ValueError: Where it is damaged.
-    """
+    """Returns the features of a record by name."""
     import tensorflow as tf
-    from google.protobuf.message import DecodeError
 
-    try:
-        return tf.train.Example.FromString(content).features.feature
-    except DecodeError as error:
-        raise ValueError(f"A record of TFDS must be whole. Prepare the data set again. Received: {error}") from error
+    return tf.train.Example.FromString(content).features.feature
 
 
 def _image(
