@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import keras
+
 from ..files import staged, write_json
 from ..training.fitting import is_xla_worth_it
 from ..training.runs.budget import WallClockBudget
@@ -36,6 +38,8 @@ def train_detector(
     validation: DetectionSet | str | None = None,
     minutes: float | None = None,
     on_bad: OnBad = "drop",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    run_eagerly: bool = False,
 ) -> pathlib.Path | None:
     """Trains a detector, or goes on training it, in a folder of its own.
 
@@ -54,6 +58,8 @@ def train_detector(
         validation: A detection set to evaluate on at the end, or the name of a split of `source`.
         minutes: Wall-clock budget; the run checkpoints and stops before it is spent, also within an epoch.
         on_bad: What is done about bad boxes and images, see `load`.
+        callbacks: Further callbacks of `model.fit`.
+        run_eagerly: Whether nothing is compiled: sooner for a few steps.
 
     Returns:
         The path of the final weights, or `None` where the budget ended the run before the last epoch.
@@ -95,7 +101,7 @@ def train_detector(
             detector = settings.build(len(training.labels), training.labels)
             write_json(directory / "card.json", _card(settings, detector, training.labels))
             record = RunRecord(directory / "run.json", started)
-            is_complete = _fit(detector, settings, data, directory, budget, record)
+            is_complete = _fit(detector, settings, data, directory, budget, [record, *callbacks], run_eagerly)
             record.write()
             _plot_losses(directory / "log.csv", directory / "curves.png", f"{settings.model}, ResNet{settings.depth}")
             if is_complete:
@@ -136,13 +142,15 @@ def _fit(
     data: Batches,
     directory: pathlib.Path,
     budget: WallClockBudget,
-    record: RunRecord,
+    callbacks: Sequence[keras.callbacks.Callback],
+    run_eagerly: bool,
 ) -> bool:
     """Trains from the newest checkpoint on; returns whether the last epoch is done."""
     steps, log = len(data), directory / "log.csv"
     keep_whole(directory, steps)
     keep_epochs(log, epochs_done(directory))
-    detector.compile(settings.optimizer(steps), jit_compile=is_xla_worth_it())
+    jit_compile = not run_eagerly and is_xla_worth_it()
+    detector.compile(settings.optimizer(steps), run_eagerly=run_eagerly, jit_compile=jit_compile)
     with kept_memory():
         return go_on(
             detector,
@@ -152,7 +160,7 @@ def _fit(
             end=settings.epochs,
             budget=budget,
             seed=settings.seed,
-            callbacks=[record],
+            callbacks=callbacks,
         )
 
 

@@ -13,11 +13,12 @@ from ..data import DataSet, Split
 from ..timing import interleaved
 from ..training.fitting import compile_for
 from ..training.steps.cpu_steps import fast_cpu_steps
-from .data_sets import DATA_SETS
-from .row_training import build, parameters_of
+from .data_sets import IMAGE_SETS
 from .runner import choose
-from .scale import Scale, Training, training_of
+from .scale import Scale
 from .table import Row, Table
+from .trainings.classifier import ClassifierTraining
+from .trainings.training import parameters_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +79,9 @@ def measure_cost(
 
 
 def _measure(rows: list[Row], scale: Scale) -> list[RowCost]:
-    trainings = {row.name: training_of(row, 0, scale) for row in rows}
+    trainings = {row.name: ClassifierTraining.of(row, 0, scale) for row in rows}
     data = {row.name: _random_batch(row.data, trainings[row.name], scale.image_size) for row in rows}
-    models = {row.name: build(trainings[row.name], row.data, data[row.name]) for row in rows}
+    models = {row.name: trainings[row.name].build(data[row.name]) for row in rows}
     for name, model in models.items():
         compile_for(model, trainings[name].recipe, 1, scale.is_smoke and keras.backend.backend() != "jax")
     rounds = 1 if scale.is_smoke else scale.seeds
@@ -101,9 +102,9 @@ def _measure(rows: list[Row], scale: Scale) -> list[RowCost]:
     ]
 
 
-def _random_batch(name: str, training: Training, image_size: int | None) -> DataSet:
+def _random_batch(name: str, training: ClassifierTraining, image_size: int | None) -> DataSet:
     """Returns a batch of noise in the form of a data set."""
-    known, random = DATA_SETS[name], np.random.default_rng(0)
+    known, random = IMAGE_SETS[name], np.random.default_rng(0)
     size, number = image_size or known.image_size, training.recipe.batch_size
     images = random.integers(0, 256, (number, size, size, 3), np.uint8)
     batch = Split(images, random.integers(0, known.classes, number))

@@ -16,56 +16,87 @@ from .mini_imagenet import check_numbers, load_mini_imagenet, numbers_of
 IMAGENET = dataset("imagenet")
 
 
-class Known(NamedTuple):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Known:
     """A data set of the paper.
 
     Attributes:
         title: Name for people.
-        look: Its look for the networks.
-        image_size: Height and width of its images.
-        classes: Number of its classes.
         tfds: Name in TFDS, `None` where TFDS does not have it.
-        labels: Names of its classes, in any order; empty where they are not known.
-        may_stand_in: Whether other data of as many classes may take its place.
-        form: What a folder of it has, for people.
+        form: What a path to it leads to, for people.
         origin: Where it comes from, for people.
     """
 
     title: str
+    tfds: str | None = None
+    form: str = "an .npz file, or a folder whose folders train and test have a folder for each class"
+    origin: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageSet(Known):
+    """A data set of images with classes.
+
+    Attributes:
+        look: Its look for the networks.
+        image_size: Height and width of its images.
+        classes: Number of its classes.
+        labels: Names of its classes, in any order; empty where they are not known.
+        may_stand_in: Whether other data of as many classes may take its place.
+    """
+
     look: Dataset
     image_size: int
     classes: int
-    tfds: str | None = None
     labels: tuple[str, ...] = ()
     may_stand_in: bool = False
-    form: str = "a folder whose folders train and test have a folder for each class"
-    origin: str = ""
 
 
 CIFAR10, CIFAR100 = dataset("cifar10"), dataset("cifar100")
 STL10_LABELS = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 #: The paper does not say how it normalizes images other than those of CIFAR: by ImageNet's mean and deviation.
-DATA_SETS = {
-    "cifar10": Known("CIFAR-10", CIFAR10, 32, 10, "cifar10", CIFAR10.labels),
-    "cifar100": Known("CIFAR-100", CIFAR100, 32, 100, "cifar100", CIFAR100.labels),
-    "stl10": Known("STL-10", IMAGENET, 96, 10, "stl10", STL10_LABELS, may_stand_in=True),
-    "mini_imagenet": Known(
-        "mini-ImageNet",
-        IMAGENET,
-        224,
-        100,
-        form="a folder with a folder of 600 images for each of the 100 classes, which may lie in folders train, val "
-        "and test. The first 500 images of a class train, the other 100 are the test set",
+IMAGE_SETS = {
+    "cifar10": ImageSet(
+        title="CIFAR-10", look=CIFAR10, image_size=32, classes=10, tfds="cifar10", labels=CIFAR10.labels
+    ),
+    "cifar100": ImageSet(
+        title="CIFAR-100", look=CIFAR100, image_size=32, classes=100, tfds="cifar100", labels=CIFAR100.labels
+    ),
+    "stl10": ImageSet(
+        title="STL-10",
+        look=IMAGENET,
+        image_size=96,
+        classes=10,
+        tfds="stl10",
+        labels=STL10_LABELS,
+        may_stand_in=True,
+    ),
+    "mini_imagenet": ImageSet(
+        title="mini-ImageNet",
+        look=IMAGENET,
+        image_size=224,
+        classes=100,
+        form="an .npz file, or a folder with a folder of 600 images for each of the 100 classes, which may lie in "
+        "folders train, val and test. The first 500 images of a class train, the other 100 are the test set",
         origin="It is a part of ImageNet (Vinyals et al. 2016), which https://www.image-net.org gives on request.",
     ),
-    "chest_xray": Known(
-        "chest X-rays",
-        IMAGENET,
-        224,
-        2,
+    "chest_xray": ImageSet(
+        title="chest X-rays",
+        look=IMAGENET,
+        image_size=224,
+        classes=2,
         labels=("NORMAL", "PNEUMONIA"),
-        form="a folder whose folders train and test have the folders NORMAL and PNEUMONIA",
+        form="an .npz file, or a folder whose folders train and test have the folders NORMAL and PNEUMONIA",
         origin="Kermany et al. 2018, https://data.mendeley.com/datasets/rscbjbr9sj.",
+    ),
+}
+DATA_SETS: dict[str, Known] = {
+    **IMAGE_SETS,
+    "coco": Known(
+        title="MS COCO",
+        tfds="coco/2017",
+        form="a folder with COCO's files, annotations/instances_train2017.json and instances_val2017.json, and the "
+        "folders of their images",
     ),
 }
 
@@ -87,14 +118,14 @@ def missing(name: str, sources: Sources) -> str | None:
     if path is not None:
         return None if pathlib.Path(path).exists() else f"The data set {name} is not at {path}."
     if known.tfds is None:
-        own = f"--data {name}=PATH names an .npz file, or {known.form}"
+        own = f"--data {name}=PATH names {known.form}"
         return f"The data set {name} comes from you: {own}. {known.origin}"
     folder = pathlib.Path(tfds_folder(sources.data_dir)).expanduser()
     if (folder / known.tfds).is_dir():
         return None
     return (
         f"The data set {name} is not in {folder}: `tfds build {known.tfds}` fetches it, --data-dir names another "
-        f"folder, or --data {name}=PATH an .npz file, or {known.form}."
+        f"folder, or --data {name}=PATH {known.form}."
     )
 
 
@@ -104,14 +135,14 @@ def load(
     """Loads a data set, as RGB.
 
     Args:
-        name: A name in `DATA_SETS`.
+        name: A name in `IMAGE_SETS`.
         sources: Where the data are.
         image_size: Height and width; by default the data set's own.
         held_out: Number of training images held out.
         any_data: Whether data of any classes will do, as in a smoke run.
 
     Returns:
-        The data set. Its classes are spelled as in `DATA_SETS`.
+        The data set. Its classes are spelled as in `IMAGE_SETS`.
 
     Raises:
         FileNotFoundError: Where the data are missing; the message says how to get them.
@@ -119,7 +150,7 @@ def load(
     """
     if problem := missing(name, sources):
         raise FileNotFoundError(problem)
-    known, path = DATA_SETS[name], sources.of(name)
+    known, path = IMAGE_SETS[name], sources.of(name)
     size = image_size or known.image_size
     if name == "mini_imagenet" and path is not None and pathlib.Path(path).is_dir():
         return load_mini_imagenet(pathlib.Path(path), size, held_out, any_data)
@@ -144,14 +175,14 @@ def load(
 
 def is_itself(name: str, class_names: Sequence[str]) -> bool:
     """Returns whether classes are those of a data set, so far as they are known: else other data stand in for it."""
-    known = DATA_SETS[name]
+    known = IMAGE_SETS[name]
     if known.labels:
         return sorted(_spelled(known, class_names)) == sorted(known.labels)
-    others = [sorted(other.labels) for other in DATA_SETS.values() if other.labels]
+    others = [sorted(other.labels) for other in IMAGE_SETS.values() if other.labels]
     return len(class_names) == known.classes and sorted(class_names) not in others
 
 
-def _spelled(known: Known, class_names: Sequence[str]) -> tuple[str, ...]:
+def _spelled(known: ImageSet, class_names: Sequence[str]) -> tuple[str, ...]:
     """Returns names of classes as the data set spells them: a folder `Normal` has the class `NORMAL`."""
     own = {_plain(label): label for label in known.labels}
     return tuple(own.get(_plain(name), name) for name in class_names)
@@ -163,4 +194,4 @@ def _plain(label: str) -> str:
 
 def normalization(name: str) -> keras.layers.Layer:
     """Returns the layer that normalizes raw RGB images of a data set."""
-    return preprocessing(DATA_SETS[name].look)
+    return preprocessing(IMAGE_SETS[name].look)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 #: Arguments of a backbone, by the paper's name of the attention.
 ATTENTIONS: dict[str, dict[str, Any]] = {
     "Org": {"attention": None},
-    **{name: {"attention": name.lower()} for name in ("SE", "ECA", "CBAM", "SRM", "SPA", "SEM", "SPEM")},
+    **{name: {"attention": name.lower()} for name in ("SE", "ECA", "CBAM", "SRM", "SPA", "SEM", "SPEM", "SGE")},
     # The paper's r counts from the inner width of a block: `attention` makes it count from the output's.
     **{f"SE (r={r})": {"attention": "se", "attention_config": {"ratio": r}} for r in (4, 8, 16, 32)},
     **{f"ECA (k={k})": {"attention": "eca", "attention_config": {"kernel_size": k}} for k in (5, 7, 9)},

@@ -1,22 +1,17 @@
 """The folder of a table's run: a result a row and seed, the claims, the trainings on their way."""
 
-import dataclasses
-import json
 import math
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import keras
-
 from ..files import write_json
-from ..training.recipe import Recipe
-from ..training.runs.final_weights import save_network
 from ..training.runs.run_folder import read_record
 from . import claims
-from .scale import Scale, training_of
+from .scale import Scale
 from .table import Row, Table
+from .trainings import training_of
 
 
 class Job(NamedTuple):
@@ -93,7 +88,8 @@ class RunDirectory:
         if not path.exists():
             return None
         result = read_record(path)
-        if _completed(result.get("training")) != training_of(job.row, job.seed, scale).record():
+        training = training_of(job.row, job.seed, scale)
+        if training.completed(result.get("training")) != training.record():
             raise ValueError(
                 f"`directory` must hold results of the table as it is now. Received: {path}, of other settings. "
                 "Remove it to train this row again."
@@ -106,25 +102,16 @@ class RunDirectory:
         measured = {name: None if math.isnan(x) else x for name, x in result["measures"].items()}
         write_json(self.result_file(job), {**result, "measures": measured})
 
-    def keep(self, job: Job, model: keras.Model) -> None:
-        """Writes the network of a training, in float32 and without its optimizer, to `networks/<row>-<seed>.keras`."""
+    def keep(self, job: Job, save: Callable[[pathlib.Path], None]) -> None:
+        """Has the network of a training saved to `networks/<row>-<seed>.keras`."""
         path = self.network_file(job)
         path.parent.mkdir(exist_ok=True)
-        save_network(model, path)
+        save(path)
 
     def tidy(self, job: Job) -> None:
         """Removes what a training that is complete no longer needs: its claims and its checkpoints."""
         claims.remove(self.claims, job.name)
         shutil.rmtree(self.trainings / job.name, ignore_errors=True)
-
-
-def _completed(training: Any) -> Any:
-    """Returns a training as it was recorded, with the defaults of fields that recipes did not have then."""
-    try:
-        recipe = Recipe.from_json(training["recipe"])
-    except (TypeError, KeyError, ValueError):
-        return None
-    return {**training, "recipe": json.loads(json.dumps(dataclasses.asdict(recipe)))}
 
 
 class SameData:

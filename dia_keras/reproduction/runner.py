@@ -1,26 +1,25 @@
 """The one runner of all tables."""
 
+import functools
 import math
 import os
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import keras
 
-from ..data import DataSet
-from ..training import Recipe
 from ..training.runs.budget import WallClockBudget
 from ..training.runs.interruption import Interrupted, stopped_by_signals
 from ..training.steps.xla_cache import keep_compiled_programs
 from . import claims
-from .data_sets import Sources, load, missing
-from .row_training import data_record, train_row
+from .data_sets import Sources, missing
 from .run_directory import Job, RunDirectory, SameData, jobs
-from .scale import Scale, Training, training_of
+from .scale import Scale
 from .table import Row, Table
+from .trainings import Training, training_of
 
 
 class Progress(NamedTuple):
@@ -99,7 +98,7 @@ def reproduce(
         say(f"{job.row.group}: {job.row.name}, seed {job.seed}")
         try:
             training = training_of(job.row, job.seed, scale)
-            same_data.check(data.record(job.row.data, training.recipe), "the data given")
+            same_data.check(data.record(training), "the data given")
             _train(table, job, training, run, scale, data, claim, WallClockBudget(minutes, started), keep_weights)
         finally:  # a signal or an error may come after the result was written
             is_complete = run.result_file(job).exists()
@@ -125,12 +124,10 @@ def _train(
 ) -> None:
     """Trains a row with a seed. Where the training is complete, writes the network, and then its result."""
     with stopped_by_signals(budget) as signals:
-        trained = train_row(
-            training,
-            job.row.data,
-            data(job.row.data, training.recipe.held_out),
+        trained = training.train(
+            data(training),
             run.trainings / job.name,
-            data.record(job.row.data, training.recipe),
+            data.record(training),
             watch_test=table.curves,
             budget=budget,
             callbacks=[claims.Heartbeat(claim)],
@@ -139,7 +136,7 @@ def _train(
         )
         if trained is not None:
             if (keep_weights or table.drawing) and trained.model is not None:
-                run.keep(job, trained.model)
+                run.keep(job, functools.partial(training.save, trained.model))
             run.write(job, trained.result)
     if signals:
         raise Interrupted("Stopped. Run the same command again to go on.", signals[0])
@@ -150,28 +147,25 @@ class LoadedOnce:
 
     def __init__(self, sources: Sources, scale: Scale):
         self.sources, self.scale = sources, scale
-        self._loaded: dict[tuple[str, int], DataSet] = {}
-        self._records: dict[tuple[str, int, int | None], dict[str, Any]] = {}
+        self._loaded: dict[Hashable, Any] = {}
+        self._records: dict[Hashable, dict[str, Any]] = {}
 
-    def __call__(self, name: str, held_out: int) -> DataSet:
-        if (name, held_out) not in self._loaded:
-            self._loaded[name, held_out] = load(
-                name, self.sources, self.scale.image_size, held_out, any_data=self.scale.is_smoke
-            )
-        return self._loaded[name, held_out]
+    def __call__(self, training: Training) -> Any:
+        key = training.data_key
+        if key not in self._loaded:
+            self._loaded[key] = training.load(self.sources, self.scale)
+        return self._loaded[key]
 
-    def record(self, name: str, recipe: Recipe) -> dict[str, Any]:
-        """Returns what results of a recipe say of a data set, hashed once."""
-        key = (name, recipe.held_out, recipe.images)
+    def record(self, training: Training) -> dict[str, Any]:
+        """Returns what results say of the data of a training, hashed once."""
+        key = training.data_key
         if key not in self._records:
-            self._records[key] = data_record(name, self(name, recipe.held_out), recipe)
+            self._records[key] = training.data_record(self(training))
         return self._records[key]
 
 
 def check(table: Table, scale: Scale, sources: Sources, rows: Sequence[str] = ()) -> tuple[Row, ...]:
     """Returns the rows to train. The arguments and the errors are those of `reproduce`."""
-    if table.unavailable:
-        raise ValueError(f"{table.label} is not trained here: {table.unavailable}.")
     if not table.is_trained:
         made = "`measure_cost`, times" if table.is_timed else "`write_drawing`, draws"
         raise ValueError(f"{table.label} is not trained: `dia-keras reproduce {table.name}`, or {made} it.")
@@ -219,8 +213,6 @@ def progress(rows: tuple[Row, ...], run: RunDirectory, scale: Scale, stale_hours
 
 def state(table: Table, sources: Sources, directory: pathlib.Path) -> str:
     """Returns in words whether a table can be run here, and how many trainings a folder has of it."""
-    if table.unavailable:
-        return f"not trained here: {table.unavailable}"
     if table.is_timed:
         return f"can be run; measured in {directory}" if (directory / f"{table.name}.json").exists() else "can be run"
     absent = [name for name in dict.fromkeys(row.data for row in table.rows) if missing(name, sources)]

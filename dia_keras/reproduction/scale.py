@@ -3,15 +3,11 @@
 import dataclasses
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from ..arguments import positive_integer
 from ..backbones.network import build_network
-from ..training import Recipe
-from ..training.recipe_file import smoke
-from ..training.runs.epochs_that_fit import moved_milestones
-from ..training.runs.run import check_dropout
 from ..zoo.architectures import BACKBONES
 from . import networks
 from .table import SEEDS, Row, Table
@@ -26,7 +22,7 @@ class Scale:
         epochs: Epochs of a training; milestones move alike. Default: the paper's.
         networks: Other networks in place of those of the paper, e.g. `{"ResNet164": "ResNet20"}`; their recipe stays.
         image_size: Height and width that images are resized to. Default: the data set's.
-        recipe: Fields of `Recipe` that are other than in the paper.
+        recipe: Fields of `Recipe` that are other than in the paper; for detectors, of `DetectorSettings`, or `images`.
         is_smoke: Whether every training takes two steps only, on eight images, to see that it runs.
 
     Raises:
@@ -44,14 +40,6 @@ class Scale:
         for name in ("seeds", "epochs", "image_size"):
             if getattr(self, name) is not None:
                 positive_integer(name, getattr(self, name))
-        own = {"entry", "epochs", "seed", "phases", "teachers", "distillation", "initial_weights", "initial_share"}
-        taken = own & set(self.recipe)
-        unknown = set(self.recipe) - {field.name for field in dataclasses.fields(Recipe)} | taken
-        if unknown:
-            raise ValueError(
-                "`changes` must be fields of a recipe other than its epochs, phases, teachers and initial weights. "
-                f"Received: {', '.join(sorted(unknown))}"
-            )
         for name in self.networks.values():
             networks.backbone(name)
 
@@ -96,6 +84,18 @@ class Scale:
                 f"Received: {row.network}={name}, a {function} without it"
             )
 
+    def check_changes(self, fields: Set[str], what: str) -> None:
+        """Raises a `ValueError` where it changes fields that a training does not have, or that are not to be changed.
+
+        Args:
+            fields: Names of the fields.
+            what: What has them, for people.
+        """
+        if unknown := sorted(set(self.recipe) - fields):
+            raise ValueError(
+                f"`changes` must be fields of {what}, {', '.join(sorted(fields))}. Received: {', '.join(unknown)}"
+            )
+
     def record(self) -> dict[str, Any]:
         """Returns what two trainings of one table must have in common, as JSON has it. More seeds may be added."""
         fields = dataclasses.asdict(self)
@@ -109,40 +109,3 @@ class Scale:
         changes += [f"{name} {value}" for name, value in self.recipe.items()]
         changes += ["two steps only"] if self.is_smoke else []
         return "; ".join(changes) or "the paper's"
-
-
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """What one training of a row is: the backbone, its arguments without input and head, and the recipe."""
-
-    backbone: str
-    arguments: Mapping[str, Any]
-    recipe: Recipe
-
-    def record(self) -> dict[str, Any]:
-        """Returns it as JSON has it."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
-
-
-def training_of(row: Row, seed: int, scale: Scale) -> Training:
-    """Returns what the training of a row with a seed is at a scale.
-
-    Raises:
-        ValueError: Where the scale changes the dropout of a network that has none.
-    """
-    network = scale.networks.get(row.network, row.network)
-    function, arguments = networks.backbone(network)
-    recipe = Recipe(entry=row.key, seed=seed, **{**networks.recipe(row.network), **row.recipe})
-    recipe = _with_epochs(recipe, scale.epochs).replace(**scale.recipe)
-    arguments = {**arguments, **networks.attention(row.attention, network), **row.changes}
-    if recipe.dropout is not None:
-        check_dropout(recipe.dropout, function, network)
-        arguments["dropout"] = recipe.dropout
-    return Training(function, arguments, smoke(recipe) if scale.is_smoke else recipe)
-
-
-def _with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
-    """Returns a recipe with another number of epochs, milestones moved alike."""
-    if epochs is None:
-        return recipe
-    return recipe.replace(epochs=epochs, milestones=moved_milestones(recipe, epochs))

@@ -29,7 +29,8 @@ class Row:
 
     Attributes:
         name: Name, unique within the group.
-        group: The group's name: network and data set.
+        group: The group's name: detector, if there is one, network and data set.
+        detector: The paper's name of the detector on the network; `None` for a classifier.
         network: Name of the backbone, see `networks.backbone`.
         attention: Name of the attention, see `networks.ATTENTIONS`.
         data: Name of the data set, see `data_sets.DATA_SETS`.
@@ -42,6 +43,7 @@ class Row:
 
     name: str
     group: str
+    detector: str | None
     network: str
     attention: str
     data: str
@@ -73,7 +75,6 @@ class Table:
         is_timed: Whether its networks are timed side by side, and not trained.
         drawing: What is drawn of its networks, see `report.drawings.DRAWINGS`; `None` for accuracies.
         seeds: Number of trainings of every row.
-        unavailable: What makes it, where that is no training of classifiers; `None` where it is.
     """
 
     name: str
@@ -87,12 +88,11 @@ class Table:
     is_timed: bool = False
     drawing: str | None = None
     seeds: int = SEEDS
-    unavailable: str | None = None
 
     @property
     def is_trained(self) -> bool:
         """Whether its networks are trained; otherwise they are timed, or drawn with initial values."""
-        return bool(self.rows) and not self.is_timed and self.drawing != "gradients"
+        return not self.is_timed and self.drawing != "gradients"
 
     @property
     def groups(self) -> dict[str, list[Row]]:
@@ -104,7 +104,7 @@ class Table:
 
 
 def table_names() -> list[str]:
-    """Returns the names of all tables, the measurement of costs, and all figures, those not trained here included."""
+    """Returns the names of all tables, the measurement of costs, and all figures."""
     stems = [path.stem for path in FOLDER.glob("*.toml")]
     kinds = ("table", "cost", "figure")
     return [_name_of(stem) for kind in kinds for stem in sorted(stems) if stem.startswith(kind)]
@@ -143,7 +143,6 @@ def parse(name: str, fields: Mapping[str, Any]) -> Table:
         is_timed=fields.get("is_timed", False),
         drawing=fields.get("drawing"),
         seeds=fields.get("seeds", SEEDS),
-        unavailable=fields.get("unavailable"),
     )
     if len({row.key for row in rows}) != len(rows):
         raise ValueError(f"`rows` must have different names. Received: {[row.key for row in rows]}")
@@ -170,7 +169,8 @@ def _row(table: Mapping[str, Any], group: Mapping[str, Any], row: Mapping[str, A
     changes |= {key: row[key] for key in ("attention_config", "attention_stages") if key in row}
     return Row(
         name=row["name"],
-        group=f"{group['network']}, {group['data']}",
+        group=", ".join(group[key] for key in ("detector", "network", "data") if key in group),
+        detector=group.get("detector"),
         network=group["network"],
         attention=row.get("attention", row["name"]),
         data=group["data"],

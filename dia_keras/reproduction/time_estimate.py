@@ -1,21 +1,14 @@
 """Estimate of a table's time on this machine, measured by a few steps."""
 
 import dataclasses
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
-from ..data import DataSet, Split
-from ..training.fitting import training_images
-from ..training.runs.epochs_that_fit import measure_speed
 from .data_sets import Sources
-from .row_training import build
 from .runner import LoadedOnce, check
-from .scale import Scale, Training, training_of
+from .scale import Scale
 from .table import Row, Table
-
-#: Steps that are measured, after as many that warm up.
-STEPS = 5
-BATCH = 250
+from .trainings import training_of
+from .trainings.training import Seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,34 +53,22 @@ def estimate(
     scale, sources = scale or Scale(), sources or Sources()
     chosen = check(table, scale, sources, rows)
     data, estimates = LoadedOnce(sources, scale), []
-    speeds: dict[tuple, _Measured] = {}
+    speeds: dict[Hashable, Seconds] = {}
     groups = {row.group: [member for member in chosen if member.group == row.group] for row in chosen}
     for name, group in groups.items():
         row = _representative(group)
         training = training_of(row, 0, scale)
-        loaded = data(row.data, training.recipe.held_out)
-        images = training_images(training.recipe, loaded.train)
-        settings = (training.backbone, str(training.arguments), training.recipe.batch_size)
-        key = (*settings, loaded.train.images.shape[1:], len(images.labels))
+        loaded = data(training)
+        key = training.speed_key(loaded)
         if key not in speeds:
             say(f"{name}: {row.name}")
-            speeds[key] = _measure(training, row.data, loaded)
-        speed, epochs = speeds[key], training.recipe.epochs
-        watched = len(loaded.test.labels if table.curves else loaded.held_out.labels)
-        evaluated = epochs * watched + len(loaded.test.labels)
+            speeds[key] = training.seconds(loaded)
+        speed, epochs = speeds[key], training.epochs
+        evaluated = training.evaluated_images(loaded, table.curves)
         seconds = speed.compiling + epochs * speed.epoch + evaluated * speed.image
         keys = tuple(member.key for member in group)
         estimates.append(GroupEstimate(name, keys, len(keys) * scale.seeds, epochs, row.name, seconds))
     return estimates
-
-
-@dataclasses.dataclass(frozen=True)
-class _Measured:
-    """Seconds of compiling, of an epoch with its checkpoint, and of an image in an evaluation."""
-
-    compiling: float
-    epoch: float
-    image: float
 
 
 def _representative(group: list[Row]) -> Row:
@@ -95,14 +76,3 @@ def _representative(group: list[Row]) -> Row:
     named = [row.reference for row in group if row.reference]
     most = max(named, key=named.count, default=None)
     return next((row for row in group if row.name == most and named.count(most) > 1), group[-1])
-
-
-def _measure(training: Training, data_name: str, data: DataSet) -> _Measured:
-    model, images = build(training, data_name, data), training_images(training.recipe, data.train)
-    nobody = Split(images.images[:0], images.labels[:0])
-    speed = measure_speed(training.recipe, model, (), images, nobody, len(data.class_names), STEPS)
-    batch = data.test.images[:BATCH]
-    model.predict_on_batch(batch)
-    began = time.monotonic()
-    model.predict_on_batch(batch)
-    return _Measured(speed.compiling, speed.per_epoch, (time.monotonic() - began) / len(batch))

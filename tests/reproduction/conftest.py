@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dia_keras.reproduction.data_sets import DATA_SETS, Sources
+from dia_keras.reproduction.data_sets import IMAGE_SETS, Sources
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def write_data(tmp_path_factory):
 @pytest.fixture(scope="session")
 def cifar(write_data):
     """Images of zeros with the classes of CIFAR-10 and CIFAR-100."""
-    return Sources({name: str(write_data(DATA_SETS[name].labels)) for name in ("cifar10", "cifar100")})
+    return Sources({name: str(write_data(IMAGE_SETS[name].labels)) for name in ("cifar10", "cifar100")})
 
 
 @pytest.fixture(scope="session")

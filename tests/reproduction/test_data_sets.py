@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from dia_keras.reproduction import mini_imagenet, read_table, reproduce
-from dia_keras.reproduction.data_sets import DATA_SETS, Sources, load, missing
+from dia_keras.reproduction.data_sets import IMAGE_SETS, Sources, load, missing
 
-CIFAR10 = DATA_SETS["cifar10"].labels
+CIFAR10 = IMAGE_SETS["cifar10"].labels
 
 
 def write_folder(path, *classes, number=1):
@@ -23,12 +23,16 @@ def test_missing_data_say_what_to_do(tmp_path):
     nowhere = Sources({}, str(tmp_path))
     assert "`tfds build cifar100` fetches it" in missing("cifar100", nowhere)
     assert "`tfds build stl10` fetches it" in missing("stl10", nowhere)
+    found = missing("coco", nowhere)
+    assert (
+        "`tfds build coco/2017` fetches it" in found and "coco=PATH a folder with COCO's files, annotations/" in found
+    )
     assert "train and test have the folders NORMAL and PNEUMONIA. Kermany" in missing("chest_xray", nowhere)
     found = missing("mini_imagenet", nowhere)
     assert "600 images for each of the 100 classes" in found and "https://www.image-net.org" in found
     assert "is not at /none" in missing("stl10", Sources({"stl10": "/none"}))
     (tmp_path / "cifar100").mkdir()
-    assert missing("cifar100", nowhere) is None and len(DATA_SETS) == 5
+    assert missing("cifar100", nowhere) is None and len(IMAGE_SETS) == 5
     with pytest.raises(FileNotFoundError, match="tfds build cifar10"):
         reproduce(read_table("table4"), tmp_path / "run", sources=nowhere)
 
@@ -36,7 +40,7 @@ def test_missing_data_say_what_to_do(tmp_path):
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "stl10", "mini_imagenet", "chest_xray"])
 def test_data_of_other_classes_are_refused_but_in_smoke_runs(name, write_data):
     sources = Sources({name: str(write_data(["a", "b"]))})
-    title = DATA_SETS[name].title
+    title = IMAGE_SETS[name].title
     with pytest.raises(ValueError, match=rf"`source` must hold {title}, with .*\.npz, with 2 classes, a, b$"):
         load(name, sources, 8)
     assert load(name, sources, 8, any_data=True).class_names == ("a", "b")

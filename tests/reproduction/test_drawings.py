@@ -12,8 +12,7 @@ from dia_keras.analysis import integration_by_stage, stage_gradients
 from dia_keras.cli import main
 from dia_keras.reproduction import Scale, read_table, reproduce, write_drawing
 from dia_keras.reproduction.data_sets import load
-from dia_keras.reproduction.row_training import build
-from dia_keras.reproduction.scale import training_of
+from dia_keras.reproduction.trainings.classifier import ClassifierTraining
 from dia_keras.zoo.networks.keras_file import load_keras
 
 pytestmark = pytest.mark.filterwarnings("ignore:Gradients do not exist")  # of the first block's state
@@ -78,7 +77,7 @@ def test_gradients_are_those_of_initial_values(noise, sources, tmp_path):
     assert len(values) == 4 * 3
     scale = Scale(networks={"ResNet56": "ResNet8-basic"}, image_size=8, is_smoke=True)
     data = load("cifar100", sources, 8, any_data=True)
-    model = build(training_of(table.rows[-1], 0, scale), "cifar100", data)
+    model = ClassifierTraining.of(table.rows[-1], 0, scale).build(data)
     chosen = np.arange(8) * 10 // 8
     for value, gradient in zip(
         values[-3:], stage_gradients(model, data.test.images[chosen], data.test.labels[chosen]).values(), strict=True

@@ -21,17 +21,18 @@ from dia_keras.reproduction import (
     estimate,
     read_table,
     reproduce,
-    row_training,
     runner,
     table_names,
     time_estimate,
     write_report,
 )
 from dia_keras.reproduction.data_sets import Sources
-from dia_keras.reproduction.measures import measure
 from dia_keras.reproduction.report.page import markdown
 from dia_keras.reproduction.report.picture import _curves, _points, entitle
 from dia_keras.reproduction.report.summary import Summary, of_begun_groups
+from dia_keras.reproduction.trainings import classifier
+from dia_keras.reproduction.trainings.measures import measure
+from dia_keras.reproduction.trainings.training import Trained, read_log
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.divergence import Diverged
 from dia_keras.training.runs.epochs_that_fit import Speed
@@ -65,12 +66,12 @@ def trained(monkeypatch):
     """Trainings that take no time. Gives the list of them: key of the row and seed."""
     done = []
 
-    def train_row(training, data_name, data, directory, record, **options):
+    def train(training, data, directory, record, **options):
         name = next(row.name for row in TABLE.rows if row.key == training.recipe.entry)
         done.append((name, training.recipe.seed))
-        return row_training.Trained(result_of(training, record, top1(name, training.recipe.seed)), None)
+        return Trained(result_of(training, record, top1(name, training.recipe.seed)), None)
 
-    monkeypatch.setattr(runner, "train_row", train_row)
+    monkeypatch.setattr(classifier.ClassifierTraining, "train", train)
     return done
 
 
@@ -98,10 +99,10 @@ def test_an_error_and_a_spent_budget_give_the_training_back(trained, sources, tm
         raise OSError("no space")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "train_row", fails)
+        patch.setattr(classifier.ClassifierTraining, "train", fails)
         with pytest.raises(OSError, match="no space"):
             reproduce(TABLE, tmp_path, scale=SCALE, sources=sources)
-        patch.setattr(runner, "train_row", lambda *arguments, **options: None)
+        patch.setattr(classifier.ClassifierTraining, "train", lambda *arguments, **options: None)
         assert reproduce(TABLE, tmp_path, scale=SCALE, sources=sources) == (12, 0, 0)
     assert reproduce(TABLE, tmp_path, scale=SCALE, sources=sources, rows=["*stage_3"]) == (3, 3, 0)
 
@@ -133,7 +134,7 @@ def test_a_command_that_failed_before_it_trained_leaves_the_folder_free(trained,
         reproduce(TABLE, tmp_path / "run", scale=wrong, sources=sources)
     assert not (tmp_path / "run").exists()
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "train_row", fails)
+        patch.setattr(classifier.ClassifierTraining, "train", fails)
         with pytest.raises(ValueError, match="bad"):
             reproduce(TABLE, tmp_path, scale=dataclasses.replace(SCALE, image_size=4), sources=sources)
     assert reproduce(TABLE, tmp_path, scale=SCALE, sources=sources) == (12, 12, 0)
@@ -152,7 +153,7 @@ def test_a_network_that_cannot_be_kept_leaves_the_training_to_go_on(sources, tmp
         )
 
     with monkeypatch.context() as patch:
-        patch.setattr("dia_keras.reproduction.run_directory.save_network", fails)
+        patch.setattr(classifier, "save_network", fails)
         with pytest.raises(OSError, match="no space"):
             train(keep_weights=True)
     assert list((tmp_path / "trainings").iterdir()) and not list((tmp_path / "results").iterdir())
@@ -293,7 +294,7 @@ def test_a_network_that_explodes_is_a_result(sources, tmp_path, monkeypatch):
     def explodes(*arguments, **options):
         raise Diverged("The loss is nan at step 1 of epoch 1: the training stops. It has no checkpoint yet.")
 
-    monkeypatch.setattr(row_training, "fit", explodes)
+    monkeypatch.setattr(classifier, "fit", explodes)
     one = Scale(seeds=1, networks={"ResNet83": "ResNet8-basic"}, image_size=8, is_smoke=True)
     table = read_table("table14")
     rows = ["resnet83_cifar100_org", "resnet83_cifar100_dia-lstm"]
@@ -336,7 +337,7 @@ def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(sources, tmp_pat
         patch.setattr(runner, "WallClockBudget", Stop)
         assert reproduce(TABLE, tmp_path, scale=one, sources=sources, rows=[key]) == (1, 0, 0)
     log = tmp_path / "trainings" / f"{key}-0" / "log.csv"
-    first = row_training.read_log(log)
+    first = read_log(log)
     assert reproduce(TABLE, tmp_path, scale=one, sources=sources, rows=[key]) == (1, 1, 0)
     result = json.loads((tmp_path / "results" / f"{key}-0.json").read_text())
     assert len(first) == 1 and result["log"][:1] == first and [row["epoch"] for row in result["log"]] == [0, 1]
@@ -365,7 +366,7 @@ def test_an_estimate_is_measured_and_counts_all_trainings(cifar, monkeypatch):
         measured.append((recipe.entry, steps))
         return Speed(per_epoch=36.0, compiling=4.0)
 
-    monkeypatch.setattr(time_estimate, "measure_speed", measure_speed)
+    monkeypatch.setattr(classifier, "measure_speed", measure_speed)
     scale = Scale(epochs=100, networks={"ResNet164": "ResNet14-basic"}, image_size=8, recipe={"batch_size": 2})
     found = estimate(read_table("table15"), scale=scale, sources=cifar)
     assert [(each.group, len(each.rows), each.trainings, each.epochs, each.measured) for each in found] == [
@@ -398,12 +399,12 @@ def test_the_command_trains_reports_and_tells_what_is_left(trained, noise, tmp_p
 def test_the_command_stops_by_a_signal_with_its_code(is_last_step, noise, tmp_path, monkeypatch):
     """In the last step, the training is complete: it leaves a result, and neither claim nor checkpoints."""
 
-    def stopped(training, data_name, data, directory, record, **options):
+    def stopped(training, data, directory, record, **options):
         directory.mkdir()
         os.kill(os.getpid(), signal.SIGTERM)
-        return row_training.Trained(result_of(training, record, 70.0), None) if is_last_step else None
+        return Trained(result_of(training, record, 70.0), None) if is_last_step else None
 
-    monkeypatch.setattr(runner, "train_row", stopped)
+    monkeypatch.setattr(classifier.ClassifierTraining, "train", stopped)
     found = run("table13", "--data", noise, "--smoke", "--out", tmp_path)
     assert found.exit_code == 143 and "Stopped." in found.output
     left = [len(list((tmp_path / name).iterdir())) for name in ("results", "claims", "trainings")]
@@ -427,7 +428,8 @@ def test_the_list_shows_every_table_and_why_some_cannot_be_run(noise, tmp_path, 
     output = run("--list", "--data", f"cifar100={noise}", "--data-dir", tmp_path).output
     lines = {name: next(line for line in output.splitlines() if f" {name} " in line) for name in table_names()}
     assert "can be run" in lines["table10"] and "needs data: cifar10 " in lines["table15"]
-    assert "not trained here: `dia-keras train-detector`" in lines["table8"] and "`tfds build cifar10`" in output
+    assert "needs data: coco" in lines["table8"] and "`tfds build coco/2017` fetches it" in output
+    assert "`tfds build cifar10`" in output
     assert "needs data: chest_xray" in lines["figure6"] and "can be run" in lines["figure9"]
 
 
@@ -443,7 +445,12 @@ def test_the_dry_run_shows_groups_rows_and_hours(noise, monkeypatch):
     [
         ([], "`TABLE` must be one that"),
         (["table5"], "`TABLE` must be one of table3, "),
-        (["table8"], "Table 8 is not trained here: `dia-keras train-detector`"),
+        (["table8", "--data", "none"], "The data set coco is not at none."),
+        (
+            ["table8", "--network", "ResNet50=ResNet20", "--data", "."],
+            "`--network` must be ResNet18, ResNet34, ResNet50 or",
+        ),
+        (["table8", "--set", "lr=1", "--data", "."], "`--set` must be fields of a detector's settings, augment, "),
         (
             ["table15", "--data", "."],
             "`--data` must name the data set of each path, as in cifar10=PATH, since ",

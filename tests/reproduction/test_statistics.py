@@ -7,10 +7,10 @@ import pytest
 from scipy.stats import mannwhitneyu, ttest_ind
 
 from dia_keras.reproduction import read_table
-from dia_keras.reproduction.measures import area_under_roc, measure, roc_curve
 from dia_keras.reproduction.report.page import _tested
 from dia_keras.reproduction.report.statistics import compare, deviation, holm, mean, verdict
 from dia_keras.reproduction.report.summary import Summary
+from dia_keras.reproduction.trainings.measures import area_under_roc, measure, roc_curve
 
 
 def test_students_t_test_by_hand():

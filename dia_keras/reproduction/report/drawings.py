@@ -21,10 +21,10 @@ from ...files import staged, write_json
 from ...host import describe_run
 from ...zoo.networks.keras_file import load_keras
 from ..data_sets import Sources, load
-from ..row_training import build
 from ..run_directory import Job, RunDirectory
-from ..scale import Scale, training_of
+from ..scale import Scale
 from ..table import Table
+from ..trainings.classifier import ClassifierTraining
 from .picture import entitle
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _trained(table: Table, run: RunDirectory, scale: Scale) -> dict[str, keras.M
 
 def _initial(table: Table, scale: Scale, data: DataSet) -> dict[str, keras.Model]:
     """Returns the networks as they are before the first step of the training of seed 0."""
-    return {row.name: build(training_of(row, 0, scale), row.data, data) for row in table.rows}
+    return {row.name: ClassifierTraining.of(row, 0, scale).build(data) for row in table.rows}
 
 
 def draw_grad_cam(models: Models, data: DataSet, scale: Scale) -> "tuple[Figure, Values]":

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..data import Split
+from ...data import Split
 
 
 def measure(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> dict[str, float]:
