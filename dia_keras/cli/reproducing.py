@@ -74,7 +74,7 @@ def _paths(values: tuple[str, ...]) -> dict[str, str]:
     "source",
     multiple=True,
     metavar="[NAME=]PATH",
-    help="An .npz file or a folder of images, for the data set NAME or for all; default: TFDS.",
+    help="An .npz file or a folder of images, with boxes for Table 8, for the data set NAME or for all; default: TFDS.",
 )
 @click.option("--data-dir", help="Folder of the TFDS data sets.")
 @click.option("--minutes", type=float, help="Stop, with a checkpoint, before so many minutes are over.")

@@ -21,6 +21,10 @@ from .models.detector import Detector
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 
 
+class NotFiniteError(ValueError):
+    """A detector answers with NaN or infinity."""
+
+
 class Detections(NamedTuple):
     """What is found in an image, the surest first.
 
@@ -42,6 +46,7 @@ def detect(
     *,
     image_size: tuple[int, int],
     batch_size: int = 8,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[Detections]:
     """Returns what a detector finds in images of any sizes.
 
@@ -55,12 +60,14 @@ def detect(
             COCO's metrics want all, 0.05 or less; pictures about 0.3.
         image_size: Height and width of the network's input in pixels.
         batch_size: Images a batch.
+        callbacks: Callbacks of `model.predict`.
 
     Returns:
         `Detections`, one for each image.
 
     Raises:
-        ValueError: On an argument out of range, or answers that are not finite.
+        ValueError: On an argument out of range.
+        NotFiniteError: A `ValueError`, where answers are NaN or infinity.
     """
     size, batch_size = check_size(image_size), positive_integer("batch_size", batch_size)
     if not 0 <= threshold <= 1:
@@ -75,12 +82,13 @@ def detect(
         if detections and len(batch) < batch_size:
             # A batch of another size would compile the network again.
             batch = np.pad(batch, ((0, batch_size - len(batch)), (0, 0), (0, 0), (0, 0)))
-        answers = {key: np.asarray(value) for key, value in finder.predict(batch, verbose=0).items()}
+        predicted = finder.predict(batch, verbose=0, callbacks=list(callbacks))
+        answers = {key: np.asarray(value) for key, value in predicted.items()}
         for row, place in enumerate(places):
             number = int(answers["num_detections"][row])
             boxes, classes, scores = (answers[key][row, :number] for key in ("boxes", "classes", "scores"))
             if not np.isfinite(boxes).all() or not np.isfinite(scores).all():
-                raise ValueError("`model` must give boxes and scores that are finite. Received: NaN or infinity")
+                raise NotFiniteError("`model` must give boxes and scores that are finite. Received: NaN or infinity")
             detections.append(_kept(place.undo(boxes), classes, scores, place.original, threshold))
     return detections
 

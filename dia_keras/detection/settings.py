@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import math
 import os
+import pathlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from keras import ops
 from ..arguments import LARGEST_SEED, is_integer, is_number, positive_integer
 from ..backbones.imagenet_resnets import BLOCKS
 from ..training import SGDL2
+from ..zoo.cards import describe
 from .models import FasterRCNN, RetinaNet
 from .models.detector import Detector, check_arguments
 
@@ -103,6 +105,13 @@ class DetectorSettings:
                 f"Received: precision={self.precision!r}"
             ) from error
         self._set("depth", int(self.depth))
+        for name, wanted in (("augment", (bool,)), ("freeze_norms", (bool, type(None)))):
+            if not isinstance(getattr(self, name), wanted):
+                rule = " or ".join(["True", "False", *["None"] * (len(wanted) - 1)])
+                raise ValueError(f"`{name}` must be {rule}. Received: {name}={getattr(self, name)!r}")
+        weights = self.backbone_weights
+        if weights is not None and not isinstance(weights, str | os.PathLike):
+            raise ValueError(f"`backbone_weights` must be a name or a path. Received: backbone_weights={weights!r}")
         if not isinstance(self.options, dict):
             raise ValueError(f"`options` must be a dict of arguments. Received: options={self.options!r}")
         known = _options(DETECTORS[self.model][0])
@@ -153,10 +162,13 @@ class DetectorSettings:
         return SGDL2(schedule, self.weight_decay, momentum=0.9, global_clipnorm=self.clip_norm)
 
     def record(self) -> dict[str, Any]:
-        """Returns the settings as JSON has them."""
-        weights = self.backbone_weights
-        values = dataclasses.asdict(self)
-        return {**values, "image_size": list(self.image_size), "backbone_weights": weights and os.fspath(weights)}
+        """Returns the settings as JSON has them, with the SHA-256 of the backbone's file."""
+        values = {**dataclasses.asdict(self), "image_size": list(self.image_size)}
+        if self.backbone_weights is not None:
+            values["backbone_weights"] = os.fspath(self.backbone_weights)
+            path = pathlib.Path(self.backbone_weights).expanduser()
+            values["backbone_sha256"] = describe(path).sha256 if path.is_file() else None
+        return values
 
 
 def _options(detector: type[Detector]) -> set[str]:

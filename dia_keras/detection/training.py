@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
+import numpy as np
 
 from ..files import staged, write_json
 from ..training.fitting import is_xla_worth_it
 from ..training.runs.budget import WallClockBudget
+from ..training.runs.checkpoint import Stopped
 from ..training.runs.checkpoint_files import epochs_done, keep_whole
 from ..training.runs.going_on import go_on
 from ..training.runs.interruption import Interrupted, how_to_go_on, stopped_by_signals
@@ -38,8 +40,6 @@ def train_detector(
     validation: DetectionSet | str | None = None,
     minutes: float | None = None,
     on_bad: OnBad = "drop",
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    run_eagerly: bool = False,
 ) -> pathlib.Path | None:
     """Trains a detector, or goes on training it, in a folder of its own.
 
@@ -56,10 +56,9 @@ def train_detector(
         directory: The run's folder; made if missing. One that holds a run of other settings is an error.
         split: Name of the split to train on, where `source` is no detection set.
         validation: A detection set to evaluate on at the end, or the name of a split of `source`.
-        minutes: Wall-clock budget; the run checkpoints and stops before it is spent, also within an epoch.
+        minutes: Wall-clock budget; the run checkpoints and stops before it is spent, also within an epoch. The
+            evaluation at the end comes after it.
         on_bad: What is done about bad boxes and images, see `load`.
-        callbacks: Further callbacks of `model.fit`.
-        run_eagerly: Whether nothing is compiled: sooner for a few steps.
 
     Returns:
         The path of the final weights, or `None` where the budget ended the run before the last epoch.
@@ -71,13 +70,47 @@ def train_detector(
     """
     started = Clocks.now()
     budget = WallClockBudget(minutes, started.wall)
-    budget.epochs = settings.epochs
     directory = pathlib.Path(directory)
     training = source if isinstance(source, DetectionSet) else load(source, split=split, on_bad=on_bad)
     if isinstance(validation, str):
         if isinstance(source, DetectionSet):
             raise ValueError("`validation` must be a detection set, where `source` is one. Received: a name")
         validation = load(source, split=validation, labels=training.labels, on_bad=on_bad)
+    with stopped_by_signals(budget) as signals:
+        weights = train_and_evaluate(settings, training, validation, directory, budget, started=started)
+    if signals:
+        raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
+    return weights
+
+
+def train_and_evaluate(
+    settings: DetectorSettings,
+    training: DetectionSet,
+    validation: DetectionSet | None,
+    directory: pathlib.Path,
+    budget: WallClockBudget,
+    *,
+    started: Clocks | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    run_eagerly: bool = False,
+) -> pathlib.Path | None:
+    """Does what `train_detector` does, of images that are loaded, and without a handler of signals.
+
+    Args:
+        settings: The settings.
+        training: Images to train on.
+        validation: Images to evaluate on at the end; `None` for no evaluation.
+        directory: The run's folder; made if missing.
+        budget: Ends the training, or the evaluation after it, early.
+        started: The clocks at the start; now by default.
+        callbacks: Further callbacks of `model.fit` and of `model.predict`.
+        run_eagerly: Whether nothing is compiled: sooner for a few steps.
+
+    Returns:
+        The path of the final weights, or `None` where it was ended early.
+    """
+    started = started or Clocks.now()
+    budget.epochs = settings.epochs
     if validation is not None:
         check_pycocotools()
         if list(validation.labels) != list(training.labels):
@@ -85,8 +118,29 @@ def train_detector(
                 "`validation` must have the labels of the training set, in their order: load it with "
                 f"`labels=training.labels`. Received: {_some(validation.labels)} instead of {_some(training.labels)}"
             )
-    data = batches(
-        training,
+    data = training_batches(settings, training)
+    weights = directory / "final.weights.h5"
+    with locked_folder(directory):
+        check_same_settings({**settings.record(), "data": training.fingerprint()}, directory / "recipe.json")
+        detector = settings.build(len(training.labels), training.labels)
+        write_json(directory / "card.json", _card(settings, detector, training.labels))
+        record = RunRecord(directory / "run.json", started)
+        is_complete = _fit(detector, settings, data, directory, budget, [record, *callbacks], run_eagerly)
+        record.write()
+        _plot_losses(directory / "log.csv", directory / "curves.png", f"{settings.model}, ResNet{settings.depth}")
+        if not is_complete:
+            return None
+        with staged(weights) as new:
+            detector.save_weights(new)
+        if validation is not None and not _evaluate(detector, validation, directory, budget, callbacks):
+            return None
+        return weights
+
+
+def training_batches(settings: DetectorSettings, images: DetectionSet) -> Batches:
+    """Returns the batches that a training takes of its images."""
+    return batches(
+        images,
         batch_size=settings.batch_size,
         image_size=settings.image_size,
         augment=settings.augment,
@@ -94,28 +148,30 @@ def train_detector(
         max_boxes=settings.max_boxes,
         shuffle=True,
     )
-    weights = directory / "final.weights.h5"
-    with locked_folder(directory):
-        with stopped_by_signals(budget) as signals:
-            check_same_settings({**settings.record(), "data": training.fingerprint()}, directory / "recipe.json")
-            detector = settings.build(len(training.labels), training.labels)
-            write_json(directory / "card.json", _card(settings, detector, training.labels))
-            record = RunRecord(directory / "run.json", started)
-            is_complete = _fit(detector, settings, data, directory, budget, [record, *callbacks], run_eagerly)
-            record.write()
-            _plot_losses(directory / "log.csv", directory / "curves.png", f"{settings.model}, ResNet{settings.depth}")
-            if is_complete:
-                with staged(weights) as new:
-                    detector.save_weights(new)
-        if signals:
-            raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
-        if not is_complete:
-            return None
-        if validation is not None:
-            images = (example.image for example in validation)
-            detections = detect(detector, images, min(0.05, detector.score_threshold), image_size=detector.image_size)
-            write_json(directory / "metrics.json", coco_metrics(validation, detections))
-        return weights
+
+
+def _evaluate(
+    detector: Detector,
+    validation: DetectionSet,
+    directory: pathlib.Path,
+    budget: WallClockBudget,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> bool:
+    """Writes COCO's metrics to `metrics.json`; returns whether a signal let it come to its end."""
+
+    def images() -> Iterator[np.ndarray]:
+        for example in validation:
+            if budget.stopped:
+                raise Stopped
+            yield example.image
+
+    least, size = min(0.05, detector.score_threshold), detector.image_size
+    try:
+        detections = detect(detector, images(), least, image_size=size, callbacks=callbacks)
+    except Stopped:
+        return False
+    write_json(directory / "metrics.json", coco_metrics(validation, detections))
+    return True
 
 
 def _some(labels: Sequence[str]) -> str:
@@ -154,7 +210,7 @@ def _fit(
     with kept_memory():
         return go_on(
             detector,
-            functools.partial(_stream, data),
+            functools.partial(batches_from, data),
             directory,
             steps=steps,
             end=settings.epochs,
@@ -164,7 +220,7 @@ def _fit(
         )
 
 
-def _stream(data: Batches, epoch: int, step: int) -> Iterator:
+def batches_from(data: Batches, epoch: int, step: int) -> Iterator:
     """Yields the batches from a step of an epoch on, without end; threads prepare the next ones."""
     with ThreadPoolExecutor(WORKERS) as pool:
         while True:

@@ -62,7 +62,7 @@ class Heartbeat(keras.callbacks.Callback):
             self.claim.still_alive()
             self._last = time.monotonic()
 
-    on_test_batch_begin = on_train_batch_begin
+    on_test_batch_begin = on_predict_batch_begin = on_train_batch_begin
 
 
 def take(folder: pathlib.Path, work: str, stale_hours: float | None = None) -> Claim | None:

@@ -69,12 +69,16 @@ def test_a_fingerprint_tells_other_boxes_classes_and_images_apart(coco):
         None,
         lambda content: content["annotations"][0].update(bbox=[4, 6, 10, 8.001]),
         lambda content: content["annotations"][0].update(iscrowd=1),
+        lambda content: content["annotations"][0].update(area=71),
         lambda content: content["annotations"][0].update(category_id=13),
         lambda content: content["categories"][0].update(name="broom"),
         lambda content: (content["images"].pop(1), content["annotations"].pop(2)),
     ]
     found = [load(coco(change), split="train").fingerprint() for change in changes]
     assert len(set(found)) == len(changes) and load(coco(), split="train").fingerprint() == found[0]
+    folder = coco()
+    (folder / "train" / "a.png").write_bytes((folder / "train" / "a.png").read_bytes() + b"other")
+    assert load(folder, split="train").fingerprint() != found[0]
 
 
 def test_an_image_without_boxes_is_kept_and_can_be_left_out_for_training(coco):

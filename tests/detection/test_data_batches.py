@@ -172,5 +172,5 @@ def test_arguments_of_batches_out_of_range_are_errors(painted):
         batches(painted, **{**good, "augment": 1})
     with pytest.raises(ValueError, match=r"`seed` must be an integer of at least 0\. Received: seed=-1"):
         batches(painted, **good, seed=-1)
-    with pytest.raises(ValueError, match=r"as many as a batch .* Received: 6 images, batch_size=7"):
+    with pytest.raises(ValueError, match=r"`batch_size` must be at most .* Received: batch_size=7, with 6 images"):
         batches(painted, **{**good, "batch_size": 7})

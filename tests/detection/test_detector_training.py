@@ -10,21 +10,18 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from small_models import build_small
+from small_models import use_small_detectors
 from small_sets import RED, paint
 
 from dia_keras import detection
 from dia_keras.cli import console, main
 from dia_keras.detection import (
     DetectorSettings,
-    FasterRCNN,
     RetinaNet,
     find_detector,
-    settings,
     train_detector,
     training,
 )
-from dia_keras.detection.models.detector import Detector
 from dia_keras.detection.settings import WarmUpAndDrops
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.interruption import Interrupted
@@ -32,33 +29,9 @@ from dia_keras.training.runs.interruption import Interrupted
 SMALL = {"depth": 18, "image_size": (32, 32), "epochs": 2, "batch_size": 1, "max_boxes": 4}
 
 
-class Small:
-    """A detector on a small backbone."""
-
-    make: type[Detector]
-
-    def __new__(cls, depth, num_classes, image_size, **keywords):
-        return build_small(cls.make, num_classes, image_size, **keywords)
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return build_small(cls.make, **{name: value for name, value in config.items() if name != "depth"})
-
-
-class SmallRetinaNet(Small):
-    make = RetinaNet
-    __init__ = RetinaNet.__init__  # for its arguments
-
-
-class SmallFasterRCNN(Small):
-    make = FasterRCNN
-    __init__ = FasterRCNN.__init__
-
-
 @pytest.fixture
 def small_detectors(monkeypatch):
-    monkeypatch.setitem(settings.DETECTORS, "retinanet", (SmallRetinaNet, 0.01))
-    monkeypatch.setitem(settings.DETECTORS, "faster-rcnn", (SmallFasterRCNN, 0.02))
+    use_small_detectors(monkeypatch)
 
 
 class StopsAfter(WallClockBudget):
@@ -146,8 +119,14 @@ def test_a_validation_set_that_cannot_be_used_is_an_error_before_the_training(co
 def test_ctrl_c_stops_the_evaluation_after_the_training(coco, tmp_path, monkeypatch, small_detectors):
     monkeypatch.setattr(training, "_fit", lambda *_: True)
     monkeypatch.setattr(training, "_plot_losses", lambda *_: None)
-    monkeypatch.setattr(training, "detect", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
+
+    def interrupted(detector, images, *_, **__):
+        next(images)
+        os.kill(os.getpid(), signal.SIGINT)
+        next(images)
+
+    monkeypatch.setattr(training, "detect", interrupted)
+    with pytest.raises(Interrupted):
         train_detector(DetectorSettings(**SMALL), coco(), tmp_path / "run", validation="train")
     assert (tmp_path / "run" / "final.weights.h5").is_file()
     assert not (tmp_path / "run" / "metrics.json").exists()

@@ -230,7 +230,9 @@ def test_wrong_scales(arguments, error):
 
 
 @pytest.mark.parametrize("name", ["lr", "seed", "teachers"])
-@pytest.mark.parametrize(("table", "own"), [("table3", "a recipe, batch_size, "), ("table8", "a detector's settings, ")])
+@pytest.mark.parametrize(
+    ("table", "own"), [("table3", "a recipe, batch_size, "), ("table8", "a detector's settings, ")]
+)
 def test_a_scale_changes_what_a_training_has(name, table, own):
     with pytest.raises(ValueError, match=rf"`changes` must be fields of {own}.*\. Received: {name}$"):
         training_of(TABLES[table].rows[0], 0, Scale(recipe={"batch_size": 2, name: 1}))

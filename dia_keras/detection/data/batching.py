@@ -136,8 +136,8 @@ def batches(
     )
     if not len(made):
         raise ValueError(
-            f"`detection_set` must have an image, and as many as a batch where they are shuffled. "
-            f"Received: {len(detection_set)} images, batch_size={batch_size}"
+            "`batch_size` must be at most the number of images, where they are shuffled. "
+            f"Received: batch_size={batch_size}, with {len(detection_set)} images"
         )
     crowded = sum(len(record.classes) > max_boxes for record in detection_set.records)
     if crowded:

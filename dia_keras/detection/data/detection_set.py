@@ -34,6 +34,11 @@ class Example(NamedTuple):
 class StoredPicture(Protocol):
     """A picture that lies in a file of many."""
 
+    @property
+    def length(self) -> int:
+        """Bytes of its record."""
+        ...
+
     def read(self) -> bytes:
         """Returns the picture's file."""
         ...
@@ -118,14 +123,17 @@ class DetectionSet:
         return dataclasses.replace(self, records=records)
 
     def fingerprint(self) -> str:
-        """Returns a SHA-256 of labels, names, sizes, boxes and classes, for a run to know its data again.
+        """Returns a SHA-256 of labels, names, sizes, boxes, areas and classes, for a run to know its data again.
 
-        Pictures are not read for it.
+        Of the pictures, it has the lengths of their files. They are not read for it.
         """
         digest = hashlib.sha256(json.dumps(self.labels).encode())
         for record in self.records:
-            digest.update(json.dumps([record.name, record.height, record.width, len(record.classes)]).encode())
-            for array in (record.coco_boxes, record.classes, record.crowd):
+            picture = record.picture
+            length = picture.stat().st_size if isinstance(picture, pathlib.Path) else picture.length
+            known = [record.name, length, record.height, record.width, len(record.classes)]
+            digest.update(json.dumps(known).encode())
+            for array in (record.coco_boxes, record.classes, record.crowd, record.areas):
                 digest.update(array.tobytes())
         return digest.hexdigest()
 

@@ -40,8 +40,8 @@ def load(
             of zero size.
         check_images: Whether every picture is read whole now. Else only its header is, which is faster for large data
             sets; one that turns out to be damaged raises when it is read.
-        data_dir: Where TFDS keeps its data sets. Default: the environment variable `DIA_KERAS_DATA`, else TFDS' own
-            default.
+        data_dir: Where TFDS keeps its data sets: then a name is that of a TFDS data set, even where there is a folder
+            of this name. Default: the environment variable `DIA_KERAS_DATA`, else TFDS' own default.
         download: Whether TFDS may download what is missing.
 
     Returns:
@@ -62,7 +62,7 @@ def load(
         raise ValueError(f"`split` must be the name of a split. Received: split={split!r}")
     path = pathlib.Path(source)
     faults = Faults(f"{split!r} of {source}", on_bad)
-    if path.is_dir():
+    if path.is_dir() and data_dir is None:
         coco, voc = find_coco(path, split), find_voc(path, split)
         if coco:
             class_names, category_ids, images = read_coco(*coco, names, faults)
@@ -70,7 +70,7 @@ def load(
             class_names, category_ids, images = read_voc(path, voc, names, faults)
         else:
             raise FileNotFoundError(_no_split(path, split))
-    elif path.exists() or path.is_absolute():
+    elif data_dir is None and (path.exists() or path.is_absolute()):
         state = "which is no folder" if path.exists() else "which does not exist"
         raise FileNotFoundError(
             f"`source` must be a folder or a TFDS data set. Received: source={str(path)!r}, {state}"

@@ -119,7 +119,7 @@ def _records(path: str, skip: int, take: int) -> Iterator[tuple[TFRecordPicture,
             if number > skip:
                 yield TFRecordPicture(path, offset + 12, len(content)), content
             offset += 12 + len(content) + 4
-    except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+    except tf.errors.OpError as error:
         message = f"{path} must have whole records. Prepare the data set again. Received: {error.message}"
         raise ValueError(message) from error
     if number < skip + take:

@@ -57,12 +57,14 @@ def csv_text(table: Table, summaries: Sequence[Summary]) -> str:
     """Returns the table as CSV, accuracies in percent, numbers of parameters whole; what is not known is empty."""
     text = io.StringIO()
     measured = [f"{name}_{part}" for name in table.columns for part in ("mean", "std", "paper", "paper_std")]
-    fields = ["network", "data", "row", "seeds", "exploded", "parameters", "paper_parameters", *measured]
+    detectors = ["detector"] if any(summary.row.detector for summary in summaries) else []
+    fields = [*detectors, "network", "data", "row", "seeds", "exploded", "parameters", "paper_parameters", *measured]
     writer = csv.DictWriter(text, [*fields, "reference", "difference", "low", "high", "p", "p_holm"])
     writer.writeheader()
     for summary in summaries:
         row = summary.row
         values: dict[str, Any] = {
+            **{name: row.detector or "" for name in detectors},
             "network": row.network,
             "data": row.data,
             "row": row.name,

@@ -22,7 +22,7 @@ class Summary:
         row: The row.
         results: Results of its complete trainings, by seed.
         comparison: The test against its reference, on the table's first column; `None` without a reference, or where
-            one of the two has trainings that exploded or none that are complete.
+            one of the two has trainings that exploded, or none that are complete and have a number there.
         p_holm: The p-value, corrected for the comparisons of the group.
     """
 
@@ -81,7 +81,7 @@ def _compare(group: list[Summary], column: str) -> None:
     compared = []
     for summary in group:
         other = by_name[summary.row.reference] if summary.row.reference else None
-        if other and summary.results and other.results and not summary.exploded and not other.exploded:
+        if other and summary.values(column) and other.values(column) and not summary.exploded and not other.exploded:
             summary.comparison = compare(summary.values(column), other.values(column))
             compared.append((summary, summary.comparison.p))
     for (summary, _), corrected in zip(compared, holm([p for _, p in compared]), strict=True):

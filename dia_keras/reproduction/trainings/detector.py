@@ -5,34 +5,35 @@ import json
 import math
 import pathlib
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import keras
 
 from ...arguments import positive_integer
-from ...detection import DetectorSettings, train_detector
-from ...detection.data import Batches, batches
-from ...detection.evaluation import METRICS, check_pycocotools, detect
+from ...detection import DetectorSettings
+from ...detection.evaluation import METRICS, NotFiniteError, check_pycocotools, detect
+from ...detection.speed import measure_speed
+from ...detection.training import train_and_evaluate
 from ...files import staged
 from ...host import describe_run
-from ...training.fitting import is_xla_worth_it
 from ...training.runs.budget import WallClockBudget
 from ...training.runs.divergence import Diverged
+from ...zoo import list_models
 from ...zoo.weights_file import load_weights
 from .. import networks
 from ..data_sets import Sources
 from ..scale import Scale
 from ..table import Row
-from .detection_data import DetectionData, is_coco, load_detection_data, some_images
+from .detection_data import DetectionData, load_detection_data, some_images
 from .training import STEPS, Seconds, Trained, Training, explosion, parameters_of, read_log
 
-#: Detectors by the paper's names.
-DETECTORS: dict[str, Literal["retinanet", "faster-rcnn"]] = {"RetinaNet": "retinanet", "Faster R-CNN": "faster-rcnn"}
+#: Values of `DetectorSettings.model` by the paper's names.
+MODELS: dict[str, Literal["retinanet", "faster-rcnn"]] = {"RetinaNet": "retinanet", "Faster R-CNN": "faster-rcnn"}
 #: Settings that the row, the seed and the scale decide.
 OWN = {"model", "depth", "attention", "image_size", "epochs", "seed", "options"}
-#: Images of a smoke run, and of a batch of it.
-SMOKE, SMOKE_BATCH = 8, 4
+#: Images of a smoke run, of a batch of it, and those that an estimate of the time evaluates.
+SMOKE_IMAGES, SMOKE_BATCH, MEASURED_IMAGES = 8, 4, 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,17 +43,17 @@ class DetectorTraining(Training):
     Attributes:
         settings: The settings.
         images: Number of training images, evenly spaced in the data set; all for `None`.
-        test_images: Number of test images, alike.
+        is_smoke: Whether it takes a few steps only, on a few images.
     """
 
     settings: DetectorSettings
     images: int | None = None
-    test_images: int | None = None
+    is_smoke: bool = False
 
     @classmethod
     def of(cls, row: Row, seed: int, scale: Scale) -> Self:
-        settings = {field.name for field in dataclasses.fields(DetectorSettings)} - OWN
-        scale.check_changes(settings | {"images"}, "a detector's settings")
+        fields = {field.name for field in dataclasses.fields(DetectorSettings)} - OWN
+        scale.check_changes(fields | {"images"}, "a detector's settings")
         network = scale.networks.get(row.network, row.network)
         function, arguments = networks.backbone(network)
         if function != "imagenet_resnet":
@@ -68,18 +69,18 @@ class DetectorTraining(Training):
             changes["epochs"] = scale.epochs
         if scale.is_smoke:
             changes |= {"epochs": 1, "batch_size": SMOKE_BATCH}
-        return cls(
-            row.data,
-            DetectorSettings(
-                model=DETECTORS[row.detector or ""],
-                depth=arguments["depth"],
-                attention=networks.attention(row.attention, network)["attention"],
-                seed=seed,
-                **changes,
-            ),
-            images=SMOKE if scale.is_smoke else None if images is None else positive_integer("images", images),
-            test_images=SMOKE if scale.is_smoke else None,
+        if isinstance(changes.get("backbone_weights"), str):
+            changes["backbone_weights"] = _weights(changes["backbone_weights"], arguments["depth"])
+        attention = networks.attention(row.attention, network)
+        settings = DetectorSettings(
+            model=MODELS[row.detector or ""],
+            depth=arguments["depth"],
+            attention=attention.pop("attention"),
+            options={**attention, **row.changes},
+            seed=seed,
+            **changes,
         )
+        return cls(row.data, settings, None if images is None else positive_integer("images", images), scale.is_smoke)
 
     @property
     def epochs(self) -> int:
@@ -91,26 +92,36 @@ class DetectorTraining(Training):
     @staticmethod
     def completed(record: Any) -> Any:
         try:
-            settings = record["detector"]
-            complete = DetectorSettings(**{**settings, "image_size": tuple(settings["image_size"])}).record()
+            given = record["detector"]
+            own = {name: value for name, value in given.items() if name != "backbone_sha256"}
+            settings = DetectorSettings(**{**own, "image_size": tuple(own["image_size"])}).record()
         except (TypeError, KeyError, ValueError):
             return None
-        return {**record, "detector": json.loads(json.dumps(complete))}
+        return {**record, "detector": {**json.loads(json.dumps(settings)), **given}}
 
     @property
     def data_key(self) -> Hashable:
-        return self.data_name, self.images, self.test_images
+        return self.data_name, self.images, self.is_smoke
 
     def load(self, sources: Sources, scale: Scale) -> DetectionData:
         check_pycocotools()
-        train, test = load_detection_data(self.data_name, sources)
-        return DetectionData(some_images(train, self.images), some_images(test, self.test_images))
+        data = load_detection_data(self.data_name, sources)
+        if self.is_smoke:
+            train, test = (some_images(images, min(SMOKE_IMAGES, len(images))) for images in (data.train, data.test))
+            return data._replace(train=train, test=test)
+        if self.images is not None:
+            data = data._replace(train=some_images(data.train, self.images))
+        if not len(data.test.with_boxes()):
+            raise ValueError(
+                f"`source` must have a box in its validation split. Received: {sources.of(self.data_name)}"
+            )
+        return data
 
     def data_record(self, data: DetectionData) -> dict[str, Any]:
         return {
             "name": self.data_name,
             "classes": len(data.train.labels),
-            "stands_in": not is_coco(data.train),
+            "stands_in": not data.is_coco,
             "training_images": len(data.train),
             "test_images": len(data.test),
             "sha256": {"training": data.train.fingerprint(), "test": data.test.fingerprint()},
@@ -128,18 +139,15 @@ class DetectorTraining(Training):
         run_eagerly: bool = False,
     ) -> Trained | None:
         keras.utils.clear_session()
-        minutes = None
-        if budget.minutes is not None and (minutes := budget.minutes - (time.monotonic() - budget.started) / 60) <= 0:
-            return None
         result: dict[str, Any] = {"training": self.record(), "data": dict(record), "roc": None}
         measures, exploded, weights = {"AP": math.nan}, None, None
         try:
-            weights = train_detector(
+            weights = train_and_evaluate(
                 self.settings,
                 data.train,
+                data.test,
                 directory,
-                validation=data.test,
-                minutes=minutes,
+                budget,
                 callbacks=callbacks,
                 run_eagerly=run_eagerly,
             )
@@ -148,6 +156,8 @@ class DetectorTraining(Training):
             measures = _percents(json.loads((directory / "metrics.json").read_text()))
         except Diverged as error:
             exploded = explosion(error)
+        except NotFiniteError:
+            exploded = "The outputs are not finite."
         model = self.settings.build(len(data.train.labels), data.train.labels)
         if weights is not None:
             load_weights(model, weights)
@@ -167,38 +177,31 @@ class DetectorTraining(Training):
     def seconds(self, data: DetectionData) -> Seconds:
         settings = self.settings
         detector = settings.build(len(data.train.labels), data.train.labels)
-        inputs = batches(
-            data.train,
-            batch_size=settings.batch_size,
-            image_size=settings.image_size,
-            augment=settings.augment,
-            seed=settings.seed,
-            max_boxes=settings.max_boxes,
-            shuffle=True,
-        )
-        detector.compile(settings.optimizer(len(inputs)), jit_compile=is_xla_worth_it())
-        steps = [_seconds(_train_on, detector, inputs, step % len(inputs)) for step in range(2 * STEPS)]
-        images = [data.test[index].image for index in range(min(SMOKE, len(data.test)))]
-        first, second = (_seconds(detect, detector, images, image_size=settings.image_size) for _ in range(2))
-        step = sum(steps[STEPS:]) / STEPS
-        compiling = max(0.0, steps[0] - step) + max(0.0, first - second)
-        return Seconds(compiling, len(inputs) * step, second / len(images))
+        speed = measure_speed(settings, detector, data.train, STEPS)
+        images = [data.test[index].image for index in range(min(MEASURED_IMAGES, len(data.test)))]
+        detect(detector, images, image_size=settings.image_size)
+        began = time.monotonic()
+        detect(detector, images, image_size=settings.image_size)
+        return Seconds(speed.compiling, speed.per_epoch, (time.monotonic() - began) / len(images))
 
     def evaluated_images(self, data: DetectionData, watch_test: bool) -> int:
         return len(data.test)
 
 
+def _weights(name: str, depth: int) -> str:
+    """Returns a name of weights for a depth, which it may hold as `{depth}`.
+
+    Raises:
+        ValueError: If there is no such file or entry.
+    """
+    name = name.replace("{depth}", str(depth))
+    if not pathlib.Path(name).expanduser().is_file() and name not in list_models():
+        raise ValueError(
+            f"`backbone_weights` must be a file or an entry of the zoo. Received: backbone_weights={name!r}"
+        )
+    return name
+
+
 def _percents(metrics: Mapping[str, float]) -> dict[str, float]:
     """Returns COCO's metrics in percent; NaN where there is nothing to find."""
     return {name: 100 * metrics[name] if metrics[name] >= 0 else math.nan for name in METRICS}
-
-
-def _train_on(detector: keras.Model, inputs: Batches, index: int) -> None:
-    detector.train_on_batch(*inputs[index])
-
-
-def _seconds(call: Callable, *arguments: Any, **options: Any) -> float:
-    """Returns the seconds that a call takes."""
-    began = time.monotonic()
-    call(*arguments, **options)
-    return time.monotonic() - began

@@ -78,8 +78,8 @@ class Training(abc.ABC):
         """Returns the data, of the training and for the test.
 
         Raises:
-            FileNotFoundError: Where they are missing; the message says how to get them.
-            ValueError: Where they cannot be read, or are not those of the name.
+            FileNotFoundError: If they are missing; the message says how to get them.
+            ValueError: If they cannot be read, or are not those of the name.
         """
 
     @abc.abstractmethod

@@ -5,6 +5,7 @@ from unittest import mock
 import keras
 import numpy as np
 
+from dia_keras.detection import FasterRCNN, RetinaNet, settings
 from dia_keras.detection.models import detector, faster_rcnn
 
 
@@ -36,6 +37,35 @@ def build_small(make, num_classes=3, image_size=(64, 64), **settings):
     Small.__name__ = f"Small{make.__name__}"
     keras.saving.register_keras_serializable("small")(Small)
     return Small(18, num_classes, image_size, **settings)
+
+
+class Small:
+    """A detector on a small backbone."""
+
+    make: type[detector.Detector]
+
+    def __new__(cls, depth, num_classes, image_size, **keywords):
+        return build_small(cls.make, num_classes, image_size, **keywords)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return build_small(cls.make, **{name: value for name, value in config.items() if name != "depth"})
+
+
+class SmallRetinaNet(Small):
+    make = RetinaNet
+    __init__ = RetinaNet.__init__  # for its arguments
+
+
+class SmallFasterRCNN(Small):
+    make = FasterRCNN
+    __init__ = FasterRCNN.__init__
+
+
+def use_small_detectors(monkeypatch):
+    """Puts them in place of those that settings name."""
+    monkeypatch.setitem(settings.DETECTORS, "retinanet", (SmallRetinaNet, 0.01))
+    monkeypatch.setitem(settings.DETECTORS, "faster-rcnn", (SmallFasterRCNN, 0.02))
 
 
 BOX = (8.0, 10.0, 44.0, 40.0)
