@@ -45,6 +45,14 @@ from dia_keras.zoo import finding
             "`runtimes` must be among 'onnx'. Received: 'x'",
             "`--runtime` must be among 'onnx'. Received: 'x'",
         ),
+        *(
+            (
+                main.commands[name],
+                "`input_shape` must be at least 4 pixels high. Received: input_shape=(3, 3, 3)",
+                f"`{option}` must be at least 4 pixels high. Received: {option}=(3, 3, 3)",
+            )
+            for name, option in (("fine-tune", "--size"), ("reproduce", "--image-size"))
+        ),
         # What is no argument of the command stays as it is.
         (
             evaluate,

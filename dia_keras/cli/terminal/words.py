@@ -19,6 +19,8 @@ OF_COMMANDS = {
     "convert": {"path": "out"},
     "push": {"path": "folder"},
     "train-detector": {"image_size": "size"},
+    "fine-tune": {"image_size": "size", "input_shape": "size"},
+    "reproduce": {"input_shape": "image_size"},
 }
 PHRASES = {
     "one of `dia_keras.zoo.list_models()`": "one that `dia-keras list` shows",
