@@ -22,6 +22,28 @@ def test_a_network_of_one_output_is_no_classifier_of_images(tmp_path):
         find_network(tmp_path / "one.keras")
 
 
+@keras.saving.register_keras_serializable("tests")
+class Subclassed(keras.Model):
+    """A model that is no graph of layers, as detectors are."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.head = keras.layers.Dense(2)
+
+    def call(self, images):
+        return self.head(keras.ops.mean(images, (1, 2)))
+
+
+def test_a_model_of_a_class_of_its_own_is_told_by_its_class(tmp_path):
+    model = Subclassed()
+    model(np.zeros((1, 8, 8, 3)))
+    model.save(tmp_path / "own.keras")
+    with pytest.raises(
+        ValueError, match=r"must hold a network of images and classes\. .*own\.keras, with a Subclassed"
+    ):
+        find_network(tmp_path / "own.keras")
+
+
 @pytest.mark.parametrize("file", ["card.json", "recipe.json", "config.json"])
 def test_an_entry_and_a_run_of_one_name_are_told_apart(tmp_path, monkeypatch, file):
     monkeypatch.chdir(tmp_path)

@@ -15,7 +15,8 @@ def keras_network(path: pathlib.Path) -> Network:
     """Returns the network in a `.keras` file, whose classes have no names; see `find_network`."""
     model = load_keras(path)
     if not hasattr(model, "inputs"):  # a model of a class of its own, such as a detector
-        raise ValueError(f"A .keras file must hold a network of images and classes. Received: {path}, a {model.name}")
+        kind = type(model).__name__
+        raise ValueError(f"A .keras file must hold a network of images and classes. Received: {path}, with a {kind}")
     images = [tuple(tensor.shape) for tensor in model.inputs or []]
     answers = [tuple(tensor.shape) for tensor in model.outputs or []]
     if (
