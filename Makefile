@@ -15,7 +15,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-lo
 # What depends on the backend: the other folders and files are about files, pictures, commands and pages.
 ON_JAX_AND_TORCH := $(addprefix tests/, analysis backbones benchmark export/test_optimize.py interop/test_converted.py training units \
 	zoo/test_channels.py zoo/test_loading.py zoo/test_weights_file.py \
-	detection/test_models_parts.py detection/test_models_step.py reproduction/test_detectors.py)
+	detection/test_models_parts.py detection/test_models_step.py reproduction/test_detectors.py \
+	house/test_collect.py house/test_evaluate.py)
 
 ON_TENSORFLOW := $(RUN) TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 # Small networks run once or twice, so what JAX compiles need not be fast. XLA's older code for fused operations compiles in less time.

@@ -13,6 +13,8 @@ from dia_keras import zoo
 from dia_keras.training import Recipe
 from dia_keras.zoo.cards import describe
 
+pytestmark = pytest.mark.torch
+
 NAME = "se_resnet20_cifar10"
 
 
