@@ -76,13 +76,14 @@ def detect(
     if isinstance(model, Detector) and threshold < model.score_threshold:
         finder = model.predictor(threshold)
     detections: list[Detections] = []
+    options = {"callbacks": list(callbacks)} if callbacks else {}  # an object with Keras' `predict` may take none
     for chunk in _chunks(images, batch_size):
         inputs, places = zip(*(letterbox(image, size) for image in chunk), strict=True)
         batch = np.stack(inputs)
         if detections and len(batch) < batch_size:
             # A batch of another size would compile the network again.
             batch = np.pad(batch, ((0, batch_size - len(batch)), (0, 0), (0, 0), (0, 0)))
-        predicted = finder.predict(batch, verbose=0, callbacks=list(callbacks))
+        predicted = finder.predict(batch, verbose=0, **options)
         answers = {key: np.asarray(value) for key, value in predicted.items()}
         for row, place in enumerate(places):
             number = int(answers["num_detections"][row])
