@@ -15,7 +15,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-lo
 # What depends on the backend: the other folders and files are about files, pictures, commands and pages.
 ON_JAX_AND_TORCH := $(addprefix tests/, analysis backbones benchmark export/test_optimize.py interop/test_converted.py training units \
 	zoo/test_channels.py zoo/test_loading.py zoo/test_weights_file.py \
-	detection/test_models_parts.py detection/test_models_step.py reproduction/test_detectors.py \
+	$(addprefix detection/test_models_, parts.py step.py table_8.py weights.py) reproduction/test_detectors.py \
 	house/test_collect.py house/test_evaluate.py)
 
 ON_TENSORFLOW := $(RUN) TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1

@@ -12,9 +12,11 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import keras
 import pytest
 
-if keras.backend.backend() == "tensorflow":
-    # PyTorch's build with CUDA loads Triton where an optimizer is made. In a process with TensorFlow that crashes.
+if keras.backend.backend() != "torch":
+    # PyTorch's build with CUDA loads Triton where an optimizer is made. Beside TensorFlow and JAX that may crash.
     sys.modules.setdefault("triton", None)
+
+if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
     prefetch = tf.data.Dataset.prefetch

@@ -10,6 +10,8 @@ from dia_keras.backbones import imagenet_resnets
 from dia_keras.detection import FasterRCNN, RetinaNet
 from dia_keras.detection.models import faster_rcnn
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.mark.parametrize("attention", [None, "se", "eca", "sge", "dia_lstm", "dia_lstm_light"])
 @pytest.mark.parametrize("make", [RetinaNet, FasterRCNN])

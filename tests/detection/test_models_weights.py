@@ -10,6 +10,8 @@ from dia_keras.detection import RetinaNet
 from dia_keras.detection.models.pyramid import backbone
 from dia_keras.zoo.files.keras_layout import layout_of
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.fixture(autouse=True)
 def few_blocks(monkeypatch):
