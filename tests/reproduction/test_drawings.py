@@ -36,7 +36,7 @@ def test_trained_networks_are_kept_and_drawn(figure7, noise):
     with Image.open(figure7 / "figure7.png") as picture:
         assert min(picture.size) > 300
     page = (figure7 / "figure7.md").read_text()
-    assert "(figure7.png)" in page and "1 seeds a row (the paper: 1)" in page
+    assert "(figure7.png)" in page and "1 seed a row (the paper: 1)" in page
     values = json.loads((figure7 / "figure7.json").read_text())["values"]
     assert [(value["row"], value["stage"]) for value in values] == [
         (row, stage) for row in ("SE", "DIA-LSTM") for stage in (1, 2, 3)

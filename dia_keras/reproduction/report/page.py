@@ -92,10 +92,11 @@ def csv_text(table: Table, summaries: Sequence[Summary]) -> str:
 def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
     """Returns the table as a page in Markdown."""
     devices = sorted({result["run"]["device"] for summary in summaries for result in summary.results.values()})
+    seeds = f"{scale.seeds} seeds" if scale.seeds > 1 else "1 seed"
     lines = [
         f"# {table.label}: {table.title}",
         "",
-        f"Scale: {scale}; {scale.seeds} seeds a row (the paper: {table.seeds}). Measured on {'; '.join(devices)}.",
+        f"Scale: {scale}; {seeds} a row (the paper: {table.seeds}). Measured on {'; '.join(devices)}.",
         "Figures are of the last epoch on the test images, mean and standard deviation over the seeds, in percent.",
         f"p is of Student's two-sample t-test of {table.columns[0]} against the reference. Holm's correction is for",
         "all comparisons of a group, and decides the verdict at the level 0.05. What is not significant may be a",
