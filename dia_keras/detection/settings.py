@@ -1,6 +1,7 @@
 """Settings of a detector's training, and its learning rate schedule."""
 
 import dataclasses
+import functools
 import inspect
 import math
 import os
@@ -11,7 +12,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from ..arguments import LARGEST_SEED, is_integer, is_number, positive_integer
+from ..arguments import LARGEST_SEED, boolean, is_integer, is_number, positive_integer
 from ..backbones.imagenet_resnets import BLOCKS
 from ..training import SGDL2
 from ..zoo.cards import describe
@@ -105,10 +106,9 @@ class DetectorSettings:
                 f"Received: precision={self.precision!r}"
             ) from error
         self._set("depth", int(self.depth))
-        for name, wanted in (("augment", (bool,)), ("freeze_norms", (bool, type(None)))):
-            if not isinstance(getattr(self, name), wanted):
-                rule = " or ".join(["True", "False", *["None"] * (len(wanted) - 1)])
-                raise ValueError(f"`{name}` must be {rule}. Received: {name}={getattr(self, name)!r}")
+        self._set("augment", boolean("augment", self.augment))
+        if self.freeze_norms is not None:
+            self._set("freeze_norms", boolean("freeze_norms", self.freeze_norms))
         weights = self.backbone_weights
         if weights is not None and not isinstance(weights, str | os.PathLike):
             raise ValueError(f"`backbone_weights` must be a name or a path. Received: backbone_weights={weights!r}")
@@ -167,8 +167,14 @@ class DetectorSettings:
         if self.backbone_weights is not None:
             values["backbone_weights"] = os.fspath(self.backbone_weights)
             path = pathlib.Path(self.backbone_weights).expanduser()
-            values["backbone_sha256"] = describe(path).sha256 if path.is_file() else None
+            values["backbone_sha256"] = _sha256(path, path.stat().st_mtime_ns) if path.is_file() else None
         return values
+
+
+@functools.lru_cache
+def _sha256(path: pathlib.Path, changed: int) -> str:
+    """Returns the SHA-256 of a file, read again only where it was changed: a table compares many records."""
+    return describe(path).sha256
 
 
 def _options(detector: type[Detector]) -> set[str]:
