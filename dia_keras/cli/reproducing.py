@@ -85,6 +85,13 @@ def _paths(values: tuple[str, ...]) -> dict[str, str]:
     help="Take over trainings of other hosts without a sign of life for so many hours; default: never.",
 )
 @click.option("--keep-weights", is_flag=True, help="Keep the trained networks, as .keras files.")
+@click.option(
+    "--reuse",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    metavar="FOLDER",
+    help="Take over results of the same trainings from this run of another table, or all runs in this folder.",
+)
 @without_traceback
 def reproduce(
     table: str | None,
@@ -104,6 +111,7 @@ def reproduce(
     minutes: float | None,
     stale_hours: float | None,
     keep_weights: bool,
+    reuse: tuple[pathlib.Path, ...],
 ) -> None:
     """Train TABLE of the paper, at its own scale or a smaller one, and write it beside the paper's figures.
 
@@ -134,12 +142,12 @@ def reproduce(
     )
     directory = out or RUNS / (f"{table}_smoke" if smoke else table)
     if chosen_table.is_timed:
-        _check_options(table, "timed", "minutes", "source", "data_dir", "stale_hours", "keep_weights")
+        _check_options(table, "timed", "minutes", "source", "data_dir", "stale_hours", "keep_weights", "reuse")
         costs = reproduction.measure_cost(chosen_table, scale=scale, rows=rows, say=console.print)
         console.print(f"Report: {reproduction.write_cost_report(chosen_table, costs, directory, scale)}")
         return
     if chosen_table.drawing and not chosen_table.is_trained:
-        _check_options(table, "drawn", "seeds", "epochs", "rows", "minutes", "stale_hours", "keep_weights")
+        _check_options(table, "drawn", "seeds", "epochs", "rows", "minutes", "stale_hours", "keep_weights", "reuse")
         console.print(f"Wrote {reproduction.write_drawing(chosen_table, directory, scale, sources)}")
         return
     if dry_run:
@@ -161,6 +169,7 @@ def reproduce(
             minutes=minutes,
             stale_hours=stale_hours,
             keep_weights=keep_weights,
+            reuse=reuse,
             say=console.print,
         )
     console.print(f"{progress.complete} of {progress.all} trainings are complete.")

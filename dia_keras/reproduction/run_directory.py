@@ -35,7 +35,12 @@ class RunDirectory:
     def __init__(self, path: pathlib.Path):
         self.path = path
         self.results, self.claims, self.trainings = path / "results", path / "claims", path / "trainings"
-        self._record = path / "scale.json"
+        self.networks, self.scale_file = path / "networks", path / "scale.json"
+
+    @property
+    def has_been_opened(self) -> bool:
+        """Whether the folder is that of a run."""
+        return self.scale_file.is_file()
 
     def open_for(self, table: Table, scale: Scale) -> None:
         """Makes the folder, or checks that it is of this table at this scale.
@@ -45,8 +50,8 @@ class RunDirectory:
         """
         for folder in (self.results, self.claims, self.trainings):
             folder.mkdir(parents=True, exist_ok=True)
-        if not self._record.exists() or self._is_unused():
-            write_json(self._record, {"table": table.name, **scale.record()})
+        if not self.has_been_opened or self._is_unused():
+            write_json(self.scale_file, {"table": table.name, **scale.record()})
         self.check(table, scale)
 
     def _is_unused(self) -> bool:
@@ -60,9 +65,9 @@ class RunDirectory:
         Raises:
             ValueError: Where it is of another.
         """
-        if not self._record.exists():
+        if not self.has_been_opened:
             return
-        mine, theirs = {"table": table.name, **scale.record()}, read_record(self._record)
+        mine, theirs = {"table": table.name, **scale.record()}, read_record(self.scale_file)
         different = sorted(key for key in mine if mine[key] != theirs.get(key))
         if different:
             raise ValueError(
@@ -76,7 +81,7 @@ class RunDirectory:
 
     def network_file(self, job: Job) -> pathlib.Path:
         """Returns the file of a network that is kept."""
-        return self.path / "networks" / f"{job.name}.keras"
+        return self.networks / f"{job.name}.keras"
 
     def read(self, job: Job, scale: Scale) -> dict[str, Any] | None:
         """Returns the result of a training, `None` where it is not complete.

@@ -1,5 +1,6 @@
 """The report of a table: mean, deviation and p-value of each row beside the paper's figures, as CSV and Markdown."""
 
+import collections
 import csv
 import io
 import itertools
@@ -128,6 +129,10 @@ def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
         lines += [f"Not trained here: {', '.join(others)}.", ""]
     if missing:
         lines += [f"Not complete yet, with the number of trainings to go: {', '.join(missing)}.", ""]
+    results = [result for summary in summaries for result in summary.results.values()]
+    if reused := collections.Counter(result["reused_from"]["table"] for result in results if "reused_from" in result):
+        theirs = ", ".join(f"{number} of {label}" for label, number in reused.items())
+        lines += [f"Trainings that are taken over: {theirs}. So the tables are not independent.", ""]
     pictures = [f"![{table.label}]({table.name}.png)", ""]
     if has_roc(summaries):
         pictures += [f"![ROC curves]({table.name}_roc.png)", ""]

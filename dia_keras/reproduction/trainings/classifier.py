@@ -79,6 +79,19 @@ class ClassifierTraining(Training):
             return None
         return {**record, "recipe": json.loads(json.dumps(dataclasses.asdict(recipe)))}
 
+    def is_that_of(self, result: Mapping[str, Any], data: DataSet) -> bool:
+        theirs, mine = self.completed(result["training"]), self.record()
+        if theirs is None or {**theirs["recipe"], "entry": self.recipe.entry} != mine["recipe"]:
+            return False
+        if all(theirs[name] == mine[name] for name in ("backbone", "arguments")):
+            return True
+        # Tables name the same network in several ways: a setting may be given, or be the default.
+        network = self.build(data)
+        if result["parameters"] != parameters_of(network):
+            return False
+        other = dataclasses.replace(self, backbone=theirs["backbone"], arguments=theirs["arguments"])
+        return other.build(data).get_config() == network.get_config()
+
     @property
     def data_key(self) -> Hashable:
         return self.data_name, self.recipe.held_out, self.recipe.images

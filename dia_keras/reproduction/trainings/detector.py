@@ -99,6 +99,9 @@ class DetectorTraining(Training):
             return None
         return {**record, "detector": {**json.loads(json.dumps(settings)), **given}}
 
+    def is_that_of(self, result: Mapping[str, Any], data: DetectionData) -> bool:
+        return self.completed(result["training"]) == self.record()
+
     @property
     def data_key(self) -> Hashable:
         return self.data_name, self.images, self.is_smoke

@@ -68,6 +68,10 @@ class Training(abc.ABC):
     def completed(record: Any) -> Any:
         """Returns a record with the defaults of settings that trainings did not have then; `None` if it is none."""
 
+    @abc.abstractmethod
+    def is_that_of(self, result: Mapping[str, Any], data: Any) -> bool:
+        """Returns whether a result, of any row of any table, is that of this training on these data."""
+
     @property
     @abc.abstractmethod
     def data_key(self) -> Hashable:
