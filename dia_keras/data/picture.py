@@ -4,6 +4,7 @@ The scripts in `export/python` do the same, in one file each; `tests/deployment`
 """
 
 import io
+import math
 import os
 import pathlib
 from collections.abc import Sequence
@@ -75,10 +76,12 @@ def read_pictures(
     """Returns pictures as `read_picture` does, `(n, height, width, channels)`.
 
     Raises:
-        ValueError: Where some cannot be read, with the names of the first, or differ in size and `image_size` is None.
+        ValueError: Where some cannot be read, with the names of the first, or differ in size and `image_size` is None,
+            or where all together are larger than the memory.
     """
-
     height, width = image_size or (None, None)
+    if image_size is not None:
+        _check_memory(len(sources), (*image_size, channels))
 
     def read(source: pathlib.Path | bytes, name: str) -> np.ndarray | ValueError:
         try:
@@ -93,6 +96,7 @@ def read_pictures(
                 errors.append(result)
             elif not errors:
                 if not images.size:
+                    _check_memory(len(sources), result.shape)
                     images = np.empty((len(sources), *result.shape), np.uint8)
                 if result.shape != images.shape[1:]:
                     raise ValueError(
@@ -124,7 +128,8 @@ def resized_pixels(
         channels: 3 for RGB, 1 for gray; those of the images by default.
 
     Raises:
-        ValueError: Where images of another number of channels are to be changed.
+        ValueError: Where images of another number of channels are to be changed, or where they become larger than the
+            memory.
     """
     height, width = image_size or pixels.shape[1:3]
     if pixels.shape[1:] == (height, width, channels or pixels.shape[-1]):
@@ -135,9 +140,25 @@ def resized_pixels(
             f"4 that are to become gray or RGB. Received: image_size={image_size!r}, channels={channels!r}, and "
             f"images of shape {pixels.shape[1:]}"
         )
-    pictures = (Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image) for image in pixels)
     wanted: Literal[1, 3] = channels or pixels.shape[-1]
-    return np.stack([_to_array(_on_white(picture), height, width, resize, wanted) for picture in pictures])
+    _check_memory(len(pixels), (height, width, wanted))
+    images = np.empty((len(pixels), height, width, wanted), np.uint8)
+    for place, image in zip(images, pixels, strict=True):
+        picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
+        place[:] = _to_array(_on_white(picture), height, width, resize, wanted)
+    return images
+
+
+def _check_memory(number: int, shape: tuple[int, ...]) -> None:
+    """Raises a `ValueError` where so many images of this shape take more bytes than the machine has."""
+    if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", {}):  # Windows
+        return
+    needed, there = number * math.prod(shape), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        raise ValueError(
+            f"`image_size` must be so small that all images fit into the memory, {there / 1e9:.1f} GB. "
+            f"Received: {number:,} images of {shape[0]}x{shape[1]}, which take {needed / 1e9:,.1f} GB"
+        )
 
 
 def resized(picture: Image.Image, height: int, width: int, resize: Resize = "crop") -> Image.Image:

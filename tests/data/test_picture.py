@@ -7,7 +7,7 @@ import pytest
 from odd_pictures import write_odd_pictures, write_unreadable_pictures
 from PIL import EpsImagePlugin, Image
 
-from dia_keras.data.picture import read_picture, resized_pixels
+from dia_keras.data.picture import read_picture, read_pictures, resized_pixels
 
 GREY = np.random.default_rng(0).integers(0, 256, (6, 8), np.uint8)
 
@@ -162,3 +162,12 @@ def test_arrays_are_resized_as_pictures_are(tmp_path):
     assert resized_pixels(pixels, None) is pixels
     with pytest.raises(ValueError, match=r"`image_size` must be that of the images.* of shape \(.*, 4\)"):
         resized_pixels(pixels, (8, 9))
+
+
+def test_images_larger_than_the_memory_are_an_error_before_any_is_read(tmp_path):
+    message = r"^`image_size` must be .*\. Received: 1,000 images of 200000x100000, which take 60,000\.0 GB$"
+    paths = [tmp_path / "none.png"] * 1000
+    with pytest.raises(ValueError, match=message):
+        read_pictures(paths, list(map(str, paths)), (200_000, 100_000))
+    with pytest.raises(ValueError, match=message):
+        resized_pixels(np.zeros((1000, 1, 1, 3), np.uint8), (200_000, 100_000))
