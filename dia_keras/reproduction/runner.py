@@ -21,6 +21,7 @@ from .run_directory import Job, RunDirectory, SameData, jobs
 from .scale import Scale
 from .table import Row, Table
 from .trainings import Training, training_of
+from .trainings.training import Options
 
 
 class Progress(NamedTuple):
@@ -139,16 +140,14 @@ def _train(
 ) -> None:
     """Trains a row with a seed. Where the training is complete, writes the network, and then its result."""
     with stopped_by_signals(budget) as signals:
-        trained = training.train(
-            data(training),
-            run.trainings / job.name,
-            data.record(training),
+        options = Options(
+            budget,
+            [claims.Heartbeat(claim)],
             watch_test=table.curves,
-            budget=budget,
-            callbacks=[claims.Heartbeat(claim)],
             # Compiling takes longer than a few steps; but without it, JAX compiles every op of its own.
             run_eagerly=scale.is_smoke and keras.backend.backend() != "jax",
         )
+        trained = training.train(data(training), run.trainings / job.name, data.record(training), options)
         if trained is not None:
             if keeps and trained.model is not None:
                 run.keep(job, functools.partial(training.save, trained.model))

@@ -36,7 +36,7 @@ def trained(monkeypatch):
     """Trainings that take no time. Gives the list of their rows."""
     done = []
 
-    def train(training, data, directory, record, **options):
+    def train(training, data, directory, record, options):
         done.append(training.recipe.entry)
         result = {"training": training.record(), "parameters": 0, "data": record, "measures": {"top1": 1.0}, "log": []}
         return Trained({**result, "exploded": None, "run": {"device": "a device"}}, None)

@@ -66,7 +66,7 @@ def trained(monkeypatch):
     """Trainings that take no time. Gives the list of them: key of the row and seed."""
     done = []
 
-    def train(training, data, directory, record, **options):
+    def train(training, data, directory, record, options):
         name = next(row.name for row in TABLE.rows if row.key == training.recipe.entry)
         done.append((name, training.recipe.seed))
         return Trained(result_of(training, record, top1(name, training.recipe.seed)), None)
@@ -399,7 +399,7 @@ def test_the_command_trains_reports_and_tells_what_is_left(trained, noise, tmp_p
 def test_the_command_stops_by_a_signal_with_its_code(is_last_step, noise, tmp_path, monkeypatch):
     """In the last step, the training is complete: it leaves a result, and neither claim nor checkpoints."""
 
-    def stopped(training, data, directory, record, **options):
+    def stopped(training, data, directory, record, options):
         directory.mkdir()
         os.kill(os.getpid(), signal.SIGTERM)
         return Trained(result_of(training, record, 70.0), None) if is_last_step else None

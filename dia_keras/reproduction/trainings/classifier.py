@@ -5,7 +5,7 @@ import json
 import math
 import pathlib
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Any, Self
 
 import keras
@@ -16,7 +16,6 @@ from ...training import Recipe, fit
 from ...training.fitting import training_images
 from ...training.precision import built_in
 from ...training.recipe_file import smoke
-from ...training.runs.budget import WallClockBudget
 from ...training.runs.divergence import Diverged
 from ...training.runs.epochs_that_fit import measure_speed, moved_milestones
 from ...training.runs.final_weights import save_network
@@ -28,7 +27,7 @@ from ..data_sets import Sources, is_itself, load, normalization
 from ..scale import Scale
 from ..table import Row
 from .measures import measure, outputs, roc_curve
-from .training import STEPS, Seconds, Trained, Training, explosion, parameters_of, read_log
+from .training import STEPS, Options, Seconds, Trained, Training, explosion, parameters_of, read_log
 
 #: Images that an estimate of the time evaluates.
 BATCH = 250
@@ -123,15 +122,7 @@ class ClassifierTraining(Training):
             )
 
     def train(
-        self,
-        data: DataSet,
-        directory: pathlib.Path,
-        record: Mapping[str, Any],
-        *,
-        watch_test: bool = False,
-        budget: WallClockBudget,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
-        run_eagerly: bool = False,
+        self, data: DataSet, directory: pathlib.Path, record: Mapping[str, Any], options: Options
     ) -> Trained | None:
         model = self.build(data)
         images = training_images(self.recipe, data.train)
@@ -147,10 +138,10 @@ class ClassifierTraining(Training):
                     images,
                     directory,
                     num_classes=len(data.class_names),
-                    held_out=data.test if watch_test else data.held_out,
-                    budget=budget,
-                    callbacks=callbacks,
-                    run_eagerly=run_eagerly,
+                    held_out=data.test if options.watch_test else data.held_out,
+                    budget=options.budget,
+                    callbacks=options.callbacks,
+                    run_eagerly=options.run_eagerly,
                 )
             if trained is None:
                 return None

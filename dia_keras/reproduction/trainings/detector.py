@@ -5,7 +5,7 @@ import json
 import math
 import pathlib
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Any, Literal, Self
 
 import keras
@@ -17,7 +17,6 @@ from ...detection.speed import measure_speed
 from ...detection.training import train_and_evaluate
 from ...files import staged
 from ...host import describe_run
-from ...training.runs.budget import WallClockBudget
 from ...training.runs.divergence import Diverged
 from ...zoo import list_models
 from ...zoo.weights_file import load_weights
@@ -26,7 +25,7 @@ from ..data_sets import Sources
 from ..scale import Scale
 from ..table import Row
 from .detection_data import DetectionData, load_detection_data, some_images
-from .training import STEPS, Seconds, Trained, Training, explosion, parameters_of, read_log
+from .training import STEPS, Options, Seconds, Trained, Training, explosion, parameters_of, read_log
 
 #: Values of `DetectorSettings.model` by the paper's names.
 MODELS: dict[str, Literal["retinanet", "faster-rcnn"]] = {"RetinaNet": "retinanet", "Faster R-CNN": "faster-rcnn"}
@@ -131,15 +130,7 @@ class DetectorTraining(Training):
         }
 
     def train(
-        self,
-        data: DetectionData,
-        directory: pathlib.Path,
-        record: Mapping[str, Any],
-        *,
-        watch_test: bool = False,
-        budget: WallClockBudget,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
-        run_eagerly: bool = False,
+        self, data: DetectionData, directory: pathlib.Path, record: Mapping[str, Any], options: Options
     ) -> Trained | None:
         keras.utils.clear_session()
         result: dict[str, Any] = {"training": self.record(), "data": dict(record), "roc": None}
@@ -150,9 +141,9 @@ class DetectorTraining(Training):
                 data.train,
                 data.test,
                 directory,
-                budget,
-                callbacks=callbacks,
-                run_eagerly=run_eagerly,
+                options.budget,
+                callbacks=options.callbacks,
+                run_eagerly=options.run_eagerly,
             )
             if weights is None:
                 return None

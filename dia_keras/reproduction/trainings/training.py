@@ -36,6 +36,23 @@ class Seconds(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
+class Options:
+    """What of a training does not change its result.
+
+    Attributes:
+        budget: Stops the training early.
+        callbacks: Further callbacks of `model.fit`.
+        watch_test: Whether the log has the accuracy on the test images after every epoch. Nothing is chosen by it.
+        run_eagerly: Whether nothing is compiled: sooner for a few steps.
+    """
+
+    budget: WallClockBudget
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    watch_test: bool = False
+    run_eagerly: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Training(abc.ABC):
     """One training of a row.
 
@@ -91,27 +108,14 @@ class Training(abc.ABC):
         """Returns what a result says of its data: their SHA-256, and whether others stand in for the name's."""
 
     @abc.abstractmethod
-    def train(
-        self,
-        data: Any,
-        directory: pathlib.Path,
-        record: Mapping[str, Any],
-        *,
-        watch_test: bool = False,
-        budget: WallClockBudget,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
-        run_eagerly: bool = False,
-    ) -> Trained | None:
+    def train(self, data: Any, directory: pathlib.Path, record: Mapping[str, Any], options: Options) -> Trained | None:
         """Trains a network, or goes on training it, and measures it on the test images after the last epoch.
 
         Args:
             data: The data.
             directory: Folder of checkpoints and log.
             record: The `data_record` of the data.
-            watch_test: Whether the log has the accuracy on the test images after every epoch. Nothing is chosen by it.
-            budget: Stops the training early.
-            callbacks: Further callbacks of `model.fit`.
-            run_eagerly: Whether nothing is compiled: sooner for a few steps.
+            options: What does not change the result.
 
         Returns:
             The result and the network, or `None` where the budget ended the training. Of a network that explodes, all
