@@ -172,6 +172,37 @@ def test_networks_of_ones_own_are_explained_by_test_images(command, drawing, tmp
     assert list(models) == ["mine"] and images.shape == (5, 16, 16, 1)
 
 
+def test_networks_of_ones_own_get_names_of_their_classes(networks, tmp_path, monkeypatch):
+    given, out, mine = [], ("--out", tmp_path / "a.png"), networks / "plain.keras"
+    for drawing in ("plot_grad_cam", "plot_lesions"):
+        monkeypatch.setattr(analysis, drawing, lambda *arguments: given.append(arguments) or Figure())
+    (tmp_path / "names.txt").write_text("dark\nbright\n")
+    labels = ("--labels", tmp_path / "names.txt")
+    explain(
+        "grad-cam",
+        mine,
+        networks / "other.keras",
+        "--image",
+        networks / "photo.png",
+        "--class",
+        "bright",
+        *labels,
+        *out,
+    )
+    assert given[0][3:] == (1, ("dark", "bright"))
+    # The data have the classes in another order.
+    x, y = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 1), np.uint8), np.array([0, 0, 0, 0, 0, 1])
+    np.savez(tmp_path / "d.npz", x_train=x, y_train=y, x_test=x, y_test=y, class_names=np.array(["bright", "dark"]))
+    explain("lesion", mine, "--data", tmp_path / "d.npz", "--images", 6, *labels, *out)
+    assert sorted(given[1][2]) == [0, 1, 1, 1, 1, 1]
+    (tmp_path / "names.txt").write_text("dark\n")
+    assert "must be 2 different names" in explain(
+        "lesion", mine, "--data", tmp_path / "d.npz", *labels, *out, fails=True
+    )
+    output = explain("grad-cam", ENTRY, *labels, *out, fails=True)
+    assert "`--labels` are for a network without class names" in output
+
+
 def test_networks_that_cannot_be_explained_together_are_errors(networks, tmp_path):
     out = ("--out", tmp_path / "a.png")
     mine, image = networks / "plain.keras", ("--image", networks / "photo.png")

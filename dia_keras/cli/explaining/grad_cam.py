@@ -7,6 +7,7 @@ import click
 from ..shared import (
     Resize,
     examples,
+    labels_option,
     resize_option,
     without_traceback,
 )
@@ -30,6 +31,7 @@ from .shared import (
         "dia-keras explain grad-cam resnet20_cifar100 dia_resnet20_cifar100 --image tiger.png --class tiger",
         "dia-keras explain grad-cam dia_resnet20_cifar100 --layer stage2_output",
         "dia-keras explain grad-cam runs/xray --image lung.jpeg",
+        "dia-keras explain grad-cam mine.keras --labels classes.txt --image lung.jpeg",
     ),
 )
 @networks_argument
@@ -37,6 +39,7 @@ from .shared import (
 @click.option("--layer", help="Layer that gives feature maps; default: the output of the last stage.")
 @click.option("--class", "label", help="Name of the class to explain; default: the likeliest one of each image.")
 @weights_option
+@labels_option
 @resize_option
 @out_option("grad_cam.png")
 @without_traceback
@@ -46,6 +49,7 @@ def draw(
     layer: str | None,
     label: str | None,
     weights: str,
+    labels: tuple[str, ...] | None,
     resize: Resize | None,
     out: pathlib.Path,
 ) -> None:
@@ -55,17 +59,17 @@ def draw(
     """
     from ...analysis import plot_grad_cam
 
-    networks = networks_of(names, weights)
+    networks = networks_of(names, weights, labels)
     images = pictures(networks, paths, resize)
-    labels = next((network.labels for network in networks if network.labels), None)
-    _check_label(label, labels, names[0])
+    classes = next((network.labels for network in networks if network.labels), None)
+    _check_label(label, classes, names[0])
     models = models_of(names, networks)
-    labels = labels or tuple(map(str, range(next(iter(models.values())).output_shape[-1])))
-    _check_label(label, labels, names[0])
-    chosen = None if label is None else labels.index(label)
-    write(plot_grad_cam(models, images, layer, chosen, labels), out)
+    classes = classes or tuple(map(str, range(next(iter(models.values())).output_shape[-1])))
+    _check_label(label, classes, names[0])
+    chosen = None if label is None else classes.index(label)
+    write(plot_grad_cam(models, images, layer, chosen, classes), out)
 
 
-def _check_label(label: str | None, labels: tuple[str, ...] | None, name: str) -> None:
-    if label is not None and labels is not None and label not in labels:
+def _check_label(label: str | None, classes: tuple[str, ...] | None, name: str) -> None:
+    if label is not None and classes is not None and label not in classes:
         raise ValueError(f"`--class` must be a class of {name}. Received: {label!r}")

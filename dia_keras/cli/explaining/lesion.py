@@ -8,6 +8,7 @@ from ..shared import (
     Resize,
     data_options,
     examples,
+    labels_option,
     resize_option,
     without_traceback,
 )
@@ -36,6 +37,7 @@ from .shared import (
 @images_option(1000)
 @weights_option
 @data_options
+@labels_option
 @resize_option
 @out_option("lesion.png")
 @without_traceback
@@ -45,6 +47,7 @@ def draw(
     weights: str,
     source: str | None,
     data_dir: str | None,
+    labels: tuple[str, ...] | None,
     resize: Resize | None,
     out: pathlib.Path,
 ) -> None:
@@ -54,6 +57,6 @@ def draw(
     """
     from ...analysis import plot_lesions
 
-    networks = networks_of(names, weights)
-    images, labels = some_test_images(networks, source, data_dir, resize, number)
-    write(plot_lesions(models_of(names, networks), images, labels), out)
+    networks = networks_of(names, weights, labels)
+    test = some_test_images(networks, source, data_dir, resize, number)
+    write(plot_lesions(models_of(names, networks), test.images, test.labels), out)

@@ -78,15 +78,23 @@ def cards_of(names: tuple[str, ...]) -> "list[Card]":
     return cards
 
 
-def networks_of(names: tuple[str, ...], weights: str) -> "list[Network]":
+def networks_of(names: tuple[str, ...], weights: str, labels: tuple[str, ...] | None = None) -> "list[Network]":
     """Returns networks for the same images and classes: entries, runs' folders, `.keras` files.
 
+    Args:
+        names: What the user calls them.
+        weights: Weights of an entry.
+        labels: Names of the classes of those that do not have any.
+
     Raises:
-        ValueError: If they are for others, or one of them is not there.
+        ValueError: If they are for others, or one of them is not there; or if labels do not fit, or nothing needs them.
     """
-    from ...zoo.finding import find_network
+    from ...zoo.finding import find_network, named
 
     networks = [find_network(name, weights) for name in names]
+    if labels is not None:
+        has_names = all(network.labels for network in networks)
+        networks = [network if network.labels and not has_names else named(network, labels) for network in networks]
     if len({(network.image_size, network.channels) for network in networks}) > 1:
         shapes = ", ".join("x".join(map(str, (*network.image_size, network.channels))) for network in networks)
         raise ValueError(f"The networks must take images of the same shape. Received: {shapes}")
