@@ -120,7 +120,7 @@ def plot_importances(by_name: Mapping[str, Mapping[int, np.ndarray]], title: str
     from matplotlib.ticker import MaxNLocator
 
     columns = sorted({stage for importances in by_name.values() for stage in importances})
-    figure = Figure(figsize=(1.2 + 2.6 * len(columns), 0.9 + 2.6 * len(by_name)), layout="constrained")
+    figure = Figure(figsize=(1.2 + 2.6 * len(columns), 0.9 + 2.9 * len(by_name)), layout="compressed")
     grid = figure.subplots(len(by_name), len(columns), squeeze=False)
     for row, (name, importances) in zip(grid, by_name.items(), strict=True):
         for axes, stage in zip(row, columns, strict=True):
