@@ -4,7 +4,7 @@ import json
 import math
 import pathlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..files import staged
@@ -57,22 +57,28 @@ class OtherRuns:
             with_network: Whether it must have its trained network, unless it exploded.
             with_curves: Whether its log must have the accuracy on the test images after every epoch.
         """
-        for run in self._runs:
-            table = read_table(read_record(run.scale_file)["table"])
-            if with_curves and not table.curves:
-                continue
-            for path in sorted(run.results.glob("*.json")):
-                result = read_record(path)
-                network = run.networks / f"{path.stem}.keras"
-                is_whole = network.exists() or result["exploded"] is not None or not with_network
-                if not is_whole or result["data"] != json.loads(json.dumps(record)):
-                    continue
-                if training.is_that_of(result, data):
-                    measures = {name: math.nan if x is None else x for name, x in result["measures"].items()}
-                    own = {"training": training.record(), "measures": measures}
-                    source = result.get("reused_from", {"table": table.label, "file": path.name})
-                    return Reused({**result, **own, "reused_from": source}, network if network.exists() else None)
-        return None
+        others = [
+            other
+            for run in self._runs
+            for other in _results_of(run, with_curves)
+            if other.result["data"] == json.loads(json.dumps(record))
+            and (other.network or other.result["exploded"] is not None or not with_network)
+        ]
+        place = training.own_among([other.result for other in others], data)
+        if place is None:
+            return None
+        result, network = others[place]
+        measures = {name: math.nan if x is None else x for name, x in result["measures"].items()}
+        return Reused({**result, "training": training.record(), "measures": measures}, network)
+
+
+def _results_of(run: RunDirectory, with_curves: bool) -> Iterator[Reused]:
+    """Yields the results of a run, each with where it was trained."""
+    table = read_table(read_record(run.scale_file)["table"])
+    for path in sorted(run.results.glob("*.json")) if table.curves or not with_curves else ():
+        network = run.networks / f"{path.stem}.keras"
+        source = {"reused_from": {"table": table.label, "file": path.name}}
+        yield Reused({**source, **read_record(path)}, network if network.exists() else None)
 
 
 def _runs_in(folder: pathlib.Path) -> list[RunDirectory]:

@@ -5,7 +5,7 @@ import json
 import math
 import pathlib
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -78,18 +78,25 @@ class ClassifierTraining(Training):
             return None
         return {**record, "recipe": json.loads(json.dumps(dataclasses.asdict(recipe)))}
 
-    def is_that_of(self, result: Mapping[str, Any], data: DataSet) -> bool:
-        theirs, mine = self.completed(result["training"]), self.record()
-        if theirs is None or {**theirs["recipe"], "entry": self.recipe.entry} != mine["recipe"]:
-            return False
-        if all(theirs[name] == mine[name] for name in ("backbone", "arguments")):
-            return True
+    def own_among(self, results: Sequence[Mapping[str, Any]], data: DataSet) -> int | None:
+        mine, alike = self.record(), {}
+        for place, result in enumerate(results):
+            theirs = self.completed(result["training"])
+            if theirs is None or {**theirs["recipe"], "entry": self.recipe.entry} != mine["recipe"]:
+                continue
+            if all(theirs[name] == mine[name] for name in ("backbone", "arguments")):
+                return place
+            alike[place] = theirs
+        if not alike:
+            return None
         # Tables name the same network in several ways: a setting may be given, or be the default.
         network = self.build(data)
-        if result["parameters"] != parameters_of(network):
-            return False
-        other = dataclasses.replace(self, backbone=theirs["backbone"], arguments=theirs["arguments"])
-        return other.build(data).get_config() == network.get_config()
+        config, parameters = network.get_config(), parameters_of(network)
+        for place, theirs in alike.items():
+            other = dataclasses.replace(self, backbone=theirs["backbone"], arguments=theirs["arguments"])
+            if results[place]["parameters"] == parameters and other.build(data).get_config() == config:
+                return place
+        return None
 
     @property
     def data_key(self) -> Hashable:

@@ -5,7 +5,7 @@ import json
 import math
 import pathlib
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import keras
@@ -98,8 +98,9 @@ class DetectorTraining(Training):
             return None
         return {**record, "detector": {**json.loads(json.dumps(settings)), **given}}
 
-    def is_that_of(self, result: Mapping[str, Any], data: DetectionData) -> bool:
-        return self.completed(result["training"]) == self.record()
+    def own_among(self, results: Sequence[Mapping[str, Any]], data: DetectionData) -> int | None:
+        mine = self.record()
+        return next((place for place, each in enumerate(results) if self.completed(each["training"]) == mine), None)
 
     @property
     def data_key(self) -> Hashable:

@@ -86,8 +86,13 @@ class Training(abc.ABC):
         """Returns a record with the defaults of settings that trainings did not have then; `None` if it is none."""
 
     @abc.abstractmethod
-    def is_that_of(self, result: Mapping[str, Any], data: Any) -> bool:
-        """Returns whether a result, of any row of any table, is that of this training on these data."""
+    def own_among(self, results: Sequence[Mapping[str, Any]], data: Any) -> int | None:
+        """Returns the place of the first result, of any row of any table, that is of this training; `None` if none is.
+
+        Args:
+            results: Results of trainings on the same data.
+            data: The data.
+        """
 
     @property
     @abc.abstractmethod
