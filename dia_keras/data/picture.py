@@ -81,7 +81,7 @@ def read_pictures(
     """
     height, width = image_size or (None, None)
     if image_size is not None:
-        _check_memory(len(sources), (*image_size, channels))
+        check_memory(len(sources), (*image_size, channels))
 
     def read(source: pathlib.Path | bytes, name: str) -> np.ndarray | ValueError:
         try:
@@ -96,7 +96,7 @@ def read_pictures(
                 errors.append(result)
             elif not errors:
                 if not images.size:
-                    _check_memory(len(sources), result.shape)
+                    check_memory(len(sources), result.shape)
                     images = np.empty((len(sources), *result.shape), np.uint8)
                 if result.shape != images.shape[1:]:
                     raise ValueError(
@@ -141,7 +141,7 @@ def resized_pixels(
             f"images of shape {pixels.shape[1:]}"
         )
     wanted: Literal[1, 3] = channels or pixels.shape[-1]
-    _check_memory(len(pixels), (height, width, wanted))
+    check_memory(len(pixels), (height, width, wanted))
     images = np.empty((len(pixels), height, width, wanted), np.uint8)
     for place, image in zip(images, pixels, strict=True):
         picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
@@ -149,7 +149,7 @@ def resized_pixels(
     return images
 
 
-def _check_memory(number: int, shape: tuple[int, ...]) -> None:
+def check_memory(number: int, shape: tuple[int, ...]) -> None:
     """Raises a `ValueError` where so many images of this shape take more bytes than the machine has."""
     if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", {}):  # Windows
         return

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ..data import DataSet, Split
+from ..data.picture import check_memory
 from ..timing import interleaved
 from ..training.fitting import compile_for
 from ..training.steps.cpu_steps import fast_cpu_steps
@@ -106,6 +107,7 @@ def _random_batch(name: str, training: ClassifierTraining, image_size: int | Non
     """Returns a batch of noise in the form of a data set."""
     known, random = IMAGE_SETS[name], np.random.default_rng(0)
     size, number = image_size or known.image_size, training.recipe.batch_size
+    check_memory(number, (size, size, 3))
     images = random.integers(0, 256, (number, size, size, 3), np.uint8)
     batch = Split(images, random.integers(0, known.classes, number))
     nobody = Split(images[:0], batch.labels[:0])

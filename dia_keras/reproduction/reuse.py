@@ -57,11 +57,12 @@ class OtherRuns:
             with_network: Whether it must have its trained network, unless it exploded.
             with_curves: Whether its log must have the accuracy on the test images after every epoch.
         """
+        same_data = json.loads(json.dumps(record))
         others = [
             other
             for run in self._runs
             for other in _results_of(run, with_curves)
-            if other.result["data"] == json.loads(json.dumps(record))
+            if other.result["data"] == same_data
             and (other.network or other.result["exploded"] is not None or not with_network)
         ]
         place = training.own_among([other.result for other in others], data)
@@ -75,7 +76,9 @@ class OtherRuns:
 def _results_of(run: RunDirectory, with_curves: bool) -> Iterator[Reused]:
     """Yields the results of a run, each with where it was trained."""
     table = read_table(read_record(run.scale_file)["table"])
-    for path in sorted(run.results.glob("*.json")) if table.curves or not with_curves else ():
+    if with_curves and not table.curves:
+        return
+    for path in sorted(run.results.glob("*.json")):
         network = run.networks / f"{path.stem}.keras"
         source = {"reused_from": {"table": table.label, "file": path.name}}
         yield Reused({**source, **read_record(path)}, network if network.exists() else None)

@@ -88,3 +88,9 @@ def test_what_is_timed_is_not_trained_and_the_reverse(tmp_path):
         measure_cost(read_table("table4"))
     found = CliRunner().invoke(main, ["reproduce", "cost", "--dry-run"])
     assert found.exit_code == 2 and "cost is timed, not trained, so it does not take --dry-run." in found.output
+
+
+def test_a_batch_larger_than_the_memory_is_an_error():
+    huge = Scale(seeds=1, networks={"ResNet164": "ResNet8-basic"}, image_size=1_000_000)
+    with pytest.raises(ValueError, match=r"`image_size` must be .*\. Received: 128 images of 1000000x1000000"):
+        measure_cost(TABLE, scale=huge)
