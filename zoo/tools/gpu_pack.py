@@ -4,7 +4,8 @@
 
 The folder given holds `cifar10.npz` and `cifar100.npz`. Wheels come first, in the versions that are installed here;
 then the data, as lossless WebP sheets, which Pillow reads without help, in parts that fill a call's limit. The limit
-counts the files that git tracks, which travel, too, without the weights of the zoo: move their folder away meanwhile.
+counts the files that git tracks, which travel, too, without the weights of the zoo and the pages of `docs`: move these
+folders away meanwhile.
 """
 
 import hashlib
@@ -33,8 +34,8 @@ PEERS = "pytorchcv==0.0.74"
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 #: What a call takes along, tracked files included, less room for what is written meanwhile.
 CALL_BYTES = (64 << 20) - (1 << 20)
-#: No training of the campaign reads them.
-PACKAGED = ROOT / "dia_keras" / "zoo" / "weights"
+#: No training of the campaign reads these folders.
+MOVED_AWAY = (ROOT / "dia_keras" / "zoo" / "weights", ROOT / "docs")
 TILES = 50  # images along each side of a sheet
 
 
@@ -81,11 +82,12 @@ def webp(picture: np.ndarray) -> bytes:
 
 
 def travelling_bytes() -> int:
-    """Returns the bytes of the files that travel with every call: all that git does not ignore, but the weights."""
+    """Returns the bytes of the files that travel with every call: what git does not ignore, less `MOVED_AWAY`."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
     paths = [ROOT / name for name in names if name]
-    return sum(path.stat().st_size for path in paths if path.is_file() and path.parent != PACKAGED)
+    travelling = [path for path in paths if path.is_file() and not any(map(path.is_relative_to, MOVED_AWAY))]
+    return sum(path.stat().st_size for path in travelling)
 
 
 def in_order(files: list[pathlib.Path]) -> list[pathlib.Path]:
@@ -142,8 +144,8 @@ def main(data: pathlib.Path, to: pathlib.Path, python: str, limit: float | None)
     for name in (f"{path.stem}.data.zip" for path in files):
         last = max(number for number in range(1, calls + 1) if any((to / str(number)).glob(f"{name}.*")))
         print(f"{name.removesuffix('.data.zip')} is complete with {to.name}/{last}")
-    if PACKAGED.is_dir():
-        print(f"Before the first call, move {PACKAGED.relative_to(ROOT)} away: there is no room for it.")
+    if here := [str(folder.relative_to(ROOT)) for folder in MOVED_AWAY if folder.is_dir()]:
+        print(f"Before the first call, move {' and '.join(here)} away: there is no room for them.")
 
 
 if __name__ == "__main__":
