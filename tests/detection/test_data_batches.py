@@ -174,3 +174,6 @@ def test_arguments_of_batches_out_of_range_are_errors(painted):
         batches(painted, **good, seed=-1)
     with pytest.raises(ValueError, match=r"`batch_size` must be at most .* Received: batch_size=7, with 6 images"):
         batches(painted, **{**good, "batch_size": 7})
+    message = r"`image_size` must be so small .* Received: 2 images of 1000000x2000000, which take 12,000\.0 GB"
+    with pytest.raises(ValueError, match=message):
+        batches(painted, **{**good, "image_size": (1000000, 2000000)})

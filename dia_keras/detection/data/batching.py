@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from ...arguments import boolean, is_integer, positive_integer
+from ...data.picture import check_memory
 from .augmentation import VISIBLE, areas, augmented
 from .detection_set import DetectionSet
 from .letterboxing import letterbox
@@ -124,10 +125,12 @@ def batches(
         left in an augmented image, have the class -2: they count neither as found nor as missed.
 
     Raises:
-        ValueError: On an argument out of range, or fewer images than a batch has where they are shuffled.
+        ValueError: On an argument out of range, fewer images than a batch has where they are shuffled, or a batch that
+            is larger than the memory.
     """
     batch_size, max_boxes = positive_integer("batch_size", batch_size), positive_integer("max_boxes", max_boxes)
     size, augment = check_size(image_size), boolean("augment", augment)
+    check_memory(batch_size, (*size, 3))
     if not is_integer(seed, 0):
         raise ValueError(f"`seed` must be an integer of at least 0. Received: seed={seed!r}")
     shuffle = augment if shuffle is None else boolean("shuffle", shuffle)
