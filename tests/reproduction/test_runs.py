@@ -241,10 +241,12 @@ def test_the_mean_curve_is_of_the_seeds_that_did_not_explode():
 
 def test_our_figures_and_the_papers_are_drawn_to_the_same_scale():
     rows = read_table("table14").rows[3:6]
-    lost = {"measures": {"top1": math.nan}, "exploded": "NaN"}
-    results = [{0: lost}, {0: lost, 1: {"measures": {"top1": 2.0}, "exploded": None}}]
+    lost = {"measures": {"top1": math.nan}, "exploded": "NaN", "data": {}}
+    results = [{0: lost}, {0: lost, 1: {"measures": {"top1": 2.0}, "exploded": None, "data": {}}}]
     values = [3.0, 3.0, 3.0, 3.0, 9.0]  # of which the last is beyond the deviation
-    results.append({seed: {"measures": {"top1": value}, "exploded": None} for seed, value in enumerate(values)})
+    results.append(
+        {seed: {"measures": {"top1": value}, "exploded": None, "data": {}} for seed, value in enumerate(values)}
+    )
     summaries = [Summary(*each) for each in zip(rows, results, strict=True)]
     here, paper = _points(read_table("table14"), summaries, Scale()).subfigs[0].axes
     assert [axes.get_title() for axes in (here, paper)] == ["here", "paper"]
@@ -259,8 +261,8 @@ def test_our_figures_and_the_papers_are_drawn_to_the_same_scale():
 
 def test_the_note_of_a_row_does_not_hide_its_mean():
     rows = read_table("table14").rows[3:6]
-    lost = {"measures": {"top1": math.nan}, "exploded": "NaN"}
-    at = [{0: {"measures": {"top1": value}, "exploded": None}, 1: lost} for value in (1.0, 9.0, 5.0)]
+    lost = {"measures": {"top1": math.nan}, "exploded": "NaN", "data": {}}
+    at = [{0: {"measures": {"top1": value}, "exploded": None, "data": {}}, 1: lost} for value in (1.0, 9.0, 5.0)]
     summaries = [Summary(*each) for each in zip(rows, at, strict=True)]
     here = _points(read_table("table14"), summaries, Scale()).subfigs[0].axes[0]
     assert [text.xy[0] for text in here.texts] == [0.99, 0.01, 0.99]
@@ -268,23 +270,27 @@ def test_the_note_of_a_row_does_not_hide_its_mean():
 
 def test_a_dotted_line_reaches_from_a_row_to_those_that_are_compared_with_it():
     rows = read_table("table3").rows[:5]
-    summaries = [Summary(row, {0: {"measures": {"top1": 1.0 + at}, "exploded": None}}) for at, row in enumerate(rows)]
+    found = [{0: {"measures": {"top1": 1.0 + at}, "exploded": None, "data": {}}} for at in range(len(rows))]
+    summaries = [Summary(*pair) for pair in zip(rows, found, strict=True)]
     figure = _points(read_table("table3"), summaries, Scale(networks={"ResNet83": "ResNet20"}))
     assert figure.subfigs[0].get_suptitle() == "ResNet83, cifar10 (here ResNet20)"
     lines = [line.get_segments()[0].tolist() for line in figure.subfigs[0].axes[0].collections]
     dotted = [line for line in lines if line[0][1] != line[1][1]]
     assert [row.name for row in rows[1:]] == ["SE (r=4)", "SE (r=4), DIA", "SE (r=8)", "SE (r=8), DIA"]
     assert dotted == [[[2.0, 0.6], [2.0, 2.4]], [[4.0, 2.6], [4.0, 4.4]]]
+    found[3][0]["data"] = {"stands_in": True}
+    figure = _points(read_table("table3"), summaries, Scale(networks={"ResNet83": "ResNet20"}))
+    assert figure.subfigs[0].get_suptitle() == "ResNet83, cifar10 (here ResNet20, other images)"
 
 
 def test_other_columns_of_the_paper_have_panels_and_groups_one_length():
     table = read_table("table9")
     measures = {name: 50.0 for name in table.columns}
-    summaries = [Summary(row, {0: {"measures": measures, "exploded": None}}) for row in table.rows]
+    summaries = [Summary(row, {0: {"measures": measures, "exploded": None, "data": {}}}) for row in table.rows]
     figure = _points(table, summaries, Scale())
     assert [part.axes[0].get_xlabel() for part in figure.subfigs[:3]] == ["top1 (%)", "PNEUMONIA (%)", "NORMAL (%)"]
     table = read_table("table11")
-    found = [{0: {"measures": {"top1": 10.0 * at}, "exploded": None}} for at in range(len(table.rows))]
+    found = [{0: {"measures": {"top1": 10.0 * at}, "exploded": None, "data": {}}} for at in range(len(table.rows))]
     figure = _points(table, [Summary(*pair) for pair in zip(table.rows, found, strict=True)], Scale())
     ranges = [axes.get_xlim() for part in figure.subfigs for axes in part.axes]
     assert np.ptp(ranges, axis=1) == pytest.approx([12.0] * 8)

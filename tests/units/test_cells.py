@@ -113,6 +113,15 @@ def test_each_stacked_cell_adds_full_linear_maps(cells):
     assert stacked.count_params() == one.count_params() + (cells - 1) * standard.count_params()
 
 
+@pytest.mark.parametrize("given", [{}, {"output_activation": "relu", "trainable": False, "dtype": "bfloat16"}])
+def test_all_cells_of_a_stack_have_the_settings_of_the_first(given):
+    for stacked in (stacked_dia_lstm(N, 3, **given), DIALSTMCell.for_channels(N, 3, **given)):
+        activation, trainable = given.get("output_activation", "sigmoid"), given.get("trainable", True)
+        assert [cell.output_activation for cell in stacked.cells] == [activation] * 3
+        assert [cell.trainable for cell in stacked.cells] == [trainable] * 3
+        assert {cell.dtype_policy.name for cell in stacked.cells} == {given.get("dtype", "float32")}
+
+
 @pytest.mark.parametrize("name", ["dia_lstm", "standard_lstm"])
 def test_linear_maps_start_uniform_by_fan_in(name):
     cell = CELLS[name]()

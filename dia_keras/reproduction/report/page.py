@@ -104,14 +104,7 @@ def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
         "difference all the same.",
         "",
     ]
-    stands_in = sorted(
-        {
-            DATA_SETS[summary.row.data].title
-            for summary in summaries
-            for result in summary.results.values()
-            if result["data"].get("stands_in")
-        }
-    )
+    stands_in = sorted({DATA_SETS[summary.row.data].title for summary in summaries if summary.stands_in})
     if stands_in:
         names = " and ".join(stands_in)
         lines += [f"**Other data stand in for {names}: the figures here are not of {names}.**", ""]

@@ -96,8 +96,10 @@ def _points(table: Table, summaries: Sequence[Summary], scale: Scale) -> Figure:
     figure = Figure(figsize=(7 * across, max(2.6, height)), layout="constrained")
     halves = {column: _half(groups, column) for column in columns}
     for part, (rows, column) in zip(figure.subfigures(down, across, squeeze=False).flat, panels, strict=False):
-        network = scale.networks.get(rows[0].row.network)
-        part.suptitle(rows[0].row.group + (f" (here {network})" if network else ""), fontsize=10)
+        here = [scale.networks[rows[0].row.network]] if rows[0].row.network in scale.networks else []
+        if any(summary.stands_in for summary in rows):
+            here.append("other images")
+        part.suptitle(rows[0].row.group + (f" (here {', '.join(here)})" if here else ""), fontsize=10)
         _draw_group(part, column, rows, halves[column])
     return figure
 
@@ -156,11 +158,9 @@ class _Point(NamedTuple):
 
 def _ours(summary: Summary, column: str) -> _Point:
     values, number = summary.values(column), len(summary.results)
-    note = (
-        f"{summary.exploded} of {number} exploded"
-        if 0 < summary.exploded < number
-        else "exploded" * (summary.exploded > 0)
-    )
+    note = ""
+    if summary.exploded:
+        note = "exploded" if summary.exploded == number else f"{summary.exploded} of {number} exploded"
     if not values:
         return _Point(math.nan, 0.0, (), note)
     return _Point(mean(values), deviation(values) if len(values) > 1 else 0.0, values if len(values) > 1 else (), note)
@@ -170,7 +170,7 @@ def _theirs(summary: Summary, column: str) -> _Point:
     figure = summary.row.paper.get(column)
     if figure is None:
         return _Point(math.nan, 0.0)
-    return _Point(figure.mean, figure.deviation or 0.0, note="exploded" * math.isnan(figure.mean))
+    return _Point(figure.mean, figure.deviation or 0.0, note="exploded" if math.isnan(figure.mean) else "")
 
 
 def _ends(points: Sequence[_Point]) -> tuple[float, float] | None:

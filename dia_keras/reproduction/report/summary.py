@@ -36,6 +36,11 @@ class Summary:
         """Number of trainings that exploded."""
         return sum(bool(result["exploded"]) for result in self.results.values())
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether trainings were of other data than the row's, which stand in for them."""
+        return any(result["data"].get("stands_in") for result in self.results.values())
+
     def values(self, column: str) -> list[float]:
         """Returns a measure of all trainings that did not explode."""
         measures = [result["measures"].get(column, math.nan) for result in self.results.values()]

@@ -8,9 +8,6 @@ from .lstm_base import DIA_PAPER, LSTMCellBase
 from .stacked import StackedCells
 from .standard_lstm import StandardLSTMCell
 
-#: Settings that all cells of a stack have.
-_OF_ALL_CELLS = ("output_activation", "bias_initializer", "dtype", "trainable")
-
 
 @keras.saving.register_keras_serializable(package="dia_keras")
 class DIALSTMCell(LSTMCellBase):
@@ -35,6 +32,9 @@ class DIALSTMCell(LSTMCellBase):
 
     Returns:
         `(h', [h', c'])`, all of shape `(batch, units)`; h' is the attention.
+
+    Raises:
+        ValueError: On an argument out of range, or inputs whose width is not `units`.
 
     Example:
 
@@ -66,7 +66,12 @@ class DIALSTMCell(LSTMCellBase):
                 raise ValueError(f"`dropout` is for two cells or more. Received: dropout={dropout!r}, cells=1")
             return first
         dropout = 0.1 if dropout is None else dropout
-        shared = {name: settings[name] for name in _OF_ALL_CELLS if name in settings}
+        shared = {
+            "output_activation": first.output_activation,
+            "bias_initializer": first.bias_initializer,
+            "dtype": first.dtype_policy,
+            "trainable": first.trainable,
+        }
         others = [StandardLSTMCell(channels, dropout=dropout, **shared) for _ in range(cells - 1)]
         return StackedCells([first, *others], dtype=first.dtype_policy)
 
@@ -113,9 +118,16 @@ def stacked_dia_lstm(
         cells: Integer, number of cells, at least 1.
         reduction: Integer, reduction of the first cell.
         output_activation: `"sigmoid"`, `"tanh"` or `"relu"`, of every cell.
-        dropout: Float in [0, 1): rate of dropout between cells, of which there must be two. Default: 0.1.
+        dropout: Float in [0, 1): dropout rate between cells. Only valid with two or more cells. Default: 0.1.
         bias_initializer: Initial biases of the linear maps. Default: uniform in +-1/sqrt(fan_in).
         **kwargs: `dtype` and `trainable` of every cell, see `keras.layers.Layer`.
+
+    Returns:
+        A `DIALSTMCell`, or `StackedCells` of several. Both take inputs of shape `(batch, units)` and return an
+        attention of this shape.
+
+    Raises:
+        ValueError: On an argument out of range, or a `dropout` for one cell.
     """
     return DIALSTMCell.for_channels(
         units,

@@ -31,6 +31,9 @@ class DIALSTMLightCell(DIALSTMCell):
 
     Returns:
         `(h', [h', c'])`, all of shape `(batch, units)`; h' is the attention.
+
+    Raises:
+        ValueError: On an argument out of range, or inputs whose width is not `units`.
     """
 
     key = "dia_lstm_light"

@@ -29,6 +29,9 @@ class StandardLSTMCell(LSTMCellBase):
 
     Returns:
         `(h', [h', c'])`, all of shape `(batch, units)`.
+
+    Raises:
+        ValueError: On an argument out of range, or inputs whose width is not `units`.
     """
 
     key = "lstm"
