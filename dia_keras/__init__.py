@@ -24,10 +24,13 @@ def __getattr__(name: str):
     if name in (
         "analysis",
         "backbones",
+        "benchmark",
         "data",
+        "detection",
         "export",
         "inference",
         "interop",
+        "reproduction",
         "samples",
         "training",
         "units",

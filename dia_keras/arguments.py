@@ -54,12 +54,12 @@ def boolean(name: str, value) -> bool:
 
 
 def is_number(value) -> bool:
-    """Whether a value is a real number of any kind, and no bool."""
+    """Whether a value is a real number of any kind, and not a bool."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def is_integer(value, least: float = -math.inf, most: float = math.inf) -> bool:
-    """Whether a value is an integer of any kind, and no bool, within bounds."""
+    """Whether a value is an integer of any kind, and not a bool, within bounds."""
     if isinstance(value, bool):
         return False
     try:

@@ -1,4 +1,4 @@
-"""A bar of progress for what takes long within a command."""
+"""A progress bar for what takes long within a command."""
 
 import contextlib
 import contextvars

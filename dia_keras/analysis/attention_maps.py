@@ -27,7 +27,7 @@ def attention_by_stage(model: keras.Model, images, batch_size: int = 50) -> dict
     Args:
         model: Network of `dia_keras.backbones` with attention.
         images: Images as the model takes them, `(n, height, width, channels)`.
-        batch_size: Images a batch.
+        batch_size: Number of images per batch.
 
     Returns:
         An array `(n, blocks, channels)`, float32, for every stage that has attention, by its number.

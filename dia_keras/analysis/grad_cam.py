@@ -105,7 +105,7 @@ def last_stage(model: keras.Model) -> str:
         maps = [node.operation.name for node in single if len(node.outputs[0].shape) == 4]
         hint = f", such as {maps[-1]!r}" if maps else ""
         raise ValueError(
-            "`layer` must be the name of a layer that gives feature maps, since the model is no network of "
+            "`layer` must be the name of a layer that gives feature maps, since the model is not a network of "
             f"dia_keras.backbones, with stages{hint}. Received: layer=None"
         ) from None
 

@@ -7,7 +7,7 @@ model of Keras begins in the middle of them.
 import difflib
 import functools
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -114,11 +114,19 @@ def logits(model: keras.Model, images, change: Change | None = None, training: b
     Returns:
         A tensor of the shape of the model's output: `(n, classes)`.
     """
-    nodes, output = nodes_of(model), model.outputs[0]
-    last, _ = last_node(output)
+    return _logits(model, [images], model.outputs[0], change, training)
+
+
+def _logits(model: keras.Model, inputs: Sequence[Any], output, change: Change | None, training: bool):
+    """Returns the value of one of a model's outputs before its last softmax or sigmoid."""
+    nodes = nodes_of(model)
+    last, number = last_node(output)
     # Features that nobody reads any more are let go.
     readers = Counter([id(tensor) for node in nodes for tensor in node.input_tensors] + [id(output)])
-    values = {id(model.inputs[0]): ops.convert_to_tensor(images, model.inputs[0].dtype)}
+    values = {
+        id(tensor): ops.convert_to_tensor(value, tensor.dtype)
+        for tensor, value in zip(model.inputs, inputs, strict=True)
+    }
     for node in nodes:
         if node.is_input:
             continue
@@ -126,7 +134,7 @@ def logits(model: keras.Model, images, change: Change | None = None, training: b
         if getattr(node.operation, "_call_has_training_arg", False):
             kwargs = {**kwargs, "training": training}
         call = Call(node, args, kwargs)
-        outputs = _before_activation(call, training) if node is last else node.operation(*args, **kwargs)
+        outputs = _before_activation(call, number, training) if node is last else node.operation(*args, **kwargs)
         if change is not None:
             outputs = change(call, outputs)
         values.update(zip(map(id, node.outputs), tree.flatten(outputs), strict=True))
@@ -137,11 +145,19 @@ def logits(model: keras.Model, images, change: Change | None = None, training: b
     return values[id(output)]
 
 
-def _before_activation(call: Call, training: bool):
-    """Returns the outputs of the last layer, or of the last model within the model, without softmax or sigmoid."""
+def _before_activation(call: Call, number: int, training: bool):
+    """Returns the outputs of the last layer, or of the last model within the model, without softmax or sigmoid.
+
+    Of a model of several outputs, that of this number alone is computed: the network ends in it.
+    """
     layer = call.layer
-    if is_functional(layer) and len(layer.inputs) == len(layer.outputs) == 1:
-        return logits(as_functional(layer), tree.flatten((call.args, call.kwargs))[0], training=training)
+    if is_functional(layer):
+        inner = as_functional(layer)
+        given = {name: value for name, value in call.kwargs.items() if name not in ("mask", "training")}
+        outputs: list[Any] = [None] * len(inner.outputs)
+        inputs = tree.flatten((call.args, given))
+        outputs[number] = _logits(inner, inputs, inner.outputs[number], None, training)
+        return outputs
     if activation_of(layer) not in ("softmax", "sigmoid"):
         return layer(*call.args, **call.kwargs)
     if is_activation(layer) or isinstance(layer, keras.layers.Activation):

@@ -13,6 +13,7 @@ from keras import ops
 from ..arguments import positive_integer
 from ..figure_text import as_is
 from ..progress import track
+from ..units.stage_units import carries_state
 from .blocks import Block, find_attention_calls, sums
 from .gradients import untracked
 from .inner import Call, Change, check_models, checked, checked_labels, logits
@@ -43,7 +44,7 @@ def without_block(model: keras.Model, block: Block) -> Change:
         if added.get(call.layer.name) == block:
             shortcut, _ = call.argument(0, "inputs")
             return shortcut
-        if attentions.get(id(call.node)) == block and getattr(call.layer, "carries_state", False):
+        if attentions.get(id(call.node)) == block and carries_state(call.layer):
             features, _ = outputs
             before = call.argument(1, "states")
             if before is None:  # the first block, before which there is the zero state
@@ -63,7 +64,7 @@ def accuracy_without_blocks(
         model: Network of `dia_keras.backbones` with skip connections, from images to logits or probabilities.
         images: Images as the model takes them, `(n, height, width, channels)`.
         labels: Their classes, integers `(n,)`.
-        batch_size: Images a batch.
+        batch_size: Number of images per batch.
 
     Returns:
         `(accuracy, without)`: from 0 to 1; `without` by `Block(stage, number)`. Scores that are not finite are wrong.

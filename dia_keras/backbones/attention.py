@@ -132,8 +132,9 @@ def _maker(attention, given: dict[str, Any]) -> AttentionMaker:
         attention.check_settings(given)
         return attention.for_channels
     if isinstance(attention, type) and issubclass(attention, keras.layers.Layer):
-        takes_width = _takes_width(attention)
-        return lambda channels, **settings: attention(*[channels] * takes_width, **settings)
+        if _takes_width(attention):
+            return attention
+        return lambda channels, **settings: attention(**settings)
     if isinstance(attention, keras.layers.Layer):
         return _copies(attention, given)
     if callable(attention):

@@ -24,7 +24,7 @@ def imagenet_resnet(
         skip: Whether blocks have skip connections.
         stride_in_1x1: Whether the first 1x1 convolution of a bottleneck has the stride, as in He et al., and not the
             3x3 convolution. Weights of one form have the shapes of the other.
-        **options: Attention, input and head: see `dia_keras.backbones.network.build_network`. `input_shape` is
+        **options: Attention, input and head: see `dia_keras.backbones`. `input_shape` is
             `(224, 224, 3)` by default.
 
     Returns:
@@ -50,7 +50,7 @@ def imagenet_resnet(
             for filters, stride, blocks in zip((64, 128, 256, 512), (1, 2, 2, 2), BLOCKS[depth], strict=True)
         ],
         block=partial(post_activation_block, branch=branch, skip=boolean("skip", skip)),
-        settings={"dia_lstm": {"reduction": 20 if bottleneck else 4}, "se": {"ratio": 16}},
+        attention_defaults={"dia_lstm": {"reduction": 20 if bottleneck else 4}, "se": {"ratio": 16}},
         total_stride=32,
         **options,
     )

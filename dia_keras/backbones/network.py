@@ -24,7 +24,7 @@ class Stage(NamedTuple):
 
 
 class NetworkOptions(TypedDict, total=False):
-    """The keywords that every backbone takes; `build_network` documents them."""
+    """The keyword arguments that every backbone takes: see `dia_keras.backbones`."""
 
     attention: Any
     attention_config: dict[str, Any] | None
@@ -47,7 +47,7 @@ def check_classes(num_classes, activation) -> int:
         activation: Activation of the classifier.
 
     Raises:
-        ValueError: If the number is no positive integer, or is one where the activation is softmax.
+        ValueError: If the number is not a positive integer, or is one where the activation is softmax.
     """
     num_classes = positive_integer("num_classes", num_classes)
     if num_classes == 1 and keras.activations.get(activation) is keras.activations.softmax:
@@ -65,7 +65,7 @@ def build_network(
     stages: list[Stage],
     block: Callable,
     pre_activation: bool = False,
-    settings: dict[str, dict[str, Any]],
+    attention_defaults: dict[str, dict[str, Any]],
     total_stride: int,
     norm_before_cells: bool = False,
     classifier_initializers: dict[str, Any] | None = None,
@@ -88,24 +88,21 @@ def build_network(
         stages: The stages, first to last.
         block: Function like `blocks.post_activation_block`.
         pre_activation: Whether the blocks are of pre-activation form; a last BN-ReLU then ends the stages.
-        settings: The backbone's own settings of named attentions.
+        attention_defaults: The backbone's own keyword arguments of attentions, by their names in `ATTENTIONS`.
+        total_stride: Product of all strides, the least height and width of an image.
         norm_before_cells: Whether every block has a batch norm before an attention with a state.
         classifier_initializers: The backbone's own `kernel_initializer` and `bias_initializer` of the dense layer.
-        total_stride: Product of all strides, the least height and width of an image.
-        attention: `None`; or a name in `ATTENTIONS`; or a function of the channel count that returns an RNN cell or a
-            layer on feature maps; or the class of either; or a layer on feature maps.
-        attention_config: Keywords for the attention, e.g. `{"reduction": 16}` or `{"cells": 3}`.
-        shared: Whether the blocks of a stage share one attention. By default RNN cells are shared and
-            layers without a state are not. What blocks must not share, an `AttentionModule` gives to each of them in
-            `for_block`.
-        attention_stages: Numbers of the stages with attention, counted from 1 (Table 13). Default: all.
-        input_shape: Shape of an image, without the batch; height and width may be `None`.
-        num_classes: Number of classes; at least 2 with a softmax.
-        include_top: Whether to end in pooling and a dense layer.
-        pooling: `"avg"` or `"max"` pools the features where `include_top` is `False`.
-        classifier_activation: Activation of the dense layer; `None` for logits.
-        preprocessing: Layer applied to the images first, e.g. `keras.layers.Rescaling`.
-        name: Name of the model.
+        attention: See `dia_keras.backbones`, as for the arguments after it.
+        attention_config: The same.
+        shared: The same.
+        attention_stages: The same.
+        input_shape: The same.
+        num_classes: The same.
+        include_top: The same.
+        pooling: The same.
+        classifier_activation: The same.
+        preprocessing: The same.
+        name: The same.
 
     Returns:
         A functional `keras.Model`. The output of stage k is that of the layer `stage<k>_output`.
@@ -121,9 +118,15 @@ def build_network(
         num_classes = check_classes(num_classes, classifier_activation)
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
-    own = settings.get(attention, {}) if isinstance(attention, str) else {}
+    defaults = attention_defaults.get(attention, {}) if isinstance(attention, str) else {}
     layers = Attention(
-        attention, attention_config, own, shared, attention_stages, len(stages), norm_before_cells=norm_before_cells
+        attention,
+        attention_config,
+        defaults,
+        shared,
+        attention_stages,
+        len(stages),
+        norm_before_cells=norm_before_cells,
     )
 
     inputs = keras.Input(input_shape, name="images")
@@ -164,7 +167,17 @@ def classifier(x, num_classes: int, activation: str | None = "softmax", **initia
 
 
 def stage_outputs(model: keras.Model) -> dict[str, Any]:
-    """Returns the feature endpoints of a backbone: `{"stage1": KerasTensor, ...}`.
+    """Returns the outputs of a backbone's stages, for feature pyramids and the like.
+
+    Args:
+        model: Network of `dia_keras.backbones`.
+
+    Returns:
+        A dict of KerasTensors by `"stage1"`, `"stage2"`, ..., of shape `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels come first.
+
+    Raises:
+        ValueError: If the model does not have stages.
 
     Example:
 

@@ -36,7 +36,7 @@ def resnet(
         block: `"bottleneck"` or `"basic"`.
         normalize: Whether the blocks' branches have batch norms (Table 14: without; stem and shortcuts keep theirs).
         skip: Whether blocks have skip connections (Fig. 9 and 10: without).
-        **options: Attention, input and head: see `dia_keras.backbones.network.build_network`.
+        **options: Attention, input and head: see `dia_keras.backbones`.
 
     Returns:
         A functional `keras.Model` from images, `(batch, height, width, channels)`, to `(batch, num_classes)`.
@@ -56,7 +56,7 @@ def resnet(
         stem=small_stem(widths),
         stages=stages,
         block=partial(post_activation_block, branch=branch, skip=boolean("skip", skip)),
-        settings={"se": {"ratio": 16}},
+        attention_defaults={"se": {"ratio": 16}},
         total_stride=4,
         **options,
     )
@@ -83,7 +83,7 @@ def preresnet(
         projection: Whether the projected shortcuts start from a block's input, `"raw"`, or from what its first batch
             norm and ReLU make of it, `"activated"`.
         norm_before_cells: Whether recurrent attention gets one batch norm more, after the branch's last convolution.
-        **options: Attention, input and head: see `dia_keras.backbones.network.build_network`.
+        **options: Attention, input and head: see `dia_keras.backbones`.
 
     Returns:
         A functional `keras.Model` from images, `(batch, height, width, channels)`, to `(batch, num_classes)`.
@@ -101,7 +101,7 @@ def preresnet(
         block=partial(pre_activation_block, branch=branch, skip=boolean("skip", skip), projection=projection),
         pre_activation=True,
         norm_before_cells=boolean("norm_before_cells", norm_before_cells),
-        settings={"se": {"ratio": 16}},
+        attention_defaults={"se": {"ratio": 16}},
         total_stride=4,
         **options,
     )

@@ -31,7 +31,7 @@ def resnext(
             for CIFAR have 256, those of the paper 128.
         stem_filters: Filters of the stem; of published ones 64, of the paper's 32.
         skip: Whether blocks have skip connections.
-        **options: Attention, input and head: see `dia_keras.backbones.network.build_network`.
+        **options: Attention, input and head: see `dia_keras.backbones`.
 
     Returns:
         A functional `keras.Model` from images, `(batch, height, width, channels)`, to `(batch, num_classes)`.
@@ -48,7 +48,7 @@ def resnext(
         stem=small_stem(positive_integer("stem_filters", stem_filters)),
         stages=[Stage(filters, 1, n), Stage(2 * filters, 2, n), Stage(4 * filters, 2, n)],
         block=partial(post_activation_block, branch=branch, skip=boolean("skip", skip)),
-        settings={
+        attention_defaults={
             **ZERO_BIAS_CELLS,
             "se": {"ratio": 4, "use_bias": False},
             "cbam": {"use_bias": False},

@@ -22,7 +22,7 @@ def wrn(
         widen: Factor k of the stages' widths 16 k, 32 k, 64 k.
         dropout: Rate of dropout between a block's two convolutions, in training.
         skip: Whether blocks have skip connections.
-        **options: Attention, input and head: see `dia_keras.backbones.network.build_network`.
+        **options: Attention, input and head: see `dia_keras.backbones`.
 
     Returns:
         A functional `keras.Model` from images, `(batch, height, width, channels)`, to `(batch, num_classes)`.
@@ -41,7 +41,7 @@ def wrn(
         block=partial(pre_activation_block, branch=branch, skip=boolean("skip", skip)),
         pre_activation=True,
         norm_before_cells=True,
-        settings={
+        attention_defaults={
             **ZERO_BIAS_CELLS,
             "se": {"ratio": 4, **ZERO_BIAS},
             "sem": {"ratio": 4, **ZERO_BIAS},

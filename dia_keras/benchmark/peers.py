@@ -23,7 +23,7 @@ MODES = ("torch", "torch.compile")
 def peer(name: str) -> tuple[str, str] | None:
     """Returns the module and the function of pytorchcv that build an entry's network, `None` where it has none."""
     if name not in zoo.list_models():
-        return None  # a run, or a `.keras` file, is no entry
+        return None  # a run, or a `.keras` file, is not an entry
     card = zoo.card(name)
     arguments = dict(card.architecture.arguments)
     depth, attention = arguments.get("depth"), arguments.get("attention")

@@ -28,7 +28,7 @@ class Measurement:
         network: The entry, and which form of it.
         base: The network that `ratio` compares with: the entry's plain twin where the zoo has one.
         runtime: A name in `RUNTIMES`, or how PyTorch runs a peer.
-        batch_size: Images a call.
+        batch_size: Number of images per call.
         threads: Number of threads, `None` where the runtime takes them all.
         milliseconds: Median time of a call.
         ratio: Median of `milliseconds` divided by that of `base`.
@@ -68,7 +68,7 @@ def measure(
         names: Names of entries, whose plain twins are added; or paths of runs' folders or `.keras` files. All take
             images of one shape.
         runtimes: Names in `RUNTIMES`.
-        batch_sizes: Images a call.
+        batch_sizes: Numbers of images per call.
         threads: Numbers of threads; runtimes that take them all are timed once.
         runs: Timed calls of each network.
         as_trained: Whether to time the networks without `export.optimize`, too.

@@ -75,7 +75,7 @@ def convert(
     if out is None:
         raise click.UsageError("Give a file to write, -o OUT.weights.h5 or -o OUT.keras.")
     if not entry and out.suffix != ".keras":
-        raise ValueError(f"`--out` must end in .keras for a network that is no entry of the zoo. Received: {out}")
+        raise ValueError(f"`--out` must end in .keras for a network that is not a zoo entry. Received: {out}")
     check_path(out)
     check_output("--out", out)
     weights = read_state(file, verified(file, interop.find_source(name))) if name else file

@@ -145,7 +145,7 @@ def fine_tune(
 ) -> None:
     """Fine-tune a network on DATA: a folder of images, an .npz file, or a data set of TFDS, of any classes.
 
-    A folder has `train` and `test`, with one folder a class in each. First the head is trained, then all that is not
+    A folder has `train` and `test`, with one folder per class in each. First the head is trained, then all that is not
     frozen, earlier stages more slowly; the weights of the best epoch on held-out images are kept. The test images are
     read once, at the end. Called again, a run goes on where it stopped. The exit code is 0 when it is complete, 3
     when the --minutes are over before, and 130 or 143 after Ctrl-C or SIGTERM.

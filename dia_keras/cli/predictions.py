@@ -65,7 +65,7 @@ def predict(
 
     from .. import zoo
     from ..data.picture import read_picture
-    from ..export.metadata import last_activation
+    from ..inference.ending import last_activation
     from ..zoo.finding import find_network
 
     check_picture(picture)
@@ -93,6 +93,7 @@ def predict(
 
 def _probabilities(scores, activation: str | None):
     """Returns scores as they are where they are probabilities, and else what a softmax makes of them."""
+    import keras
     import numpy as np
 
     if not np.isfinite(scores).all():
@@ -100,8 +101,7 @@ def _probabilities(scores, activation: str | None):
     is_sum = activation != "linear" and scores.min() >= 0 and np.allclose(scores.sum(axis=-1), 1, atol=0.02)
     if activation == "sigmoid" or is_sum:
         return scores
-    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    return keras.ops.convert_to_numpy(keras.ops.softmax(scores))
 
 
 def _records(paths, answers, unreadable) -> list[dict]:

@@ -26,7 +26,7 @@ SOFTWARE = "dia_keras"
 
 
 def without_traceback(command):
-    """Shows the errors that bad input causes, and warnings, as one line, and bars of progress on a terminal."""
+    """Shows the errors that bad input causes, and warnings, as one line, and progress bars on a terminal."""
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
@@ -60,7 +60,7 @@ def labels_option(command):
         "--labels",
         type=click.Path(path_type=pathlib.Path),
         callback=_names_in,
-        help="Text file with a class name a line, for a .keras or a weights file, which may have none.",
+        help="Text file with one class name per line, for a .keras or a weights file, which may have none.",
     )(command)
 
 

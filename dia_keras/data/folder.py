@@ -1,4 +1,4 @@
-"""Folders of images, one folder a class. Needs no backend: Pillow reads the images."""
+"""Folders of images, one folder per class. Needs no backend: Pillow reads the images."""
 
 import pathlib
 import warnings
@@ -23,7 +23,7 @@ def load_folder(
     behind, are skipped, and counted in one warning.
 
     Raises:
-        ValueError: Where a class has no images, a file is no image, or the splits have different classes.
+        ValueError: Where a class has no images, a file is not an image, or the splits have different classes.
         FileNotFoundError: Where a split is missing.
     """
     skipped: list[pathlib.Path] = []
@@ -82,7 +82,7 @@ def files_by_class(folder: pathlib.Path, skipped: list[pathlib.Path]) -> dict[st
     """
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"`source` must have the folders 'train' and 'test', with one folder a class. "
+            f"`source` must have the folders 'train' and 'test', with one folder per class. "
             f"Received: source={str(folder.parent)!r}, without {folder.name!r}"
         )
     members = _visible(folder, skipped)

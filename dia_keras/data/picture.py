@@ -42,8 +42,8 @@ def read_picture(
         Array `(height, width, channels)`.
 
     Raises:
-        ValueError: Where the source is no file or no picture, is damaged, has more pixels than Pillow takes for safe,
-            or has pixels of 32 bits, whose range is not known.
+        ValueError: Where the source is not a file or not a picture, is damaged, has more pixels than Pillow takes for
+            safe, or has pixels of 32 bits, whose range is not known.
     """
     if isinstance(source, bytes):
         name = name or "The picture"

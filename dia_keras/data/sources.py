@@ -27,7 +27,7 @@ def load(
     Args:
         source: Name of a TFDS data set, `"cifar100"`, or `"imagenette/160px-v2"` with its configuration; its split
             "validation" is the test set where there is no "test". Or path of an `.npz` file with `x_train`, `y_train`,
-            `x_test`, `y_test` and `class_names`. Or path of a folder with one folder a class under `train` and
+            `x_test`, `y_test` and `class_names`. Or path of a folder with one folder per class under `train` and
             `test`, of images of any format that Pillow reads.
         data_dir: Where TFDS keeps its data sets: then a name is that of a TFDS data set, even where there is a folder
             of this name. Default: the environment variable `DIA_KERAS_DATA`, else TFDS' own default.
@@ -77,7 +77,7 @@ def load(
 
         train, test, class_names = load_folder(path, image_size, resize, channels or 3)
     elif _is_meant_as_path(source) and not _is_tfds_name(source, data_dir):
-        raise FileNotFoundError(f"`source` must exist. Received: source={str(source)!r}, which is no folder")
+        raise FileNotFoundError(f"`source` must exist. Received: source={str(source)!r}, which is not a folder")
     else:
         from .tfds_source import load_tfds
 

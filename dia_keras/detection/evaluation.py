@@ -26,7 +26,7 @@ class NotFiniteError(ValueError):
 
 
 class Detections(NamedTuple):
-    """What is found in an image, the surest first.
+    """What is found in an image, sorted by descending score.
 
     Attributes:
         boxes: `(x1, y1, x2, y2)` in pixels of the image, float32 `(n, 4)`.
@@ -59,7 +59,7 @@ def detect(
         threshold: Least score of what is returned, also where it is below the detector's own `score_threshold`.
             COCO's metrics want all, 0.05 or less; pictures about 0.3.
         image_size: Height and width of the network's input in pixels.
-        batch_size: Images a batch.
+        batch_size: Number of images per batch.
         callbacks: Callbacks of `model.predict`.
 
     Returns:
@@ -123,7 +123,7 @@ class CocoEvaluation:
     Attributes:
         metrics: COCO's twelve metrics by name, from 0 to 1; -1 where there is nothing to find, as pycocotools has it.
             "AP" is the mean over the IoU thresholds 0.5 to 0.95, "AP50" that at 0.5, "APs", "APm" and "APl" those of
-            small, medium and large objects; "AR1", "AR10" and "AR100" are recalls by detections an image.
+            small, medium and large objects; "AR1", "AR10" and "AR100" are recalls by detections per image.
         per_class: AP of every class that has objects, by label.
         recalls: Recalls of the precisions, float64 `(101,)`.
         precisions: Precision at the recalls, mean over the classes, by IoU threshold: "0.50", "0.75" and "0.50:0.95".
@@ -165,7 +165,7 @@ def evaluate_detections(detection_set: DetectionSet, detections: Sequence[Detect
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    # By IoU threshold, recall and class; of objects of all sizes, with 100 detections an image.
+    # By IoU threshold, recall and class; of objects of all sizes, with 100 detections per image.
     precision = evaluation.eval["precision"][..., 0, -1]
     order = np.argsort(detection_set.category_ids)
     has_objects = (precision > -1).all((0, 1))

@@ -19,7 +19,7 @@ from ..zoo.cards import describe
 from .models import FasterRCNN, RetinaNet
 from .models.detector import Detector, check_arguments
 
-#: Detectors by name, with their learning rates for 16 images a batch: the FPN paper's and RetinaNet's.
+#: Detectors by name, with their learning rates for 16 images per batch: the FPN paper's and RetinaNet's.
 DETECTORS: dict[str, tuple[type[Detector], float]] = {"retinanet": (RetinaNet, 0.01), "faster-rcnn": (FasterRCNN, 0.02)}
 
 #: The options that `check_arguments` checks, and those that are numbers of something.
@@ -30,23 +30,23 @@ CHECKED, COUNTS = ("anchor_scale", "score_threshold", "iou_threshold"), {"max_de
 class DetectorSettings:
     """How a detector is built and trained: by default the 1x schedule of 12 epochs.
 
-    Attributes:
+    Args:
         model: "retinanet" or "faster-rcnn".
         depth: Depth of the ResNet: 18, 34, 50 or 101.
         attention: Name of an attention, or `None`.
         image_size: Height and width of the network's input in pixels, multiples of 32.
         epochs: Epochs. After 8 and 11 twelfths of them the learning rate falls to a tenth.
-        batch_size: Images a batch.
-        learning_rate: Peak, for 16 images a batch; for others it is scaled in proportion. Default: 0.01 for RetinaNet,
-            0.02 for Faster R-CNN, as in the papers.
+        batch_size: Number of images per batch.
+        learning_rate: Peak, for 16 images per batch; for others it is scaled in proportion. Default: 0.01 for
+            RetinaNet, 0.02 for Faster R-CNN, as in the papers.
         warmup_steps: Steps in which the rate rises to its peak; a tenth of all at most.
         weight_decay: L2 coefficient.
-        clip_norm: Greatest norm of all gradients together.
+        clip_norm: Norm that the gradients of all weights together are scaled down to.
         backbone_weights: Name of a zoo entry with weights, or path of a file of weights, that fits the backbone or the
             plain ResNet of its depth, see `RetinaNet`.
         freeze_norms: Whether batch norms are frozen. Default: where the backbone has weights.
         augment: Whether images are flipped, scaled and moved at random.
-        max_boxes: Boxes an image, at most.
+        max_boxes: Maximum number of boxes per image.
         precision: Keras' dtype policy, e.g. "mixed_bfloat16".
         seed: Seed of initial values, order and augmentation.
         options: More arguments of the detector, e.g. `{"anchor_scale": 3.0}` or `{"regions": 128}`.
@@ -178,7 +178,7 @@ def _sha256(path: pathlib.Path, changed: int) -> str:
 
 
 def _options(detector: type[Detector]) -> set[str]:
-    """Returns the names of a detector's arguments that are no settings of their own."""
+    """Returns the names of a detector's arguments that are not settings of their own."""
     arguments = {*inspect.signature(Detector.__init__).parameters, *inspect.signature(detector.__init__).parameters}
     own = {field.name for field in dataclasses.fields(DetectorSettings)}
     return arguments - own - {"self", "num_classes", "labels", "dtype", "kwargs", "settings"}

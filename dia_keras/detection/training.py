@@ -54,7 +54,7 @@ def train_detector(
         source: A detection set, or where it is, see `dia_keras.detection.data.load`. Images without boxes are trained
             on, too.
         directory: The run's folder; made if missing. One that holds a run of other settings is an error.
-        split: Name of the split to train on, where `source` is no detection set.
+        split: Name of the split to train on, where `source` is not a detection set.
         validation: A detection set to evaluate on at the end, or the name of a split of `source`.
         minutes: Wall-clock budget; the run checkpoints and stops before it is spent, also within an epoch. The
             evaluation at the end comes after it.

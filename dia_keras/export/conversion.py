@@ -113,7 +113,7 @@ def _in_tensorflow_process(model: keras.Model, request: Request, expected: np.nd
         process = subprocess.run(
             command,
             env=environment,
-            stdout=terminal() or subprocess.DEVNULL,  # its bars of progress
+            stdout=terminal() or subprocess.DEVNULL,  # its progress bars
             stderr=subprocess.PIPE,
             text=True,
             check=False,

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from ..inference.copies import as_functional, is_functional
-from ..inference.ending import activation_of, last_node
+from ..inference.ending import last_activation
 
 
 def describe(
@@ -65,19 +65,6 @@ def values_of(input_dtype: str) -> str:
     return "values from 0 to 255, less 128" if input_dtype == "int8" else "values from 0 to 255"
 
 
-def last_activation(model: keras.Model) -> str | None:
-    """Returns what a model ends in: `"sigmoid"`, `"softmax"`, `"linear"` where nothing follows a layer that could have
-    an activation, or `None` for anything else. Of a model that is not a graph of layers, its last layer decides."""
-    if not getattr(model, "outputs", None):
-        return activation_of(model.layers[-1]) if model.layers else None
-    answer = model.outputs[0]
-    while True:
-        node, number = last_node(answer)
-        if not is_functional(node.operation):
-            return activation_of(node.operation)
-        answer = node.operation.outputs[number]
-
-
 def normalization(model: keras.Model) -> tuple[np.ndarray, np.ndarray] | None:
     """Returns mean and standard deviation by which the model normalizes its images, `None` where it does not.
 
@@ -104,8 +91,10 @@ def normalization(model: keras.Model) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def normalizes_pixels(model: keras.Model) -> bool:
-    """Whether a model normalizes its images, and by figures of pixel values, 0 to 255: those of 0..1 or -1..1 are 2
-    at most, and a standard deviation of pixel values, or a mean, is far above."""
+    """Whether a model normalizes its images, and by figures of pixel values, 0 to 255.
+
+    Those of 0..1 or -1..1 are 2 at most, and a standard deviation of pixel values, or a mean, is far above.
+    """
     statistics = normalization(model)
     return statistics is not None and bool(max(np.abs(values).max() for values in statistics) > 10)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from .copies import as_functional, is_functional
+from .copies import is_functional
 
 #: The activations that say how to read predictions.
 ACTIVATIONS = ("sigmoid", "softmax", "linear")
@@ -33,9 +33,24 @@ def _passes_on(node) -> bool:
 
 
 def last_operation(model: keras.Model):
-    """Returns the operation that a network ends in, also where that is within a model within it."""
-    operation = last_node(model.outputs[0])[0].operation
-    return last_operation(as_functional(operation)) if is_functional(operation) else operation
+    """Returns the operation that a network's first output comes from, also where that is within a model within it."""
+    answer = model.outputs[0]
+    while True:
+        node, number = last_node(answer)
+        if not is_functional(node.operation):
+            return node.operation
+        answer = node.operation.outputs[number]
+
+
+def last_activation(model: keras.Model) -> str | None:
+    """Returns what a model ends in, one of `ACTIVATIONS`, or `None` for anything else.
+
+    It is `"linear"` where nothing follows a layer that could have an activation. Of a model that is not a graph of
+    layers, its last layer decides.
+    """
+    if not getattr(model, "outputs", None):
+        return activation_of(model.layers[-1]) if model.layers else None
+    return activation_of(last_operation(model))
 
 
 def final_activation(model: keras.Model) -> str | None:

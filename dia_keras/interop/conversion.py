@@ -119,13 +119,13 @@ def save(model: keras.Model, path: str | os.PathLike) -> None:
     """Saves a converted network in float32: the weights of a zoo entry as `.weights.h5`, or any network as `.keras`.
 
     Raises:
-        ValueError: Where the name ends otherwise, or the folder does not exist; or where the weights are of no entry:
-            their file would not say which network they are of.
+        ValueError: Where the name ends otherwise, or the folder does not exist; or where the weights are not those of a
+            zoo entry: their file would not say which network they are of.
     """
     path = check_path(path)
     if path.suffix != ".keras" and not _is_entry(model):
         raise ValueError(
-            "`path` must end in .keras, since the network is no entry of the zoo, and weights do not say which network "
+            "`path` must end in .keras, since the network is not a zoo entry, and weights do not say which network "
             f"they are of. Received: path={str(path)!r}"
         )
     with staged(path) as new:

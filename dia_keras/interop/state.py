@@ -104,7 +104,9 @@ def _read_torch(path: pathlib.Path, content: bytes | None) -> Any:
     except Exception as error:  # a damaged file ends in errors of many kinds
         text = str(error)
         if "eights only load failed" in text or "Unsupported operand" in text or "Unsupported global" in text:
-            reason = "needs code to be read, or is no file of tensors: only tensors are read, and nothing in it is run"
+            reason = (
+                "needs code to be read, or is not a file of tensors: only tensors are read, and nothing in it is run"
+            )
         else:
             reason = f"is damaged, or no file of PyTorch: {next(iter(text.splitlines()), type(error).__name__)}"
         raise ValueError(f"`weights` {reason}. Received: weights={str(path)!r}") from error

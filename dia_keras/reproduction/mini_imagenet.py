@@ -31,7 +31,8 @@ def load_mini_imagenet(path: pathlib.Path, image_size: int, held_out: int = 0, a
         any_size: Whether other numbers of classes and images will do, as in a smoke run.
 
     Raises:
-        ValueError: Where it is not 100 classes of 500 and 100 images, a class is in two folders, or a file is no image.
+        ValueError: Where it is not 100 classes of 500 and 100 images, a class is in two folders, or a file is not an
+            image.
     """
     train, test = _split(path)
     if not any_size:

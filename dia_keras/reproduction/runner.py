@@ -76,7 +76,7 @@ def reproduce(
     started = time.monotonic()
     scale, sources = scale or Scale(), sources or Sources()
     chosen = check(table, scale, sources, rows)
-    WallClockBudget(minutes, started)  # refuses what is no time
+    WallClockBudget(minutes, started)  # refuses what is not a time
     if stale_hours is not None and not 0 < stale_hours < math.inf:
         raise ValueError(f"`stale_hours` must be positive and finite. Received: stale_hours={stale_hours!r}")
     keep_compiled_programs()

@@ -44,7 +44,7 @@ def evaluate(model: keras.Model, split: Split, class_names: tuple[str, ...], bat
         model: The model, `(n, height, width, channels)` to `(n, len(class_names))`.
         split: Images and labels.
         class_names: Names of the classes, in the order of their labels.
-        batch_size: Images a batch.
+        batch_size: Number of images per batch.
 
     Raises:
         ValueError: If there are no images, labels that are no classes, or other outputs; or if a score is NaN or
@@ -58,24 +58,36 @@ def evaluate(model: keras.Model, split: Split, class_names: tuple[str, ...], bat
             f"`model` must have as many outputs as `class_names` has names, {len(class_names)}. "
             f"Received: outputs of shape {scores.shape}"
         )
+    return accuracies(scores, split.labels, class_names)
+
+
+def accuracies(scores: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> Evaluation:
+    """Returns the accuracies of scores. Of classes with equal scores, the first counts as the better.
+
+    Args:
+        scores: Logits or probabilities, `(n, classes)`.
+        labels: Integers from 0 to `classes - 1`, `(n,)`.
+        class_names: Names of the classes, in the order of their labels.
+    """
     best = np.argsort(-scores, axis=-1, kind="stable")[:, :5]
-    right = best == split.labels[:, None]
-    per_class = {
-        name: float(right[split.labels == i, 0].mean())
-        for i, name in enumerate(class_names)
-        if (split.labels == i).any()
-    }
-    return Evaluation(float(right[:, 0].mean()), float(right.any(-1).mean()), per_class, len(split.labels))
+    right = best == labels[:, None]
+    per_class = {name: float(right[labels == i, 0].mean()) for i, name in enumerate(class_names) if (labels == i).any()}
+    return Evaluation(float(right[:, 0].mean()), float(right.any(-1).mean()), per_class, len(labels))
+
+
+def scores_of(model: keras.Model, split: Split, batch_size: int = 250) -> np.ndarray:
+    """Returns a model's outputs on all images of a split, `(n, classes)`."""
+    starts = track(range(0, len(split.images), batch_size), "Evaluating")
+    return np.concatenate([np.asarray(model.predict_on_batch(split.images[i : i + batch_size])) for i in starts])
 
 
 def finite_scores(model: keras.Model, split: Split, batch_size: int = 250) -> np.ndarray:
-    """Returns a model's outputs on all images of a split, `(n, classes)`.
+    """Returns what `scores_of` does, if all are finite.
 
     Raises:
         ValueError: If one is NaN or infinite, of which the best class would be the first.
     """
-    starts = track(range(0, len(split.images), batch_size), "Evaluating")
-    scores = np.concatenate([np.asarray(model.predict_on_batch(split.images[i : i + batch_size])) for i in starts])
+    scores = scores_of(model, split, batch_size)
     wrong = int((~np.isfinite(scores)).any(axis=-1).sum())
     if wrong:
         raise ValueError(

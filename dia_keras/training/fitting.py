@@ -68,7 +68,7 @@ def fit(
         The trained model, or `None` where the budget ended the run before the last epoch.
 
     Raises:
-        ValueError: Where there are fewer images than a batch has, labels that are no classes, or no folder; where the
+        ValueError: Where there are fewer images than a batch has, labels out of range, or no folder; where the
             model answers with probabilities or computes in float16, a teacher answers with anything else than
             probabilities of the classes, the networks of two phases do not belong together, a recipe that needs a
             function gets a model, or none of the checkpoints is whole.

@@ -63,7 +63,7 @@ class Recipe:
     Args:
         entry: Name of the zoo entry, e.g. `"dia_resnet20_cifar100"`.
         epochs: Number of epochs.
-        batch_size: Images a step; the last, smaller batch of an epoch is dropped.
+        batch_size: Number of images per step; the last, smaller batch of an epoch is dropped.
         learning_rate: Peak learning rate.
         schedule: `"steps"`, which multiplies the rate by `factor` at `milestones`, or `"one_cycle"`: linear
             warm-up from zero, then a cosine to zero.

@@ -40,8 +40,8 @@ class FeatureLayer(keras.layers.Layer):
         """Reshapes values of shape `(batch, N)` so that they broadcast to the features."""
         return ops.expand_dims(values, self.spatial_axes)
 
-    def bessel(self, inputs):
-        """Returns n / (n - 1) for features of n pixels: a mean of squared deviations times that is unbiased."""
+    def bessel_correction(self, inputs):
+        """Returns Bessel's correction, n / (n - 1), for features of n pixels."""
         height, width = (ops.shape(inputs)[axis] for axis in self.spatial_axes)
         pixels = height * width
         if isinstance(pixels, int):
@@ -72,15 +72,12 @@ def _quantization_of(layer) -> dict:
     return {"policy": layer.dtype_policy.name, "config": keras.saving.serialize_keras_object(config)}
 
 
-def _quantize(layer, quantization: dict | str) -> None:
-    """Quantizes a layer as `_quantization_of` describes another one; earlier versions kept the policy only."""
-    policy, config = (
-        (quantization, None) if isinstance(quantization, str) else (quantization["policy"], quantization["config"])
-    )
-    if config is None:
-        layer.dtype_policy = policy
+def _quantize(layer, quantization: dict) -> None:
+    """Quantizes a layer as `_quantization_of` describes another one."""
+    if quantization["config"] is None:
+        layer.dtype_policy = quantization["policy"]
     else:
-        layer.quantize(config=keras.saving.deserialize_keras_object(config))
+        layer.quantize(config=keras.saving.deserialize_keras_object(quantization["config"]))
 
 
 class AttentionModule(Unit, FeatureLayer):
@@ -101,8 +98,8 @@ class AttentionModule(Unit, FeatureLayer):
     """
 
     @property
-    def of_parts(self) -> dict:
-        """Keywords of the layers that the module is made of."""
+    def sublayer_kwargs(self) -> dict:
+        """Keyword arguments of the module's sublayers."""
         return {"dtype": self.dtype_policy, "trainable": self.trainable}
 
     @classmethod

@@ -54,7 +54,7 @@ class RecurrentAttention(FeatureLayer):
             )
         self.cell = cell
         parameters = inspect.signature(cell.call).parameters
-        self._takes_no_states = list(parameters.values())[1].default is None
+        self._states_are_optional = list(parameters.values())[1].default is None
         self._takes_training = "training" in parameters
 
     def build(self, input_shape):
@@ -72,7 +72,7 @@ class RecurrentAttention(FeatureLayer):
     def call(self, inputs, states=None, training=False):
         inputs = ops.cast(inputs, self.compute_dtype)
         pooled = self.pool(inputs)
-        if states is None and not self._takes_no_states:
+        if states is None and not self._states_are_optional:
             states = self.cell.get_initial_state(batch_size=ops.shape(pooled)[0])
         kwargs = {"training": training} if self._takes_training else {}
         attention, states = self.cell(pooled, states, **kwargs)

@@ -173,7 +173,7 @@ def download(url: str, most: int, size: int | None = None) -> bytes:
     Args:
         url: Address of the file.
         most: Bytes that the file may have.
-        size: Bytes that it has, where that is known, for the bar of progress.
+        size: Bytes that it has, where that is known, for the progress bar.
 
     Raises:
         OSError, ValueError, http.client.HTTPException: Where the download fails or stalls.

@@ -10,17 +10,17 @@ from .cards import Card
 from .metadata import card
 
 
-def decode_predictions(predictions, name: str | Card | Sequence[str], top: int = 5) -> list[list[tuple[str, float]]]:
+def decode_predictions(predictions, labels: str | Card | Sequence[str], top: int = 5) -> list[list[tuple[str, float]]]:
     """Names the likeliest classes of every image.
 
     Args:
         predictions: Probabilities, array or tensor of shape `(batch, classes)`, as the entry's network returns them.
-        name: Name or card of the entry, or a repository such as `"hf://user/repo"`, whose labels are used; or a list or
-            tuple of labels, in the order of the classes, for your own network.
-        top: Number of classes an image.
+        labels: Names of the classes, a list or tuple in the order of the outputs; or the zoo entry, the repository,
+            such as `"hf://user/repo"`, or the `Card` that has them.
+        top: Number of classes per image.
 
     Returns:
-        A list an image of `(label, probability)`, likeliest first.
+        One list per image of pairs `(label, probability)`, sorted by descending probability.
 
     Raises:
         ValueError: If there is no such entry, `predictions` are not finite numbers of shape `(batch, classes)` with a
@@ -34,15 +34,15 @@ def decode_predictions(predictions, name: str | Card | Sequence[str], top: int =
     >>> decode_predictions(own_model.predict(images), ["normal", "pneumonia"])
     [[('normal', 0.93), ('pneumonia', 0.07)], ...]
     """
-    labels = _labels(name)
+    names = _names(labels)
     predictions = _numbers(predictions)
-    if predictions.ndim != 2 or predictions.shape[1] != len(labels):
+    if predictions.ndim != 2 or predictions.shape[1] != len(names):
         raise ValueError(
-            f"`predictions` must have shape (batch, {len(labels)}). Received: predictions of shape {predictions.shape}"
+            f"`predictions` must have shape (batch, {len(names)}). Received: predictions of shape {predictions.shape}"
         )
     top = positive_integer("top", top)
     order = np.argsort(-predictions, axis=1, kind="stable")[:, :top]
-    return [[(labels[i], float(row[i])) for i in best] for row, best in zip(predictions, order, strict=True)]
+    return [[(names[i], float(row[i])) for i in best] for row, best in zip(predictions, order, strict=True)]
 
 
 def _numbers(predictions) -> np.ndarray:
@@ -57,12 +57,14 @@ def _numbers(predictions) -> np.ndarray:
     return numbers
 
 
-def _labels(name: str | Card | Sequence[str]) -> Sequence[str]:
-    if isinstance(name, (list, tuple)):
-        return name
-    if isinstance(name, (str, Card)):
-        return (name if isinstance(name, Card) else card(name)).labels
+def _names(labels: str | Card | Sequence[str]) -> Sequence[str]:
+    if isinstance(labels, (list, tuple)):
+        return labels
+    if isinstance(labels, Card):
+        return labels.labels
+    if isinstance(labels, str):
+        return card(labels).labels
     raise ValueError(
-        "`name` must be the name or the card of an entry, or a list or tuple of labels in the order of the classes. "
-        f"Received: name={name!r}"
+        "`labels` must be a list or tuple of class names in the order of the outputs, or the name or the card of an "
+        f"entry. Received: labels={labels!r}"
     )

@@ -79,7 +79,7 @@ def load_weights(
     layout = layout._replace(places={**layout.places, **(aside or {})})
     other = next((key for key, place in layout.places.items() if place.dtype not in FLOATS), None)
     if other or not all(isinstance(variable, keras.Variable) for variable in variables.values()):
-        raise ValueError(f"`model` must have weights of floats, of no quantization or LoRA. Received: {model.name!r}")
+        raise ValueError(f"`model` must have weights of floats, without quantization or LoRA. Received: {model.name!r}")
     tensors = tensors_in(file, layout)
     for key, variable in variables.items():
         variable.assign(tensors[key])

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
-#: From one image, (height, width, 3), to boxes (n, 4) in its pixels, classes (n,) and scores (n,), the surest first.
+#: From one image, (height, width, 3), to boxes (n, 4) in its pixels, classes (n,) and scores (n,), by falling score.
 Detector = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 

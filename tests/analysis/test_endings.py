@@ -15,7 +15,21 @@ def nested(body, head):
     return keras.Model(body.input, inner(body.output))
 
 
+def second(body, head):
+    inputs = keras.Input(body.output.shape[1:], name="features")
+    inner = keras.Model(inputs, [keras.layers.Dense(4, "relu")(inputs), keras.ops.softmax(head(inputs))], name="head")
+    return keras.Model(body.input, inner(body.output)[1])
+
+
+def of_two_inputs(body, head):
+    inputs = [keras.Input(body.output.shape[1:], name=name) for name in ("zeros", "features")]
+    inner = keras.Model(inputs, keras.ops.softmax(head(inputs[0] + inputs[1])), name="head")
+    return keras.Model(body.input, inner([0 * body.output, body.output]))
+
+
 FORMS = {
+    "a nested one of two inputs": of_two_inputs,
+    "the second output of a nested one": second,
     "flat": lambda body, head: keras.Model(body.input, head(body.output)),
     "nested": nested,
     "operation": lambda body, head: keras.Model(body.input, keras.ops.softmax(head(body.output))),

@@ -81,7 +81,9 @@ def test_images_of_another_shape_are_an_error(dia, images):
 def test_a_model_without_stages_or_layers_is_an_error(images):
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
-    message = "`layer` must be the name of a layer that gives feature maps, since the model is no network of dia_keras"
+    message = (
+        "`layer` must be the name of a layer that gives feature maps, since the model is not a network of dia_keras"
+    )
     with pytest.raises(ValueError, match=message + r".*stages\. Received: layer=None"):
         class_activation(model, images)
     maps = keras.layers.Rescaling(1 / 255, name="scaled")(inputs)

@@ -204,8 +204,8 @@ def test_shared_srm_trains_styles_and_norms():
 def test_every_attention_is_saved_and_cloned_with_its_sharing(attention, shared, tmp_path):
     # One stage, of two blocks, has all there is.
     block = partial(post_activation_block, branch=basic_branch)
-    parts = {"stem": small_stem(16), "stages": [Stage(16, 1, 2)], "block": block, "settings": {}, "total_stride": 1}
-    model = build_network(**parts, attention=attention, shared=shared, input_shape=(16, 16, 3))
+    parts = {"stem": small_stem(16), "stages": [Stage(16, 1, 2)], "block": block, "total_stride": 1}
+    model = build_network(**parts, attention_defaults={}, attention=attention, shared=shared, input_shape=(16, 16, 3))
     assert len(attentions(model)) == (1 if shared and attention != "srm" else 2)
     randomize(model)
     model.save(tmp_path / "model.keras")

@@ -1,4 +1,4 @@
-"""What commands show on a terminal: bars of progress, and nothing of TensorFlow's import."""
+"""What commands show on a terminal: progress bars, and nothing of TensorFlow's import."""
 
 import functools
 import importlib

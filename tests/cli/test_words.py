@@ -14,8 +14,8 @@ from dia_keras.zoo import finding
     [
         (
             evaluate,
-            "`source` must exist. Received: source='a.npz', which is no folder",
-            "`--data` must exist. Received: --data='a.npz', which is no folder",
+            "`source` must exist. Received: source='a.npz', which is not a folder",
+            "`--data` must exist. Received: --data='a.npz', which is not a folder",
         ),
         (evaluate, "name its folder by `data_dir=` or VARIABLE", "name its folder by `--data-dir` or VARIABLE"),
         (evaluate, "Run `tfds`. In Python, `download=True` does so, too.", "Run `tfds`."),

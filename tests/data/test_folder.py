@@ -1,4 +1,4 @@
-"""Tests of folders of images, one folder a class."""
+"""Tests of folders of images, one folder per class."""
 
 import os
 import shutil

@@ -97,7 +97,7 @@ def test_a_run_that_was_stopped_within_an_epoch_ends_in_the_same_weights(coco, t
     found = find_detector(whole)
     assert found.image_size == (32, 32)
     assert found.labels == tuple(json.loads((whole / "card.json").read_text())["labels"])
-    (answer,) = detection.evaluation.detect(found.load(), [paint({RED: (4, 6, 14, 14)})], 0.0, image_size=(32, 32))
+    (answer,) = detection.detect(found.load(), [paint({RED: (4, 6, 14, 14)})], 0.0, image_size=(32, 32))
     assert len(answer.boxes) == len(answer.scores) <= 100
     with pytest.raises(ValueError, match=r"same settings.*differ in epochs"):
         train_detector(DetectorSettings(**{**SMALL, "epochs": 3}), data, whole)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from dia_keras import backbones
-from dia_keras.export.metadata import describe, last_activation, normalizes_pixels
+from dia_keras.export.metadata import describe, normalizes_pixels
+from dia_keras.inference.ending import last_activation
 
 
 def norm(**options):

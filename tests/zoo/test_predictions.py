@@ -40,7 +40,7 @@ def test_labels_of_ones_own_are_taken():
     assert decoded == [[("pneumonia", 0.8)], [("normal", 0.9)]]
     with pytest.raises(ValueError, match=r"must have shape \(batch, 3\)"):
         zoo.decode_predictions(np.eye(2), ("a", "b", "c"))
-    with pytest.raises(ValueError, match=r"a list or tuple of labels in the order of the classes\. Received: name={"):
+    with pytest.raises(ValueError, match=r"a list or tuple of class names in the order of .*\. Received: labels={"):
         zoo.decode_predictions(np.eye(2), {"a", "b"})
 
 

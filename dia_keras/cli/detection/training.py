@@ -35,7 +35,7 @@ from ..terminal.stopping import complete, exit_where_interrupted
 @click.option("--epochs", type=click.IntRange(1), default=12, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
 @click.option(
-    "--learning-rate", type=float, help="Peak, for 16 images a batch; default: 0.01 RetinaNet, 0.02 Faster R-CNN."
+    "--learning-rate", type=float, help="Peak, for 16 images per batch; default: 0.01 RetinaNet, 0.02 Faster R-CNN."
 )
 @click.option(
     "--warmup-steps",

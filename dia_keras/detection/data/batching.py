@@ -11,7 +11,7 @@ from .augmentation import VISIBLE, areas, augmented
 from .detection_set import DetectionSet
 from .letterboxing import letterbox
 
-#: Classes of rows that are no boxes, and of boxes that count neither as found nor as missed.
+#: Classes of rows that are not boxes, and of boxes that count neither as found nor as missed.
 PADDING, CROWD = -1, -2
 
 
@@ -110,7 +110,7 @@ def batches(
 
     Args:
         detection_set: The images. Those without boxes are among them; see `DetectionSet.with_boxes`.
-        batch_size: Images a batch.
+        batch_size: Number of images per batch.
         image_size: Height and width of the network's input in pixels.
         augment: Whether images are flipped, scaled and moved at random. Else they lie as `letterbox` has them.
         seed: Seed of the order and of the augmentation, at least 0.

@@ -118,7 +118,7 @@ class DetectionSet:
         return (self[index] for index in range(len(self)))
 
     def with_boxes(self) -> "DetectionSet":
-        """Returns the images that have a box that is no crowd, to train on."""
+        """Returns the images that have a box that is not a crowd, to train on."""
         records = tuple(record for record in self.records if not record.crowd.all())
         return dataclasses.replace(self, records=records)
 

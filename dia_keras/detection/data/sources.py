@@ -71,7 +71,7 @@ def load(
         else:
             raise FileNotFoundError(_no_split(path, split))
     elif data_dir is None and (path.exists() or path.is_absolute()):
-        state = "which is no folder" if path.exists() else "which does not exist"
+        state = "which is not a folder" if path.exists() else "which does not exist"
         raise FileNotFoundError(
             f"`source` must be a folder or a TFDS data set. Received: source={str(path)!r}, {state}"
         )
@@ -91,7 +91,7 @@ def _check_labels(labels: Sequence[str] | None) -> tuple[str, ...] | None:
     """Returns labels as a tuple.
 
     Raises:
-        ValueError: If they are no different names.
+        ValueError: If they are not different names.
     """
     if labels is None:
         return None

@@ -35,9 +35,9 @@ class Detector(keras.Model):
         freeze_norms: Whether the backbone's batch norms keep weights and statistics, also where `trainable` is set.
             By default they do where the backbone has weights; one of initial values does not train so.
         anchor_scale: Size of an anchor in strides of its level.
-        score_threshold: Scores of answers are greater.
-        iou_threshold: Greatest IoU of two answers of a class.
-        max_detections: Most answers an image.
+        score_threshold: Minimum score. Detections with a lower or equal score are dropped.
+        iou_threshold: IoU above which non-maximum suppression drops the detection of a class with the lower score.
+        max_detections: Maximum number of detections per image.
         labels: Names of the classes, which a saved detector keeps; `None` where they are not known.
         **kwargs: Keras' `name` and `dtype`.
 
@@ -158,8 +158,8 @@ class Detector(keras.Model):
 
         Returns:
             A dictionary of NumPy arrays: "boxes", `(x1, y1, x2, y2)` in pixels of the input, `(batch, max_detections,
-            4)`; "classes", int32, and "scores", `(batch, max_detections)`, the surest first; "num_detections", int32
-            `(batch,)`. Rows from that number on are -1.
+            4)`; "classes", int32, and "scores", `(batch, max_detections)`, sorted by descending score;
+            "num_detections", int32 `(batch,)`. Rows from that number on are -1.
         """
         return self.predictor().predict(x, batch_size, verbose, steps, callbacks)
 
@@ -232,7 +232,7 @@ class DetectionLayer(keras.layers.Layer):
 
     Args:
         function: Function of the outputs that returns the dictionary of answers.
-        max_detections: Most answers an image.
+        max_detections: Maximum number of detections per image.
     """
 
     def __init__(self, function: Callable[..., dict], max_detections: int, **kwargs):

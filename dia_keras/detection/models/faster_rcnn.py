@@ -10,7 +10,7 @@ from ...arguments import positive_integer
 from .anchors import make_anchors
 from .boxes import clip_boxes, decode_boxes, encode_boxes
 from .detector import CANDIDATES, DetectionLayer, Detector
-from .losses import binary_cross_entropy, cross_entropy, smooth_l1
+from .losses import smooth_l1
 from .matching import match
 from .pyramid import CHANNELS, STRIDES
 from .region_features import roi_align
@@ -37,8 +37,8 @@ class FasterRCNN(Detector):
     4)`, float32, and the levels "P2" to "P5", which the second stage looks at. `fit` takes batches of
     `dia_keras.detection.data.batches`; `compile` needs an optimizer only. `predict` finds objects.
 
-    keras-cv's ROIGenerator does what `propose` does, on TensorFlow alone: on PyTorch it needs torchvision, and XLA and
-    exports get a loop with a round for each box, where `suppression.nms_mask` has a few for all.
+    keras-cv's ROIGenerator does what `generate_proposals` does, on TensorFlow only: on PyTorch it needs torchvision,
+    and XLA and exports get a loop with a round for each box, where `suppression.nms_mask` has a few for all.
 
     Args:
         depth: Depth of the ResNet.
@@ -91,7 +91,7 @@ class FasterRCNN(Detector):
         self._generator = keras.random.SeedGenerator()
 
     def generate_proposals(self, outputs: dict):
-        """Returns the proposals of an image, the surest first, and which count: `(batch, n, 4)`, bool `(batch, n)`.
+        """Returns the proposals, sorted by descending score, and which count: `(batch, n, 4)`, bool `(batch, n)`.
 
         They are the best of every level, of which non-maximum suppression at IoU 0.7 keeps some, and the best of all.
         """
@@ -134,11 +134,12 @@ class FasterRCNN(Detector):
         positive, counted = (ops.cast(mask, "float32") for mask in (sample.positive, sample.counted))
         number = ops.maximum(ops.sum(counted), 1.0)
         logits = gather_rows(outputs["objectness"], sample.rows)
+        found = ops.binary_crossentropy(positive, logits, from_logits=True)
         anchors = ops.take(ops.convert_to_tensor(self.anchors), sample.rows, axis=0)
         codes = encode_boxes(gather_rows(matches.boxes, sample.rows), anchors)
         moved = ops.sum(smooth_l1(codes, gather_rows(outputs["box_codes"], sample.rows)), axis=-1)
         return {
-            "proposal_class_loss": ops.sum(binary_cross_entropy(positive, logits) * counted) / number,
+            "proposal_class_loss": ops.sum(found * counted) / number,
             "proposal_box_loss": ops.sum(moved * positive) / number,
         }
 
@@ -161,12 +162,13 @@ class FasterRCNN(Detector):
         regions = gather_rows(boxes, sample.rows)
         logits, codes = self.region_outputs(outputs, regions)
         classes = ops.where(sample.positive, gather_rows(matches.classes, sample.rows), self.num_classes)
+        named = ops.sparse_categorical_crossentropy(classes, logits, from_logits=True)
         own = ops.one_hot(ops.minimum(classes, self.num_classes - 1), self.num_classes, dtype="float32")[..., None]
         codes = ops.sum(codes * own, axis=2)
         wanted = encode_boxes(gather_rows(matches.boxes, sample.rows), regions, BOX_CODE_SCALES)
         moved = ops.sum(smooth_l1(wanted, codes, beta=1.0), axis=-1)
         return {
-            "class_loss": ops.sum(cross_entropy(classes, logits) * counted) / number,
+            "class_loss": ops.sum(named * counted) / number,
             "box_loss": ops.sum(moved * positive) / number,
         }
 

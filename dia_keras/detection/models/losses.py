@@ -1,11 +1,6 @@
-"""The losses of detectors, of every element; sums and norms are the detectors' own."""
+"""The losses of detectors that Keras does not have, of every element; sums and norms are the detectors' own."""
 
 from keras import ops
-
-
-def binary_cross_entropy(targets, logits):
-    """Returns the cross-entropy of logits with targets of 0 or 1, elementwise."""
-    return ops.maximum(logits, 0.0) - logits * targets + ops.log1p(ops.exp(-ops.abs(logits)))
 
 
 def focal_loss(targets, logits, alpha: float = 0.25, gamma: float = 2.0):
@@ -20,7 +15,7 @@ def focal_loss(targets, logits, alpha: float = 0.25, gamma: float = 2.0):
     probability = ops.sigmoid(logits)
     wrong = targets * (1.0 - probability) + (1.0 - targets) * probability
     weight = targets * alpha + (1.0 - targets) * (1.0 - alpha)
-    return weight * ops.power(wrong, gamma) * binary_cross_entropy(targets, logits)
+    return weight * ops.power(wrong, gamma) * ops.binary_crossentropy(targets, logits, from_logits=True)
 
 
 def smooth_l1(targets, values, beta: float = 1 / 9):
@@ -33,9 +28,3 @@ def smooth_l1(targets, values, beta: float = 1 / 9):
     """
     difference = ops.abs(targets - values)
     return ops.where(difference < beta, 0.5 * ops.square(difference) / beta, difference - 0.5 * beta)
-
-
-def cross_entropy(classes, logits):
-    """Returns the cross-entropy of logits `(..., classes)` with class indices `(...)`."""
-    one_hot = ops.one_hot(classes, logits.shape[-1], dtype=logits.dtype)
-    return -ops.sum(one_hot * ops.log_softmax(logits, axis=-1), axis=-1)

@@ -39,7 +39,7 @@ def match(candidates, boxes, classes, *, positive: float, negative: float, force
         candidates: `(n, 4)` for all images, or `(batch, n, 4)`.
         boxes: `(batch, m, 4)`.
         classes: int `(batch, m)`; -1 for rows without a box, -2 for crowds.
-        positive: Least IoU of a positive candidate.
+        positive: Minimum IoU of a positive candidate.
         negative: IoU below which a candidate is negative.
         force: Whether the best candidates of every box are positive for it, whatever their IoU.
     """
@@ -48,7 +48,7 @@ def match(candidates, boxes, classes, *, positive: float, negative: float, force
     if len(candidates.shape) == 2:
         candidates = candidates[None]
     is_object = ops.cast(classes >= 0, "float32")[:, None]
-    # Rows that are no object have an IoU of -1, and so are never the best of a candidate where there is one.
+    # Rows that are not objects have an IoU of -1, and so are never the best of a candidate where there is one.
     iou = pairwise_iou(candidates, boxes) * is_object - (1.0 - is_object)
     best = ops.max(iou, axis=-1)
     row = ops.argmax(iou, axis=-1)

@@ -35,7 +35,7 @@ def backbone(
     Args:
         depth: 18, 34, 50 or 101.
         image_size: Height and width in pixels.
-        attention: See `dia_keras.backbones.network.build_network`, as for the other settings.
+        attention: See `dia_keras.backbones`, as for the other settings.
         weights: Name of a zoo entry with pretrained weights, or the path of a weights file, with a classifier or
             without. They must fit the network, or the plain ResNet of its depth: then the attention alone keeps its
             initial values, and a line in the log of `dia_keras` says so.

@@ -84,7 +84,7 @@ def class_wise_nms(boxes, scores, classes, broken, *, threshold: float, iou: flo
             would seem that nothing was found, since NaN is not greater than the threshold.
         threshold: Scores of answers are greater.
         iou: Greatest IoU of two answers of a class.
-        max_detections: Most answers an image.
+        max_detections: Maximum number of detections per image.
 
     Returns:
         "boxes" `(batch, max_detections, 4)`, "classes" int32 and "scores" `(batch, max_detections)`, and

@@ -12,8 +12,8 @@ OUTPUTS = ("boxes", "classes", "scores", "num_detections")
 def as_rows(answers: Mapping[str, Any]) -> np.ndarray:
     """Returns answers, as `Detector.predict` gives them, as rows.
 
-    Rows are `(x1, y1, x2, y2, class, score)`, the surest first, float32 `(batch, max_detections, 6)`; those without an
-    object are -1.
+    Rows are `(x1, y1, x2, y2, class, score)`, sorted by descending score, float32 `(batch, max_detections, 6)`; those
+    without an object are -1.
     """
     boxes, classes, scores, numbers = (np.asarray(answers[name]) for name in OUTPUTS)
     rows = np.concatenate([boxes, classes[..., None], scores[..., None]], axis=-1).astype("float32")

@@ -43,7 +43,7 @@ def checked(
     """
     if format.name not in DETECTOR_FORMATS:
         raise ValueError(
-            f"`model` must be no detector for {format.name}: {', '.join(DETECTOR_FORMATS)} hold detectors. "
+            f"`model` must not be a detector for {format.name}: {', '.join(DETECTOR_FORMATS)} hold detectors. "
             f"Received: model={detector.name!r}"
         )
     if format.name == "tflite" and isinstance(detector, FasterRCNN):

@@ -21,7 +21,7 @@ def to_saved_model(
     resize: Resize | None = None,
     optimize: bool = True,
     test: tuple[np.ndarray, np.ndarray] | None = None,
-    tolerance: float = 1e-4,
+    tolerance: float | None = None,
 ) -> ExportReport:
     """Exports a model as a TensorFlow SavedModel, which needs neither Keras nor dia_keras.
 

@@ -13,6 +13,7 @@ import keras
 from ...data import DataSet, Split
 from ...host import describe_run
 from ...training import Recipe, fit
+from ...training.evaluation import scores_of
 from ...training.fitting import training_images
 from ...training.precision import built_in
 from ...training.recipe_file import smoke
@@ -26,7 +27,7 @@ from .. import networks
 from ..data_sets import Sources, is_itself, load, normalization
 from ..scale import Scale
 from ..table import Row
-from .measures import measure, outputs, roc_curve
+from .measures import check_scikit_learn, measure, roc_curve
 from .training import STEPS, Options, Seconds, Trained, Training, explosion, parameters_of, read_log
 
 #: Images that an estimate of the time evaluates.
@@ -131,6 +132,8 @@ class ClassifierTraining(Training):
     def train(
         self, data: DataSet, directory: pathlib.Path, record: Mapping[str, Any], options: Options
     ) -> Trained | None:
+        if len(data.class_names) == 2:
+            check_scikit_learn()
         model = self.build(data)
         images = training_images(self.recipe, data.train)
         result = {"training": self.record(), "parameters": parameters_of(model), "data": dict(record)}
@@ -152,7 +155,7 @@ class ClassifierTraining(Training):
                 )
             if trained is None:
                 return None
-            logits = outputs(trained, data.test)
+            logits = scores_of(trained, data.test)
             measures = measure(logits, data.test.labels, data.class_names)
             exploded = "The outputs are not finite." if math.isnan(measures["top1"]) else None
             if len(data.class_names) == 2 and not exploded:

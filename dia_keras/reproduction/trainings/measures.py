@@ -1,8 +1,19 @@
 """Measures of a trained network, from its outputs on the test images."""
 
+import importlib.util
+
 import numpy as np
 
-from ...data import Split
+from ...training.evaluation import accuracies
+
+#: Shares of the negatives at which a ROC curve is recorded: 0%, 1%, ..., 100%.
+ROC_STEPS = 101
+
+
+def check_scikit_learn() -> None:
+    """Raises an `ImportError` where scikit-learn is not installed, before a training of two classes, which needs it."""
+    if importlib.util.find_spec("sklearn") is None:
+        raise ImportError('ROC curves need scikit-learn: `pip install "dia_keras[reproduction]"`.')
 
 
 def measure(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> dict[str, float]:
@@ -17,18 +28,12 @@ def measure(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
         `top1` and `top5`, accuracies; `balanced`, the mean of the classes' accuracies; of two classes also `auc`, the
         area under the ROC curve, and each one's accuracy by its name. All are NaN where an output is not finite.
     """
-    best = np.argsort(-logits, axis=-1, kind="stable")[:, :5]
-    right = best == labels[:, None]
-    by_class = {name: right[labels == i, 0].mean() for i, name in enumerate(class_names) if (labels == i).any()}
-    measures = {
-        "top1": right[:, 0].mean(),
-        "top5": right.any(-1).mean(),
-        "balanced": np.mean(list(by_class.values())),
-    }
-    if len(class_names) == 2:
-        measures |= by_class
-        measures["auc"] = area_under_roc(logits[:, 1] - logits[:, 0], labels == 1)
     is_finite = bool(np.isfinite(logits).all())
+    found = accuracies(logits, labels, class_names)
+    measures = {"top1": found.top1, "top5": found.top5, "balanced": found.balanced}
+    if len(class_names) == 2:
+        measures |= found.per_class
+        measures["auc"] = area_under_roc(logits[:, 1] - logits[:, 0], labels == 1) if is_finite else np.nan
     return {name: 100 * float(value) if is_finite else float("nan") for name, value in measures.items()}
 
 
@@ -38,17 +43,13 @@ def area_under_roc(scores: np.ndarray, positive: np.ndarray) -> float:
     Args:
         scores: Scores, `(n,)`.
         positive: Whether each is a positive, booleans `(n,)`.
+
+    Returns:
+        The area under the ROC curve, from 0 to 1; NaN where there are only positives or only negatives.
     """
-    positives, negatives = int(positive.sum()), int((~positive).sum())
-    if not positives or not negatives:
-        return float("nan")
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    from sklearn.metrics import roc_auc_score
 
-
-#: Shares of the negatives at which a ROC curve is recorded: 0%, 1%, ..., 100%.
-ROC_STEPS = 101
+    return float(roc_auc_score(positive, scores)) if _has_both(positive) else float("nan")
 
 
 def roc_curve(scores: np.ndarray, positive: np.ndarray) -> list[float] | None:
@@ -64,22 +65,13 @@ def roc_curve(scores: np.ndarray, positive: np.ndarray) -> list[float] | None:
     Returns:
         101 shares from 0 to 1, or `None` where there are only positives or only negatives.
     """
-    positives, negatives = int(positive.sum()), int((~positive).sum())
-    if not positives or not negatives:
+    from sklearn import metrics
+
+    if not _has_both(positive):
         return None
-    _, inverse = np.unique(-scores, return_inverse=True)
-    hits = np.cumsum(np.bincount(inverse[positive], minlength=inverse.max() + 1)) / positives
-    wrong = np.cumsum(np.bincount(inverse[~positive], minlength=inverse.max() + 1)) / negatives
-    hits, wrong = np.insert(hits, 0, 0.0), np.insert(wrong, 0, 0.0)
-    shares = np.linspace(0, 1, ROC_STEPS)
-    # Of thresholds that find the same negatives, the one that finds most positives counts.
-    last = np.searchsorted(wrong, shares + 1e-9, side="right") - 1
-    following = np.minimum(last + 1, len(wrong) - 1)
-    way = (shares - wrong[last]) / np.maximum(wrong[following] - wrong[last], 1 / negatives)
-    return (hits[last] + way * (hits[following] - hits[last])).tolist()
+    wrong, right, _ = metrics.roc_curve(positive, scores, drop_intermediate=False)
+    return np.interp(np.linspace(0, 1, ROC_STEPS), wrong, right).tolist()
 
 
-def outputs(model, split: Split, batch_size: int = 250) -> np.ndarray:
-    """Returns a model's outputs on all images of a split, `(n, classes)`."""
-    starts = range(0, len(split.images), batch_size)
-    return np.concatenate([np.asarray(model.predict_on_batch(split.images[i : i + batch_size])) for i in starts])
+def _has_both(positive: np.ndarray) -> bool:
+    return 0 < int(positive.sum()) < len(positive)

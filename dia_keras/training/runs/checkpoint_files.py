@@ -1,7 +1,7 @@
 """The checkpoints in a run's folder: the two newest, each with its SHA-256 in `checkpoints.json`.
 
-A file that is not the one recorded is no checkpoint: the run goes on from the older one. Runs that began before hashes
-were recorded have files alone; those are read instead.
+A file that is not the one recorded is not a checkpoint: the run goes on from the older one. Runs that began before
+hashes were recorded have files alone; those are read instead.
 """
 
 import hashlib
@@ -67,7 +67,7 @@ def put_in_place(written: pathlib.Path, path: pathlib.Path) -> None:
 def keep_whole(directory: pathlib.Path, steps_per_epoch: int | None) -> list[Saved]:
     """Checks the checkpoints in a folder, and returns those that are whole, oldest first.
 
-    A warning names each of the others, which is no checkpoint from then on; its file stays.
+    A warning names each of the others, which is not a checkpoint from then on; its file stays.
 
     Args:
         directory: The folder.

@@ -65,8 +65,7 @@ def _locked(directory: pathlib.Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(
-                "`directory` must be of no training that runs: another process trains there. "
-                f"Received: directory={str(directory)!r}"
+                f"`directory` must not be in use: another process trains there. Received: directory={str(directory)!r}"
             ) from None
         except OSError:
             pass  # a file system without locks

@@ -23,7 +23,7 @@ def confusion_matrix(model: keras.Model, split: Split, num_classes: int, batch_s
         model: Model from raw images to scores, `(batch, classes)`.
         split: Images and labels.
         num_classes: Number of classes.
-        batch_size: Images a batch.
+        batch_size: Number of images per batch.
 
     Raises:
         ValueError: If a score is NaN or infinite.

@@ -21,7 +21,7 @@ def groups_of(source: str | os.PathLike, pattern: str, data_dir: str | os.PathLi
         data_dir: As `dia_keras.data.load` takes it.
 
     Raises:
-        ValueError: Where the source is no folder, or the pattern does not match in a name.
+        ValueError: Where the source is not a folder, or the pattern does not match in a name.
     """
     path = pathlib.Path(source)
     if path.suffix == ".npz" or not is_folder(source, data_dir):

@@ -85,7 +85,7 @@ def warn_of_few_images(images: Images, batch_size: int) -> None:
     steps = len(labels) // min(batch_size, len(labels))
     if steps < FEW_STEPS and batch_size > SMALL_BATCH:
         _logger.warning(
-            "Steps an epoch: %d, of %d images in batches of %d. The network may learn more with smaller batches.",
+            "Steps per epoch: %d, of %d images in batches of %d. The network may learn more with smaller batches.",
             steps,
             len(labels),
             batch_size,

@@ -26,7 +26,7 @@ class FineTuning:
         freeze: Number of stages, with the stem, that keep their weights; with 0 everything is trained.
         head_epochs: Epochs, first, of the head alone.
         epochs: Epochs, then, of everything that is not frozen, at most.
-        batch_size: Images a step; fewer where there are not as many images.
+        batch_size: Number of images per step; fewer where there are not as many images.
         head_learning_rate: Learning rate of the head alone.
         learning_rate: Peak learning rate of the head, then: a tenth of the epochs it rises, then falls along a cosine.
         layer_decay: Factor of the learning rate from a stage to the one before it.

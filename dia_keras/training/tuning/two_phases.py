@@ -139,7 +139,7 @@ def set_all_trainable(layer: keras.Layer, value: bool) -> None:
 
 
 def batch_size_of(settings: FineTuning, training: Split) -> int:
-    """Returns the number of images a step: fewer than the settings say where there are not as many."""
+    """Returns the number of images per step: fewer than the settings say where there are not as many."""
     return min(settings.batch_size, len(training.labels))
 
 

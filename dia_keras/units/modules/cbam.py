@@ -60,7 +60,9 @@ class CBAM(AttentionModule):
     def build(self, input_shape):
         channels = input_shape[self.channel_axis]
         hidden = max(1, channels // self.ratio)
-        self.mlp = ChannelMLP(hidden, channels, self.use_bias, self.bias_initializer, **self.of_parts, name="mlp")
+        self.mlp = ChannelMLP(
+            hidden, channels, self.use_bias, self.bias_initializer, **self.sublayer_kwargs, name="mlp"
+        )
         self.mlp.build((None, channels))
         self.kernel = self.add_weight((self.kernel_size, self.kernel_size, 2, 1), conv_kernel(), name="kernel")
         self.built = True

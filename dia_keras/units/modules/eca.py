@@ -40,7 +40,7 @@ class ECA(AttentionModule):
         self.kernel_size = odd_integer("kernel_size", kernel_size)
 
     def build(self, input_shape):
-        self.conv = ChannelConv(self.kernel_size, **self.of_parts, name="conv")
+        self.conv = ChannelConv(self.kernel_size, **self.sublayer_kwargs, name="conv")
         self.conv.build((None, input_shape[self.channel_axis]))
         self.built = True
 

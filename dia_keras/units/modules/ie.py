@@ -43,7 +43,7 @@ class IE(AttentionModule):
         self.shift = shift
 
     def build(self, input_shape):
-        self.affine = ChannelAffine(self.shift, **self.of_parts, name="affine")
+        self.affine = ChannelAffine(self.shift, **self.sublayer_kwargs, name="affine")
         self.affine.build((None, input_shape[self.channel_axis]))
         self.built = True
 

@@ -53,7 +53,9 @@ class SE(AttentionModule):
     def build(self, input_shape):
         channels = input_shape[self.channel_axis]
         hidden = max(1, channels // self.ratio)
-        self.mlp = ChannelMLP(hidden, channels, self.use_bias, self.bias_initializer, **self.of_parts, name="mlp")
+        self.mlp = ChannelMLP(
+            hidden, channels, self.use_bias, self.bias_initializer, **self.sublayer_kwargs, name="mlp"
+        )
         self.mlp.build((None, channels))
         self.built = True
 

@@ -54,13 +54,15 @@ class SEM(AttentionModule):
             "sigmoid",
             kernel_initializer=linear_kernel(),
             bias_initializer=self.bias_initializer or linear_bias(channels),
-            **self.of_parts,
+            **self.sublayer_kwargs,
             name="switch",
         )
         hidden = max(1, channels // self.ratio)
-        self.mlp = ChannelMLP(hidden, channels, bias_initializer=self.bias_initializer, **self.of_parts, name="mlp")
-        self.conv = ChannelConv(kernel_size(channels), **self.of_parts, name="conv")
-        self.affine = ChannelAffine(**self.of_parts, name="affine")
+        self.mlp = ChannelMLP(
+            hidden, channels, bias_initializer=self.bias_initializer, **self.sublayer_kwargs, name="mlp"
+        )
+        self.conv = ChannelConv(kernel_size(channels), **self.sublayer_kwargs, name="conv")
+        self.affine = ChannelAffine(**self.sublayer_kwargs, name="affine")
         for part in (self.switch, self.mlp, self.conv, self.affine):
             part.build((None, channels))
         self.built = True

@@ -76,7 +76,7 @@ class SGE(AttentionModule):
         variance = ops.mean(ops.square(centered), space, keepdims=True)
         # Something below the square root keeps the gradient finite where all pixels are alike.
         if self.unbiased:
-            deviation = ops.sqrt(variance * self.bessel(inputs) + 1e-20) + EPSILON
+            deviation = ops.sqrt(variance * self.bessel_correction(inputs) + 1e-20) + EPSILON
         else:
             deviation = ops.sqrt(variance + EPSILON**2)
         z = ops.cast(centered / deviation, self.compute_dtype)

@@ -51,7 +51,7 @@ class SPA(AttentionModule):
             )
         channels = input_shape[self.channel_axis]
         hidden = max(1, channels // self.ratio)
-        self.mlp = ChannelMLP(hidden, channels, use_bias=False, **self.of_parts, name="mlp")
+        self.mlp = ChannelMLP(hidden, channels, use_bias=False, **self.sublayer_kwargs, name="mlp")
         self.mlp.build((None, BINS * channels))
         self.built = True
 

@@ -48,8 +48,8 @@ class SPEM(AttentionModule):
         self.penalty = penalty
 
     def build(self, input_shape):
-        self.pooled = ChannelAffine(**self.of_parts, name="pooled")
-        self.mixed = ChannelAffine(**self.of_parts, name="mixed")
+        self.pooled = ChannelAffine(**self.sublayer_kwargs, name="pooled")
+        self.mixed = ChannelAffine(**self.sublayer_kwargs, name="mixed")
         for affine in (self.pooled, self.mixed):
             affine.build((None, input_shape[self.channel_axis]))
         # Not by `add_loss`, of which a layer called twice keeps both terms on TensorFlow and the last one on JAX.

@@ -43,7 +43,7 @@ class StyleIntegration(FeatureLayer):
         centered = ops.cast(inputs - self.over_space(mean), "float32")
         variance = self.pool(centered * centered)
         if self.unbiased:
-            variance = variance * self.bessel(inputs)
+            variance = variance * self.bessel_correction(inputs)
         std = ops.sqrt(variance + EPSILON)
         mean_weight, std_weight = self.style_weights[0], self.style_weights[1]
         return mean_weight * mean + std_weight * ops.cast(std, self.compute_dtype)
@@ -119,7 +119,7 @@ class SRM(AttentionModule):
         super().__init__(data_format, **kwargs)
         self.share_norm = boolean("share_norm", share_norm)
         self.unbiased = boolean("unbiased", unbiased)
-        self.style = StyleIntegration(self.data_format, unbiased, **self.of_parts, name="style")
+        self.style = StyleIntegration(self.data_format, unbiased, **self.sublayer_kwargs, name="style")
 
     def build(self, input_shape):
         self.style.build(input_shape)
@@ -137,11 +137,11 @@ class SRM(AttentionModule):
             return self
         self.style.name = f"{self.name}_style"
         norm = self._norm(f"{name}_attention_bn")
-        gate = ChannelGate(self.data_format, **self.of_parts, name=f"{name}_attention")
+        gate = ChannelGate(self.data_format, **self.sublayer_kwargs, name=f"{name}_attention")
         return lambda inputs: gate([inputs, norm(self.style(inputs))])
 
     def _norm(self, name: str) -> keras.layers.Layer:
-        return keras.layers.BatchNormalization(-1, momentum=0.9, epsilon=EPSILON, **self.of_parts, name=name)
+        return keras.layers.BatchNormalization(-1, momentum=0.9, epsilon=EPSILON, **self.sublayer_kwargs, name=name)
 
     def get_config(self):
         return {**super().get_config(), "share_norm": self.share_norm, "unbiased": self.unbiased}

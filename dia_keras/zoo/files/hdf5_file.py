@@ -24,7 +24,7 @@ from .record import LONGEST
 from .tensors import BFLOAT16, RECORD, Contents, Layout, Tensor
 
 SUFFIX = ".weights.h5"
-#: What `Model.save_weights` adds for a compiled model; it is no part of the network.
+#: What `Model.save_weights` adds for a compiled model; it is not a part of the network.
 _OPTIMIZER = "optimizer"
 #: Layers without weights, for which Keras writes empty groups: a network may have others than the one in the file.
 _WEIGHTLESS = (

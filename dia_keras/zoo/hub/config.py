@@ -125,7 +125,7 @@ def card_from(content: bytes, origin: str) -> Card:
         origin: Where it is from, for messages.
 
     Raises:
-        ValueError: If it is no config of ours, or a value is missing, of another type or out of range; the message
+        ValueError: If it is not a config of ours, or a value is missing, of another type or out of range; the message
             names the value.
     """
     config = _Object(_parse(content, origin), "", origin)

@@ -1,4 +1,4 @@
-"""The page of a repository, `README.md`: what the network is, how good, how to use it, license, data and limits.
+"""The page of a repository, `README.md`: what the network is, its results, usage, license, data and limits.
 
 The header is that of Hugging Face's model cards, in YAML: https://huggingface.co/docs/hub/model-cards.
 """
@@ -58,7 +58,7 @@ def _what(card: Card) -> Iterator[str]:
 
 
 def _figures(card: Card) -> Iterator[str]:
-    yield "\n## How good it is\n"
+    yield "\n## Results\n"
     metrics = card.metrics
     if metrics is None:
         yield "These weights have not been measured."
@@ -83,12 +83,12 @@ def _use(card: Card, reference: str) -> Iterator[str]:
     height, width = card.dataset.image_size
     channels, reference = len(card.dataset.mean), json.dumps(reference)
     how = f'{height}, {width}, "{card.resize}"' + (f", channels={channels}" if channels == 1 else "")
-    yield "\n## How to use it\n"
+    yield "\n## Usage\n"
     yield "```python"
     yield "import dia_keras"
     yield f"model = dia_keras.zoo.load({reference})"
     if channels in (1, 3):
-        yield f'picture = dia_keras.data.picture.read_picture("picture.png", {how})'
+        yield f'picture = dia_keras.data.read_picture("picture.png", {how})'
     else:
         yield f"# picture: an array ({height}, {width}, {channels})"
     yield "scores = model.predict(picture[None])"
@@ -106,10 +106,10 @@ def _terms(card: Card) -> Iterator[str]:
     if dataset.license:
         yield f"\nTerms of the data: {dataset.license}"
     yield "\n## Limits\n"
-    yield "The network knows these classes alone, and names one of them for every picture, whatever is on it."
-    yield "The figures hold for pictures like those that it was measured on. They say nothing about pictures of other"
-    yield "cameras, places or people. Nobody has looked at whom its errors hit. Do not let it decide alone where an"
-    yield "error does harm, as in medicine."
+    yield "The network can only answer with one of these classes, whatever the image shows. Its results hold for images"
+    yield "like the test images. They may be worse for images from other cameras, places or people. Errors on subgroups"
+    yield "have not been studied. Do not use the network as the only basis for decisions that can cause harm, such as"
+    yield "medical ones."
 
 
 def _call(card: Card) -> str:
