@@ -38,6 +38,23 @@ def odd_integer(name: str, value) -> int:
     return operator.index(value)
 
 
+def height_and_width(name: str, value) -> tuple[int, int]:
+    """Returns the argument `name`, a height and a width, as Python integers.
+
+    Args:
+        name: Name of the argument, for the error.
+        value: Its value: a tuple or a list of two integers of Python or NumPy.
+
+    Raises:
+        ValueError: If it is not two positive integers.
+    """
+    is_pair = isinstance(value, tuple | list) and len(value) == 2
+    if not is_pair or not all(is_integer(side, 1) for side in value):
+        raise ValueError(f"`{name}` must be (height, width), two positive integers. Received: {name}={value!r}")
+    height, width = map(operator.index, value)
+    return height, width
+
+
 def boolean(name: str, value) -> bool:
     """Returns the argument `name`.
 

@@ -1,4 +1,4 @@
-"""Residual blocks, after-activation and pre-activation.
+"""Residual blocks, post-activation and pre-activation.
 
 A block takes `(x, states)` and returns `(x, states)`: features, and the state that the stage's attention
 carries. `branch` functions end just before the attention, which is such a function itself.

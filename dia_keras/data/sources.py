@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..arguments import is_integer
+from ..arguments import height_and_width, is_integer
 from .data_set import DataSet, Split
 from .picture import Resize, check_resize
 
@@ -62,7 +62,8 @@ def load(
     if not is_integer(seed, 0):
         raise ValueError(f"`seed` must be an integer of at least 0. Received: seed={seed!r}")
     path = pathlib.Path(source)
-    _check_image_size(image_size)
+    if image_size is not None:
+        image_size = height_and_width("image_size", image_size)
     check_resize(resize)
     if channels not in (None, 1, 3):
         raise ValueError(f"`channels` must be None, 1 or 3. Received: channels={channels!r}")
@@ -133,15 +134,6 @@ def with_held_out(train: Split, test: Split, class_names: tuple[str, ...], held_
         test=test,
         class_names=class_names,
     )
-
-
-def _check_image_size(image_size) -> None:
-    """Raises a `ValueError` where it is neither `None` nor a height and a width."""
-    is_pair = isinstance(image_size, (tuple, list)) and len(image_size) == 2
-    if image_size is not None and not (is_pair and all(is_integer(side, 1) for side in image_size)):
-        raise ValueError(
-            f"`image_size` must be (height, width), two positive integers. Received: image_size={image_size!r}"
-        )
 
 
 def _choose(labels: np.ndarray, number: int, seed: int) -> np.ndarray:

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from ..arguments import positive_integer
-from .data.batching import check_size
+from ..arguments import height_and_width, positive_integer
 from .data.detection_set import DetectionSet
 from .data.letterboxing import letterbox
 from .models.detector import Detector
@@ -69,7 +68,7 @@ def detect(
         ValueError: On an argument out of range.
         NotFiniteError: A `ValueError`, where answers are NaN or infinity.
     """
-    size, batch_size = check_size(image_size), positive_integer("batch_size", batch_size)
+    size, batch_size = height_and_width("image_size", image_size), positive_integer("batch_size", batch_size)
     if not 0 <= threshold <= 1:
         raise ValueError(f"`threshold` must be from 0 to 1. Received: threshold={threshold!r}")
     finder = model

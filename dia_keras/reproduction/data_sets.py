@@ -17,7 +17,7 @@ IMAGENET = dataset("imagenet")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Known:
+class PaperDataSet:
     """A data set of the paper.
 
     Attributes:
@@ -34,18 +34,18 @@ class Known:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ImageSet(Known):
+class ImageSet(PaperDataSet):
     """A data set of images with classes.
 
     Attributes:
-        look: Its look for the networks.
+        statistics: The zoo's data set whose mean and deviation normalize the images.
         image_size: Height and width of its images.
         classes: Number of its classes.
         labels: Names of its classes, in any order; empty where they are not known.
         may_stand_in: Whether other data of as many classes may take its place.
     """
 
-    look: Dataset
+    statistics: Dataset
     image_size: int
     classes: int
     labels: tuple[str, ...] = ()
@@ -57,14 +57,14 @@ STL10_LABELS = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monke
 #: The paper does not say how it normalizes images other than those of CIFAR: by ImageNet's mean and deviation.
 IMAGE_SETS = {
     "cifar10": ImageSet(
-        title="CIFAR-10", look=CIFAR10, image_size=32, classes=10, tfds="cifar10", labels=CIFAR10.labels
+        title="CIFAR-10", statistics=CIFAR10, image_size=32, classes=10, tfds="cifar10", labels=CIFAR10.labels
     ),
     "cifar100": ImageSet(
-        title="CIFAR-100", look=CIFAR100, image_size=32, classes=100, tfds="cifar100", labels=CIFAR100.labels
+        title="CIFAR-100", statistics=CIFAR100, image_size=32, classes=100, tfds="cifar100", labels=CIFAR100.labels
     ),
     "stl10": ImageSet(
         title="STL-10",
-        look=IMAGENET,
+        statistics=IMAGENET,
         image_size=96,
         classes=10,
         tfds="stl10",
@@ -73,7 +73,7 @@ IMAGE_SETS = {
     ),
     "mini_imagenet": ImageSet(
         title="mini-ImageNet",
-        look=IMAGENET,
+        statistics=IMAGENET,
         image_size=224,
         classes=100,
         form="an .npz file, or a folder with a folder of 600 images for each of the 100 classes, which may lie in "
@@ -82,7 +82,7 @@ IMAGE_SETS = {
     ),
     "chest_xray": ImageSet(
         title="chest X-rays",
-        look=IMAGENET,
+        statistics=IMAGENET,
         image_size=224,
         classes=2,
         labels=("NORMAL", "PNEUMONIA"),
@@ -90,9 +90,9 @@ IMAGE_SETS = {
         origin="Kermany et al. 2018, https://data.mendeley.com/datasets/rscbjbr9sj.",
     ),
 }
-DATA_SETS: dict[str, Known] = {
+DATA_SETS: dict[str, PaperDataSet] = {
     **IMAGE_SETS,
-    "coco": Known(
+    "coco": PaperDataSet(
         title="MS COCO",
         tfds="coco/2017",
         form="a folder with COCO's files, annotations/instances_train2017.json and instances_val2017.json, and the "
@@ -194,4 +194,4 @@ def _plain(label: str) -> str:
 
 def normalization(name: str) -> keras.layers.Layer:
     """Returns the layer that normalizes raw RGB images of a data set."""
-    return preprocessing(IMAGE_SETS[name].look)
+    return preprocessing(IMAGE_SETS[name].statistics)

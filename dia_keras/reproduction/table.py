@@ -16,8 +16,8 @@ FIELDS = {"name", "attention", "attention_config", "attention_stages", "network"
 
 
 @dataclasses.dataclass(frozen=True)
-class Figure:
-    """A figure that the paper prints: the mean, and the standard deviation where it has one."""
+class PrintedValue:
+    """A value that the paper prints: the mean, and the standard deviation where it has one."""
 
     mean: float
     deviation: float | None = None
@@ -51,7 +51,7 @@ class Row:
     recipe: Mapping[str, Any]
     reference: str | None
     parameters: float | None
-    paper: Mapping[str, Figure]
+    paper: Mapping[str, PrintedValue]
 
     @property
     def key(self) -> str:
@@ -182,5 +182,5 @@ def _row(table: Mapping[str, Any], group: Mapping[str, Any], row: Mapping[str, A
     )
 
 
-def _figure(value: float | list[float]) -> Figure:
-    return Figure(*value) if isinstance(value, list) else Figure(value)
+def _figure(value: float | list[float]) -> PrintedValue:
+    return PrintedValue(*value) if isinstance(value, list) else PrintedValue(value)

@@ -6,7 +6,6 @@ import http.client
 import os
 import pathlib
 import queue
-import shutil
 import sys
 import tempfile
 import threading
@@ -46,11 +45,6 @@ def places() -> list[pathlib.Path]:
         package.parents[1] / "zoo" / "weights",
         cache(),
     ]
-
-
-def find_weights(card: Card, weights: Weights) -> pathlib.Path:
-    """Returns the path of an entry's weights file. For arguments and errors see `read_weights`."""
-    return read_weights(card, weights).path
 
 
 def read_weights(card: Card, weights: Weights) -> WeightsFile:
@@ -109,7 +103,7 @@ def download_verified(url: str, kept_as: str, weights: Weights) -> WeightsFile:
         with contextlib.suppress(ValueError):  # a stale file is downloaded again
             return read_verified(path, weights)
     make_cache(path.parent)
-    _remove_leftovers(path.parent)
+    remove_leftovers(path.parent)
     content = download_whole(url, weights.size, weights.size)
     _verify(content, len(content), weights, url)
     with staged(path) as new:
@@ -154,15 +148,6 @@ def _verify(content: bytes, size: int, weights: Weights, origin: str) -> None:
             f"{origin} must have the SHA-256 {weights.sha256}, as its card says: it is damaged or of another version. "
             f"Received: {sha256}"
         )
-
-
-def _remove_leftovers(folder: pathlib.Path) -> None:
-    """Removes what killed processes left in the cache."""
-    remove_leftovers(folder)
-    for download in folder.glob(".download-*"):  # of a form that has no lock: it lives for a day
-        with contextlib.suppress(OSError):  # another process may remove it at the same time
-            if time.time() - download.stat().st_mtime > 24 * 60 * 60:
-                shutil.rmtree(download)
 
 
 def download(url: str, most: int, size: int | None = None) -> bytes:

@@ -22,7 +22,7 @@ from dia_keras.cli import main
 from dia_keras.training import SGDL2, FineTuning, fine_tune
 from dia_keras.training.tuning import best_epoch, fine_tuning, rate_finder, two_phases
 from dia_keras.training.tuning.confusion import figures
-from dia_keras.training.tuning.images import hold_out, prepare, starting_model
+from dia_keras.training.tuning.images import choose_images, divided, prepare, starting_model
 from dia_keras.training.tuning.layerwise import LayerwiseSGD, depth_of, factors_of
 from dia_keras.training.tuning.two_phases import (
     batches_of,
@@ -51,6 +51,11 @@ cifar10 = { backbones = ["tiny"], plain = [100_000] }
 """
 LIGHT_AND_SHAPE = {"brightness": 0.1, "contrast": 0.2, "rotation": 10.0, "zoom": 0.1}
 SETTINGS = {"batch_size": 8, "head_epochs": 1, "epochs": 2, "freeze": 1, **LIGHT_AND_SHAPE}
+
+
+def held_out_of(split, share):
+    """Returns a split without, and with, the images that a fine-tuning of seed 0 holds out."""
+    return divided(split, choose_images(split.labels, share, 0))
 
 
 class Run(NamedTuple):
@@ -135,7 +140,7 @@ def test_a_run_has_all_of_it(run):
 
 
 def test_each_part_is_compiled_by_its_own_number_of_steps(run):
-    images = len(hold_out(data.load(run.npz, channels=1).train, 0.1, 0)[0].labels)
+    images = len(held_out_of(data.load(run.npz, channels=1).train, 0.1)[0].labels)
     assert run.compiled == [(images // 8, 1), (2 * (images // 8), 2)]
 
 
@@ -157,7 +162,7 @@ def test_the_weights_are_those_of_the_best_epoch(run):
     losses = [float(row["val_loss"]) for row in rows]
     assert json.loads((run.folder / "report.json").read_text())["best_epoch"] == 1 + int(np.argmin(losses))
     loaded = data.load(run.npz, channels=1)
-    training, held_out = hold_out(loaded.train, 0.1, 0)
+    training, held_out = held_out_of(loaded.train, 0.1)
     scores = find_network(run.folder).load().predict(held_out.images, verbose=0)
     weights = class_weights(training.labels, 2)[held_out.labels]
     loss = -np.log(scores[np.arange(len(scores)), held_out.labels])
@@ -249,10 +254,10 @@ def test_light_and_shape_are_those_of_the_settings(npz):
 
 def test_a_share_of_every_class_is_held_out_and_classes_weigh_the_same():
     labels = np.array([0] * 20 + [1] * 5 + [2])
-    training, held_out = hold_out(data.Split(np.arange(26), labels), 0.1, seed=0)
+    training, held_out = held_out_of(data.Split(np.arange(26), labels), 0.1)
     assert np.bincount(held_out.labels).tolist() == [2, 1] and np.bincount(training.labels).tolist() == [18, 4, 1]
     assert sorted([*training.images, *held_out.images]) == list(range(26))
-    assert not len(hold_out(data.Split(np.arange(26), labels), 0.0, seed=0)[1].labels)
+    assert not len(held_out_of(data.Split(np.arange(26), labels), 0.0)[1].labels)
     weights = class_weights(labels, 4)
     np.testing.assert_allclose(weights[:3] * [20, 5, 1], 26 / 3)
     assert figures(np.array([[8, 2], [1, 1]]), ["a", "b"]) == {
@@ -412,7 +417,7 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(options, error, npz,
     ("batch_size", "message"),
     [
         (16, "Classes without training images are not learned: 'c'"),
-        (16, "Steps an epoch: 1, of 29 images in batches of 16. The network may learn more with smaller batches."),
+        (16, "Steps per epoch: 1, of 29 images in batches of 16. The network may learn more with smaller batches."),
         (3, None),
     ],
 )
@@ -532,7 +537,7 @@ def test_averaged_weights_are_evaluated_and_kept_and_a_cut_changes_nothing(run, 
     assert logs["cut"] == logs["whole"]
     rows = {name: list(csv.DictReader(text.splitlines())) for name, text in logs.items()}
     best = json.loads((tmp_path / "whole" / "report.json").read_text())["best_epoch"]
-    training_images, held_out = hold_out(data.load(run.npz, channels=1).train, 0.3, 0)
+    training_images, held_out = held_out_of(data.load(run.npz, channels=1).train, 0.3)
     scores = find_network(tmp_path / "whole").load().predict(held_out.images, verbose=0)
     weights = class_weights(training_images.labels, 2)[held_out.labels]
     loss = (-weights * np.log(scores[np.arange(len(scores)), held_out.labels])).mean()

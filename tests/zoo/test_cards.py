@@ -169,7 +169,7 @@ def test_pretrained_entries_have_metrics_and_weights_that_load():
     for name in zoo.list_models(pretrained=True):
         card = zoo.card(name)
         assert 0 < card.metrics.top1 <= card.metrics.top5 <= 100
-        assert downloads.find_weights(card, card.weights).name == card.weights.file
+        assert downloads.read_weights(card, card.weights).path.name == card.weights.file
         assert trainable(zoo.load(name)) == card.parameters
 
 

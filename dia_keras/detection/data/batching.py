@@ -5,7 +5,7 @@ import warnings
 import keras
 import numpy as np
 
-from ...arguments import boolean, is_integer, positive_integer
+from ...arguments import boolean, height_and_width, is_integer, positive_integer
 from ...data.picture import check_memory
 from .augmentation import VISIBLE, areas, augmented
 from .detection_set import DetectionSet
@@ -129,7 +129,7 @@ def batches(
             is larger than the memory.
     """
     batch_size, max_boxes = positive_integer("batch_size", batch_size), positive_integer("max_boxes", max_boxes)
-    size, augment = check_size(image_size), boolean("augment", augment)
+    size, augment = height_and_width("image_size", image_size), boolean("augment", augment)
     check_memory(batch_size, (*size, 3))
     if not is_integer(seed, 0):
         raise ValueError(f"`seed` must be an integer of at least 0. Received: seed={seed!r}")
@@ -148,17 +148,3 @@ def batches(
             f"{crowded} images have more than max_boxes={max_boxes} boxes: their largest ones are taken.", stacklevel=2
         )
     return made
-
-
-def check_size(image_size: tuple[int, int]) -> tuple[int, int]:
-    """Returns a height and a width as Python integers.
-
-    Raises:
-        ValueError: If they are not two positive integers.
-    """
-    is_pair = isinstance(image_size, tuple | list) and len(image_size) == 2
-    if not is_pair or not all(is_integer(side, 1) for side in image_size):
-        raise ValueError(
-            f"`image_size` must be (height, width), two positive integers. Received: image_size={image_size!r}"
-        )
-    return int(image_size[0]), int(image_size[1])

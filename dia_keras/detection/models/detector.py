@@ -7,10 +7,9 @@ from typing import Any
 
 import keras
 
-from ...arguments import boolean, is_number, positive_integer
+from ...arguments import boolean, height_and_width, is_number, positive_integer
 from ...backbones import ATTENTIONS
 from ...training.precision import built_in
-from ..data.batching import check_size
 from .pyramid import backbone, feature_pyramid
 
 #: Candidates among which non-maximum suppression chooses: of each level (RetinaNet), or of an image (Faster R-CNN).
@@ -204,7 +203,7 @@ def check_arguments(
     """
     if attention is not None and not (isinstance(attention, str) and attention in ATTENTIONS):
         raise ValueError(f"`attention` must be None or one of {', '.join(ATTENTIONS)}. Received: {attention!r}")
-    size = check_size(image_size)
+    size = height_and_width("image_size", image_size)
     if size[0] % 32 or size[1] % 32:
         raise ValueError(f"`image_size` must be multiples of 32 pixels. Received: image_size={image_size!r}")
     _check_threshold("score_threshold", score_threshold)

@@ -112,11 +112,6 @@ def load_images(
     return data_set
 
 
-def hold_out(split: Split, share: float, seed: int) -> tuple[Split, Split]:
-    """Returns a split without, and with, a share of the images of every class, drawn at random; see `choose_images`."""
-    return divided(split, choose_images(split.labels, share, seed))
-
-
 def choose_images(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Returns a mask of a share of the images of every class, drawn at random.
 
