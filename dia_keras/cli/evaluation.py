@@ -15,6 +15,7 @@ from .shared import (
     make_table,
     print_json,
     resize_option,
+    weights_option,
     without_traceback,
 )
 
@@ -27,9 +28,7 @@ from .shared import (
     ),
 )
 @click.argument("name", shell_complete=complete_entry)
-@click.option(
-    "--weights", default="pretrained", show_default=True, help="'pretrained', or a .weights.h5 or .safetensors file."
-)
+@weights_option
 @click.option("--per-class/--no-per-class", default=True, show_default=True, help="Show the accuracy of every class.")
 @data_options
 @labels_option

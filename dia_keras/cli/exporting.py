@@ -13,6 +13,7 @@ from .shared import (
     labels_option,
     make_table,
     resize_option,
+    weights_option,
     without_traceback,
 )
 
@@ -30,9 +31,7 @@ from .shared import (
 )
 @click.argument("name", shell_complete=complete_entry)
 @click.argument("path", type=click.Path(path_type=pathlib.Path))
-@click.option(
-    "--weights", default="pretrained", show_default=True, help="'pretrained', or a .weights.h5 or .safetensors file."
-)
+@weights_option
 @click.option(
     "--quantize",
     type=click.Choice(["float16", "dynamic", "int8", "int16x8"]),

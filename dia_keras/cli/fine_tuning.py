@@ -6,16 +6,19 @@ from typing import Any
 
 import click
 
-from ..arguments import LARGEST_SEED
 from .shared import (
     Resize,
     check_output,
     complete_entry,
     console,
+    data_dir_option,
     examples,
     make_table,
+    minutes_option,
     parse_size,
     resize_option,
+    seed_option,
+    weights_option,
     without_traceback,
 )
 from .terminal.stopping import complete, exit_where_interrupted
@@ -41,13 +44,13 @@ from .terminal.stopping import complete, exit_where_interrupted
     shell_complete=complete_entry,
     help="Zoo entry to start from; or a repository (hf://user/repo), a run's folder, a .keras or a weights file.",
 )
-@click.option("--weights", default="pretrained", show_default=True, help="'pretrained' or a weights file of the entry.")
+@weights_option
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=pathlib.Path),
     help="Folder of the run; default: runs/<entry>_<DATA's name>.",
 )
-@click.option("--minutes", type=float, help="Stop, with a checkpoint, before so many minutes are over.")
+@minutes_option
 @click.option(
     "--find-learning-rate",
     "rates",
@@ -127,8 +130,8 @@ from .terminal.stopping import complete, exit_where_interrupted
 )
 @click.option("--size", help="Height and width of the images, e.g. 64 or 64x96; default: the network's.")
 @click.option("--channels", type=click.IntRange(1), help="3 for RGB, 1 for gray; default: the network's.")
-@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
-@click.option("--data-dir", help="Folder of the TFDS data sets.")
+@seed_option("the held-out images, the new head, order and augmentation")
+@data_dir_option
 @resize_option
 @without_traceback
 def fine_tune(

@@ -6,7 +6,7 @@ import sys
 import click
 from click.core import ParameterSource
 
-from .shared import console, examples, make_table, parse_change, without_traceback
+from .shared import console, data_dir_option, examples, make_table, minutes_option, parse_change, without_traceback
 from .terminal.stopping import BUDGET_SPENT, exit_where_interrupted
 
 RUNS = pathlib.Path("runs", "reproduce")
@@ -76,8 +76,8 @@ def _paths(values: tuple[str, ...]) -> dict[str, str]:
     metavar="[NAME=]PATH",
     help="An .npz file or a folder of images, with boxes for Table 8, for the data set NAME or for all; default: TFDS.",
 )
-@click.option("--data-dir", help="Folder of the TFDS data sets.")
-@click.option("--minutes", type=float, help="Stop, with a checkpoint, before so many minutes are over.")
+@data_dir_option
+@minutes_option
 @click.option(
     "--stale-after",
     "stale_hours",

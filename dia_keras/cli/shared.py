@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from .. import progress, startup
+from ..arguments import LARGEST_SEED
 from .terminal.words import in_options
 
 # Without rich's markup, such as [old] or :cat:, since paths and names are shown as they are.
@@ -51,7 +52,28 @@ def data_options(command):
     command = click.option(
         "--data", "source", help="An .npz file or a folder of images; default: the entry's data set, from TFDS."
     )(command)
-    return click.option("--data-dir", help="Folder of the TFDS data sets.")(command)
+    return data_dir_option(command)
+
+
+data_dir_option = click.option("--data-dir", help="Folder of the TFDS data sets.")
+weights_option = click.option(
+    "--weights",
+    default="pretrained",
+    show_default=True,
+    help="'pretrained', or a .weights.h5 or .safetensors file, for a zoo entry.",
+)
+minutes_option = click.option(
+    "--minutes",
+    type=float,
+    help="Stop, with a checkpoint, before so many minutes are over. Run the same command again to go on.",
+)
+
+
+def seed_option(what: str):
+    """Returns the option `--seed`, of what it says."""
+    return click.option(
+        "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True, help=f"Seed of {what}."
+    )
 
 
 def labels_option(command):

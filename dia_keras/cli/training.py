@@ -13,6 +13,7 @@ from .shared import (
     console,
     data_options,
     examples,
+    minutes_option,
     parse_change,
     resize_option,
     without_traceback,
@@ -47,7 +48,7 @@ from .terminal.stopping import complete, exit_where_interrupted
     type=click.Path(file_okay=False, path_type=pathlib.Path),
     help="Folder of the run; default: runs/<entry>; for --smoke, one that is removed.",
 )
-@click.option("--minutes", type=float, help="Stop, with a checkpoint, before so many minutes are over.")
+@minutes_option
 @click.option("--fit", "fit_to_minutes", is_flag=True, help="Lower the number of epochs to what --minutes allows.")
 @click.option("--smoke", is_flag=True, help="Two steps only, to see that the recipe runs.")
 @click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe.")

@@ -5,8 +5,16 @@ from typing import Any, Literal
 
 import click
 
-from ...arguments import LARGEST_SEED
-from ..shared import console, examples, make_table, parse_change, parse_size, without_traceback
+from ..shared import (
+    console,
+    examples,
+    make_table,
+    minutes_option,
+    parse_change,
+    parse_size,
+    seed_option,
+    without_traceback,
+)
 from ..terminal.stopping import complete, exit_where_interrupted
 
 
@@ -58,7 +66,7 @@ from ..terminal.stopping import complete, exit_where_interrupted
     metavar="ARGUMENT=VALUE",
     help="Change another argument of the detector: anchor_scale=3 or regions=128.",
 )
-@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
+@seed_option("initial values, order and augmentation")
 @click.option("--split", default="train", show_default=True, help="Split of DATA to train on.")
 @click.option("--val-split", help="Split of DATA to evaluate on at the end, by COCO's metrics.")
 @click.option(
@@ -68,7 +76,7 @@ from ..terminal.stopping import complete, exit_where_interrupted
     show_default=True,
     help="Bad boxes and images: stop, or leave them out with a warning.",
 )
-@click.option("--minutes", type=float, help="Wall-clock budget; the same command goes on from there.")
+@minutes_option
 @click.option(
     "--out", required=True, type=click.Path(file_okay=False, path_type=pathlib.Path), help="Folder of the run."
 )

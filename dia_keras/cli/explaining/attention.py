@@ -4,13 +4,8 @@ import pathlib
 
 import click
 
-from ..shared import (
-    Resize,
-    examples,
-    resize_option,
-    without_traceback,
-)
-from .shared import image_option, network_argument, networks_of, out_option, pictures, weights_option, write
+from ..shared import Resize, examples, resize_option, weights_option, without_traceback
+from .shared import image_option, network_argument, networks_of, out_option, pictures, write
 
 
 @click.command(

@@ -4,13 +4,7 @@ import pathlib
 
 import click
 
-from ..shared import (
-    Resize,
-    examples,
-    labels_option,
-    resize_option,
-    without_traceback,
-)
+from ..shared import Resize, examples, labels_option, resize_option, weights_option, without_traceback
 from .shared import (
     image_option,
     models_of,
@@ -18,7 +12,6 @@ from .shared import (
     networks_of,
     out_option,
     pictures,
-    weights_option,
     write,
 )
 

@@ -4,14 +4,7 @@ import pathlib
 
 import click
 
-from ...arguments import LARGEST_SEED
-from ..shared import (
-    Resize,
-    data_options,
-    examples,
-    resize_option,
-    without_traceback,
-)
+from ..shared import Resize, data_options, examples, resize_option, seed_option, without_traceback
 from .shared import cards_of, entries_argument, images_option, out_option, some_test_images, write
 
 
@@ -25,9 +18,7 @@ from .shared import cards_of, entries_argument, images_option, out_option, some_
 )
 @entries_argument
 @images_option(64)
-@click.option(
-    "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True, help="Seed of the initial values."
-)
+@seed_option("the initial values")
 @data_options
 @resize_option
 @out_option("gradients.png")

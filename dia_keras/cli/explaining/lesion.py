@@ -4,14 +4,7 @@ import pathlib
 
 import click
 
-from ..shared import (
-    Resize,
-    data_options,
-    examples,
-    labels_option,
-    resize_option,
-    without_traceback,
-)
+from ..shared import Resize, data_options, examples, labels_option, resize_option, weights_option, without_traceback
 from .shared import (
     images_option,
     models_of,
@@ -19,7 +12,6 @@ from .shared import (
     networks_of,
     out_option,
     some_test_images,
-    weights_option,
     write,
 )
 

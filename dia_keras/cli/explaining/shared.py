@@ -19,9 +19,6 @@ networks_argument = click.argument(
 )
 network_argument = click.argument("name", metavar="NETWORK", shell_complete=complete_entry)
 entries_argument = click.argument("names", metavar="ENTRY...", nargs=-1, required=True, shell_complete=complete_entry)
-weights_option = click.option(
-    "--weights", default="pretrained", show_default=True, help="'pretrained' or a .weights.h5 file, for an entry."
-)
 image_option = click.option(
     "--image",
     "paths",
