@@ -1,6 +1,14 @@
-"""Quotations of other libraries' errors in our own."""
+"""Parts of error messages: suggestions, and quotations of other libraries' errors."""
 
+import difflib
 import re
+from collections.abc import Iterable
+
+
+def did_you_mean(name: object, names: Iterable[str], most: int = 3) -> str:
+    """Returns a sentence, after a space, with the names that come close to one that is not known; `""` for none."""
+    near = difflib.get_close_matches(str(name), list(names), most)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def first_sentence(error: Exception) -> str:

@@ -4,7 +4,6 @@ This reaches every layer of a network, also those within a stage, whose attentio
 model of Keras begins in the middle of them.
 """
 
-import difflib
 import functools
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,6 +15,7 @@ from keras import ops, tree
 
 from ..inference.copies import as_functional, is_functional
 from ..inference.ending import activation_of, is_activation, last_node, last_operation
+from ..messages import did_you_mean
 from ..units.attention_module import image_axes
 from .gradients import gradient, untracked
 
@@ -271,8 +271,7 @@ def check_layer(model: keras.Model, name: str) -> None:
     calls = [node for node in nodes if node.operation.name == name and not node.is_input]
     if not calls:
         names = [node.operation.name for node in nodes if not node.is_input]
-        near = difflib.get_close_matches(str(name), names, 3)
-        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        hint = did_you_mean(name, names)
         raise ValueError(f"`layer` must be the name of a layer of the model.{hint} Received: layer={name!r}")
     shapes = [tuple(tensor.shape) for tensor in calls[0].outputs]
     if len(calls) > 1 or len(shapes) > 1 or len(shapes[0]) != 4:

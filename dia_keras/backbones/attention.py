@@ -1,6 +1,5 @@
 """The `attention=` argument of the backbones: names, classes, cells and layers become one thing."""
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from typing import Any
 
 import keras
 
+from ..messages import did_you_mean
 from ..units import (
     CBAM,
     ECA,
@@ -147,8 +147,7 @@ def _maker(attention, given: dict[str, Any]) -> AttentionMaker:
 
 def _named(name: str) -> type[Unit]:
     if name not in ATTENTIONS:
-        similar = difflib.get_close_matches(re.sub(r"\W+", "_", name.lower()), ATTENTIONS, 1)
-        hint = f" Did you mean {similar[0]!r}?" if similar else ""
+        hint = did_you_mean(re.sub(r"\W+", "_", name.lower()), ATTENTIONS, 1)
         raise ValueError(
             f"`attention` must be None, one of {', '.join(map(repr, ATTENTIONS))}, a function of the channel "
             f"count, or a layer.{hint} Received: attention={name!r}"

@@ -1,5 +1,8 @@
 """The layers that all backbones are made of, with the authors' settings."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from ..units.attention_module import image_axes
@@ -10,6 +13,17 @@ from .grouped_conv import GroupedConv2D
 def channel_axis() -> int:
     """Returns the axis of the channels in Keras' image data format."""
     return image_axes()[1]
+
+
+def to_image_shape(height, width, channels) -> tuple[Any, Any, Any]:
+    """Returns the shape of an image, without the batch, in Keras' image data format. A size may be `None`."""
+    return (height, width, channels) if channel_axis() == -1 else (channels, height, width)
+
+
+def from_image_shape(shape: Sequence[Any]) -> tuple[Any, Any, Any]:
+    """Returns height, width and channels of the shape of an image, without the batch, in Keras' image data format."""
+    first, second, third = shape
+    return (first, second, third) if channel_axis() == -1 else (second, third, first)
 
 
 def conv(x, filters: int, kernel_size: int, stride: int = 1, groups: int = 1, *, name: str):

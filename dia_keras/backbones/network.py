@@ -8,7 +8,7 @@ import keras
 from ..arguments import is_integer, positive_integer
 from ..units.initializers import linear_bias, linear_kernel
 from .attention import Attention
-from .layers import channel_axis, conv, norm, relu
+from .layers import conv, from_image_shape, norm, relu, to_image_shape
 
 # The authors' WRN and ResNeXt start the biases of all linear maps at zero.
 ZERO_BIAS: dict[str, Any] = {"bias_initializer": "zeros"}
@@ -110,10 +110,8 @@ def build_network(
     Raises:
         ValueError: On an argument out of range.
     """
-    axis = channel_axis()
-    if input_shape is None:
-        input_shape = (None, None, 3) if axis == -1 else (3, None, None)
-    _check_input_shape(input_shape, axis, total_stride)
+    input_shape = to_image_shape(None, None, 3) if input_shape is None else input_shape
+    _check_input_shape(input_shape, total_stride)
     if include_top:
         num_classes = check_classes(num_classes, classifier_activation)
     if pooling not in (None, "avg", "max"):
@@ -217,18 +215,15 @@ def blocks_per_stage(depth: int, per_block: int, offset: int) -> int:
     return int(depth - offset) // per_block
 
 
-def _check_input_shape(input_shape, axis: int, total_stride: int) -> None:
-    if (
-        not isinstance(input_shape, (tuple, list))
-        or len(input_shape) != 3
-        or input_shape[-1 if axis == -1 else 0] is None
-    ):
+def _check_input_shape(input_shape, total_stride: int) -> None:
+    is_triple = isinstance(input_shape, (tuple, list)) and len(input_shape) == 3
+    if not is_triple or from_image_shape(input_shape)[2] is None:
         raise ValueError(
             "`input_shape` must have three entries, a height and a width, which may be None, and the channels. "
             f"Received: input_shape={input_shape!r}"
         )
-    sides = input_shape[:2] if axis == -1 else input_shape[1:]
-    if any(side is not None and side < total_stride for side in sides):
+    height, width, _ = from_image_shape(input_shape)
+    if any(side is not None and side < total_stride for side in (height, width)):
         raise ValueError(
             f"`input_shape` must be at least {total_stride} pixels high and wide, the net's total stride. "
             f"Received: input_shape={input_shape!r}"

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from typing import Any
 
-from ..files import staged
+from ..files import digest_of, staged
 from ..zoo.downloads import cache, download_whole, make_cache
 
 SOURCES = pathlib.Path(__file__).with_name("sources.toml")
@@ -144,7 +144,7 @@ def fetch(name: str, base: str | None = None) -> pathlib.Path:
         if not _is_right(new, source):
             raise ValueError(
                 f"{url} must have the {source.algorithm.upper()} {source.digest}, as published: it is damaged or of "
-                f"another version. Received: {_digest(new, source)}"
+                f"another version. Received: {digest_of(new, source.algorithm)}"
             )
     return path
 
@@ -193,12 +193,7 @@ def _unpack(packed: pathlib.Path, new: pathlib.Path, url: str) -> None:
 
 
 def _is_right(path: pathlib.Path, source: Source) -> bool:
-    return _digest(path, source).startswith(source.digest)
-
-
-def _digest(path: pathlib.Path, source: Source) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, source.algorithm).hexdigest()
+    return digest_of(path, source.algorithm).startswith(source.digest)
 
 
 def _accuracy(source: Source) -> str:

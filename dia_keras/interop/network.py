@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from .. import backbones
-from ..backbones.layers import channel_axis
+from ..backbones.layers import to_image_shape
 from ..zoo.cards import Dataset, dataset
 from ..zoo.loading import preprocessing
 from .rules import Rules
@@ -42,9 +42,8 @@ class Published:
         Args:
             **options: Other arguments of the backbone, e.g. `input_shape`.
         """
-        size = self.dataset.image_size
         defaults = {
-            "input_shape": (*size, 3) if channel_axis() == -1 else (3, *size),
+            "input_shape": to_image_shape(*self.dataset.image_size, 3),
             "num_classes": len(self.dataset.labels),
             "preprocessing": preprocessing(self.dataset),
         }

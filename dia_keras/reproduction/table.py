@@ -1,12 +1,13 @@
 """Tables of the paper as data: a file in `tables/` each, read into groups of rows."""
 
 import dataclasses
-import difflib
 import pathlib
 import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any
+
+from ..messages import did_you_mean
 
 #: Trainings of every row in the paper's tables.
 SEEDS = 15
@@ -118,8 +119,7 @@ def read_table(name: str) -> Table:
     """
     files = {_name_of(path.stem): path for path in FOLDER.glob("*.toml")}
     if name not in files:
-        near = difflib.get_close_matches(str(name), files, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, files, 1)
         raise ValueError(f"`table` must be one of {', '.join(table_names())}.{hint} Received: table={name!r}")
     return parse(name, tomllib.loads(files[name].read_text(encoding="utf-8")))
 

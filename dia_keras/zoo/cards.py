@@ -1,10 +1,8 @@
 """Cards, the metadata of the entries: rows of `entries.toml`, and a file in `cards/` for each entry with weights."""
 
 import dataclasses
-import difflib
 import fnmatch
 import functools
-import hashlib
 import json
 import os
 import pathlib
@@ -13,7 +11,8 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ..files import write_json
+from ..files import digest_of, write_json
+from ..messages import did_you_mean
 from . import entries
 
 CARDS = pathlib.Path(__file__).with_name("cards")
@@ -235,9 +234,7 @@ def update_card(
 
 def describe(path: pathlib.Path) -> Weights:
     """Returns name, size and SHA-256 of a file."""
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Weights(path.name, path.stat().st_size, sha256)
+    return Weights(path.name, path.stat().st_size, digest_of(path))
 
 
 def check_name(name: str, argument: str = "name") -> None:
@@ -248,10 +245,9 @@ def check_name(name: str, argument: str = "name") -> None:
         argument: The argument that it is, for the message.
     """
     if name not in list_models():
-        near = difflib.get_close_matches(str(name), list_models(), n=3)
-        hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+        hint = did_you_mean(name, list_models())
         raise ValueError(
-            f"`{argument}` must be one of `dia_keras.zoo.list_models()`. {hint}Received: {argument}={name!r}"
+            f"`{argument}` must be one of `dia_keras.zoo.list_models()`.{hint} Received: {argument}={name!r}"
         )
 
 

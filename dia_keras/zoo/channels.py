@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from ..arguments import is_integer
-from ..backbones.layers import channel_axis
+from ..backbones.layers import from_image_shape, to_image_shape
 from .cards import Dataset
 
 RGB = 3
@@ -24,7 +24,7 @@ def channels_of(input_shape: Any) -> int:
     """
     if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
         return RGB
-    channels = input_shape[_axis()]
+    channels = from_image_shape(input_shape)[2]
     if not is_integer(channels):
         return RGB
     if channels < 1:
@@ -34,9 +34,8 @@ def channels_of(input_shape: Any) -> int:
 
 def with_channels(input_shape, channels: int) -> tuple:
     """Returns an image's shape with another number of channels."""
-    shape = list(input_shape)
-    shape[_axis()] = channels
-    return tuple(shape)
+    height, width, _ = from_image_shape(input_shape)
+    return to_image_shape(height, width, channels)
 
 
 def statistics_for(dataset: Dataset, channels: int) -> Dataset:
@@ -84,8 +83,3 @@ def carry_over(rgb: keras.Model, model: keras.Model, channels: int, dataset: Dat
         shift = (statistics_for(dataset, 1).mean[0] - np.array(dataset.mean)) / np.array(dataset.std)
         moved = keras.ops.convert_to_numpy(norm.moving_mean) - (kernel * shift[:, None]).sum(axis=(0, 1, 2))
         norm.moving_mean.assign(moved.astype("float32"))
-
-
-def _axis() -> int:
-    """Returns the axis of the channels in an image's shape, without the batch."""
-    return 2 if channel_axis() == -1 else 0

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from ..backbones.layers import channel_axis
+from ..backbones.layers import channel_axis, to_image_shape
 from ..backbones.network import check_classes
 from ..backbones.pixel_rescaling import PixelRescaling
 from ..units.initializers import without_initial_values
@@ -132,8 +132,11 @@ def _loaded(entry: Card, file: WeightsFile, input_shape, num_classes: int, inclu
     has_own = include_top and _classes(file) == own_classes
     with without_initial_values():
         model = _build(entry, input_shape, own_classes if has_own else num_classes, include_top, **options)
-    (load_weights if include_top else load_features)(model, file)
-    return model if not has_own or num_classes == own_classes else with_new_head(model, num_classes)
+    if include_top:
+        load_weights(model, file)
+    else:
+        load_features(model, file)
+    return with_new_head(model, num_classes) if has_own and num_classes != own_classes else model
 
 
 def load_features(model: keras.Model, file: WeightsFile) -> None:
@@ -217,10 +220,9 @@ def _build(entry: Card, input_shape, num_classes, include_top, classifier_activa
     )
 
 
-def image_shape(dataset: Dataset) -> tuple[int, ...]:
+def image_shape(dataset: Dataset) -> tuple[int, int, int]:
     """Returns the shape of an image of a data set."""
-    channels = len(dataset.mean)
-    return (*dataset.image_size, channels) if channel_axis() == -1 else (channels, *dataset.image_size)
+    return to_image_shape(*dataset.image_size, len(dataset.mean))
 
 
 def _found(name: str | os.PathLike) -> tuple[Card, Callable[[], WeightsFile]]:

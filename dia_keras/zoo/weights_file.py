@@ -8,7 +8,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from ..backbones.layers import channel_axis
+from ..backbones.layers import from_image_shape
 from ..files import staged
 from .files.keras_layout import layout_of
 from .files.reading import SUFFIXES, WeightsFile, form_of, read_file, tensors_in
@@ -100,8 +100,8 @@ def _record_of(model: keras.Model, labels: Sequence[str] | None) -> Record:
     images = [tuple(image.shape[1:]) for image in model.inputs or []]
     if len(images) != 1 or len(images[0]) != 3:
         return Record(model.name, classes, labels)
-    *size, channels = images[0] if channel_axis() == -1 else (*images[0][1:], images[0][0])
-    return Record(model.name, classes, labels, None if None in size else tuple(size), channels)
+    height, width, channels = from_image_shape(images[0])
+    return Record(model.name, classes, labels, None if None in (height, width) else (height, width), channels)
 
 
 def _rounded(value, dtype: str, name: str) -> np.ndarray:

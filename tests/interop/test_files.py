@@ -91,7 +91,7 @@ def damaged(path):
         (
             "text.pth",
             lambda path: path.write_text("weights"),
-            "`weights` needs code to be read, or is no file of tensors",
+            "`weights` needs code to be read, or is not a file of tensors",
         ),
         ("code.pth", lambda path: path.write_bytes(pickle.dumps(Evil())), "`weights` needs code to be read"),
         ("code.pt", lambda path: torch.save({"a": Evil()}, path), "`weights` needs code to be read"),
@@ -252,7 +252,7 @@ def test_a_file_that_does_not_fit_leaves_what_was_there(published_file, tmp_path
     [
         ((), "Give a FILE, or --fetch with a name"),
         (("w.pth",), "Give a file to write"),
-        (("w.pth", "-o", "w.weights.h5"), "must end in .keras for a network that is no entry"),
+        (("w.pth", "-o", "w.weights.h5"), "must end in .keras for a network that is not a zoo entry"),
         (("w.pth", ENTRY, "-o", "w.h5"), "must end in .weights.h5 or .keras"),
         (("w.pth", ENTRY, "-o", "none/w.weights.h5"), "The folder of a file to write must exist"),
         (("w.pth", "--fetch", ENTRY), "and no more"),
@@ -289,6 +289,6 @@ def test_pytorchcv_s_files_are_those_of_its_own_table():
 def test_a_network_is_saved_as_weights_or_whole(tmp_path):
     with pytest.raises(ValueError, match=r"must end in .weights.h5 or .keras. Received: path='.*w.h5'"):
         save(keras.Sequential(), tmp_path / "w.h5")
-    with pytest.raises(ValueError, match=r"must end in .keras, since the network is no entry of the zoo"):
+    with pytest.raises(ValueError, match=r"must end in .keras, since the network is not a zoo entry"):
         save(keras.Sequential(), tmp_path / "w.weights.h5")
     assert list(tmp_path.iterdir()) == []

@@ -203,6 +203,6 @@ def test_a_source_that_has_no_name_is_unknown(name):
 
 def test_weights_of_another_network_with_the_name_of_an_entry_are_not_saved(tmp_path):
     model = resnet(20, attention="dia_lstm", num_classes=5, name="dia_resnet20_cifar100")  # the entry has basic blocks
-    with pytest.raises(ValueError, match=r"must end in \.keras, since the network is no entry of the zoo"):
+    with pytest.raises(ValueError, match=r"must end in \.keras, since the network is not a zoo entry"):
         save(model, tmp_path / "w.weights.h5")
     assert not list(tmp_path.iterdir())

@@ -4,7 +4,6 @@ A file that is not the one recorded is not a checkpoint: the run goes on from th
 hashes were recorded have files alone; those are read instead.
 """
 
-import hashlib
 import json
 import pathlib
 import re
@@ -15,7 +14,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from ...files import to_disk
+from ...files import digest_of, to_disk
 
 NAME = re.compile(r"epoch_(\d+)(?:_phase_(\d+))?(?:_step_(\d+))?\.weights\.h5")
 RECORD = "checkpoints.json"
@@ -55,7 +54,7 @@ def put_in_place(written: pathlib.Path, path: pathlib.Path) -> None:
     """Gives a written file its name as a checkpoint. The oldest one goes once this one is on the disk."""
     directory, earlier = path.parent, _recorded(path.parent) or {}
     to_disk(written)
-    recorded = {**earlier, path.name: _sha256(written)}
+    recorded = {**earlier, path.name: digest_of(written)}
     written.replace(path)
     to_disk(directory)
     kept = {saved.path.name for saved in _in_order(directory, recorded)[-KEPT:]}
@@ -96,7 +95,7 @@ def keep_whole(directory: pathlib.Path, steps_per_epoch: int | None) -> list[Sav
     for message in damaged:
         warnings.warn(f"{message}: the run goes on from {whole[-1].path.name}", stacklevel=2)
     if damaged or recorded is None:
-        _write_record(directory, {saved.path.name: _sha256(saved.path) for saved in whole})
+        _write_record(directory, {saved.path.name: digest_of(saved.path) for saved in whole})
     return whole
 
 
@@ -113,7 +112,7 @@ def _difference(saved: Saved, recorded: str) -> str | None:
     """Returns how a checkpoint's file differs from the one that was written."""
     if not saved.path.is_file():
         return "is not there"
-    return None if _sha256(saved.path) == recorded else "is damaged: its bytes are not those that were written"
+    return None if digest_of(saved.path) == recorded else "is damaged: its bytes are not those that were written"
 
 
 def _fault_of(saved: Saved, steps_per_epoch: int | None) -> str | None:
@@ -157,8 +156,3 @@ def _write_record(directory: pathlib.Path, recorded: dict[str, str]) -> None:
     to_disk(written)
     written.replace(directory / RECORD)
     to_disk(directory)
-
-
-def _sha256(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from ... import data as data_module
-from ...backbones.layers import channel_axis
+from ...backbones.layers import to_image_shape
 from ...data import Split
 from ...data.picture import Resize
 from ...inference.precision import in_float32, in_mixed_precision
@@ -134,9 +134,7 @@ def divided(split: Split, chosen: np.ndarray) -> tuple[Split, Split]:
 def starting_model(settings: FineTuning, images: Images) -> keras.Model:
     """Returns the network for these images in its precision, with a new head unless it knows these classes."""
     keras.utils.set_random_seed(settings.seed)
-    classes, shape = len(images.class_names), (*images.size, images.channels)
-    if channel_axis() != -1:
-        shape = (images.channels, *images.size)
+    classes, shape = len(images.class_names), to_image_shape(*images.size, images.channels)
     start = images.start
     model = start.load(num_classes=classes, input_shape=shape)
     is_new = start.labels is not None and len(start.labels) != classes

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
+from ...arguments import is_integer
 from ...backbones import ATTENTIONS
 from ...data.picture import Resize
 from ...units.cells.lstm_base import TwoStateCell
@@ -35,12 +36,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def _integer(least: int, most: int) -> Rule:
-    return lambda value: _is_integer(value) and least <= value <= most, f"an integer from {least} to {most}"
+    return lambda value: is_integer(value, least, most), f"an integer from {least} to {most}"
 
 
 def _one_of(*values: Any) -> Rule:
@@ -72,7 +69,7 @@ def _or_none(rule: Rule) -> Rule:
 def _is_setting(item: tuple[str, Any]) -> bool:
     name, value = item
     if name == "cells":
-        return _is_integer(value) and 1 <= value <= 16
+        return is_integer(value, 1, 16)
     return (
         isinstance(value, bool)
         or (isinstance(value, str) and len(value) <= 50)
@@ -130,7 +127,7 @@ def card_from(content: bytes, origin: str) -> Card:
     """
     config = _Object(_parse(content, origin), "", origin)
     config.take("library", _one_of(LIBRARY))
-    config.take("format", (lambda value: value == FORMAT and _is_integer(value), f"{FORMAT}, of this dia_keras"))
+    config.take("format", (lambda value: value == FORMAT and is_integer(value), f"{FORMAT}, of this dia_keras"))
     weights = config.object("weights")
     metrics = config.take("metrics", _or_none(OBJECT), None)
     return Card(

@@ -4,7 +4,7 @@ import pathlib
 
 import keras
 
-from ...backbones.layers import channel_axis
+from ...backbones.layers import from_image_shape
 from ...messages import first_sentence
 from ..cards import describe
 from ..loading import with_new_head
@@ -31,8 +31,7 @@ def keras_network(path: pathlib.Path) -> Network:
             "The network of a .keras file must take images of one size, (batch, height, width, channels), and answer "
             f"with two classes or more, (batch, classes). Received: {path}, from {images} to {answers}"
         )
-    last = channel_axis() == -1
-    height, width, channels = images[0][1:] if last else (*images[0][2:], images[0][1])
+    height, width, channels = from_image_shape(images[0][1:])
     return Network(
         name=str(path),
         labels=None,
@@ -54,10 +53,10 @@ def adapted(
         ValueError: Where it is another kind of network, or takes images of other channels.
     """
     if input_shape is not None and tuple(input_shape) != model.input_shape[1:]:
-        axis = channel_axis()
-        if input_shape[axis if axis == -1 else 0] != model.input_shape[axis]:
+        channels = from_image_shape(model.input_shape[1:])[2]
+        if from_image_shape(input_shape)[2] != channels:
             raise ValueError(
-                f"`channels` must be those of the images that {model.name!r} takes: {model.input_shape[axis]}. "
+                f"`channels` must be those of the images that {model.name!r} takes: {channels}. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
         config = model.get_config()
