@@ -47,7 +47,7 @@ def evaluate(model: keras.Model, split: Split, class_names: tuple[str, ...], bat
         batch_size: Number of images per batch.
 
     Raises:
-        ValueError: If there are no images, labels that are no classes, or other outputs; or if a score is NaN or
+        ValueError: If there are no images, labels out of range, or other outputs; or if a score is NaN or
             infinite; or if `batch_size` is not positive.
     """
     batch_size = positive_integer("batch_size", batch_size)

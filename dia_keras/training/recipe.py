@@ -10,6 +10,7 @@ import keras
 
 from ..arguments import LARGEST_SEED
 from .optimizer import SGDL2
+from .schedule import one_cycle
 
 POSITIVE = (lambda value: 0 < value < math.inf, "positive")
 NOT_NEGATIVE = (lambda value: 0 <= value < math.inf, "at least 0")
@@ -202,12 +203,7 @@ class Recipe:
             values = [self.learning_rate * self.factor**i for i in range(len(boundaries) + 1)]
             return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
         total = self.epochs * steps_per_epoch
-        warmup = min(round(self.warmup * total), total - 1)
-        if warmup == 0:
-            return keras.optimizers.schedules.CosineDecay(self.learning_rate, total)
-        return keras.optimizers.schedules.CosineDecay(
-            0.0, total - warmup, warmup_target=self.learning_rate, warmup_steps=warmup
-        )
+        return one_cycle(self.learning_rate, total, min(round(self.warmup * total), total - 1))
 
     def optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
         """Returns the optimizer of the whole training."""

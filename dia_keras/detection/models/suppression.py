@@ -15,7 +15,7 @@ def nms_mask(boxes, valid, threshold: float):
     of them after a few.
 
     Args:
-        boxes: The surest first, `(batch, n, 4)`.
+        boxes: Sorted by descending score, `(batch, n, 4)`.
         valid: Whether a row counts, bool `(batch, n)`.
         threshold: Greatest IoU of boxes that are both kept.
     """

@@ -22,8 +22,10 @@ from .summary import Summary, of_begun_groups, summarize
 def write_report(
     table: Table, directory: str | os.PathLike, scale: Scale | None = None, out: str | os.PathLike | None = None
 ) -> pathlib.Path:
-    """Writes the table of what is complete so far: `<table>.csv`, `<table>.md` and `<table>.png`, of two
-    classes also `<table>_roc.png`. The picture of a table that has a drawing is that of `write_drawing`.
+    """Writes the table of what is complete so far: `<table>.csv`, `<table>.md` and `<table>.png`.
+
+    Of two classes, it writes `<table>_roc.png`, too. The picture of a table that has a drawing is that of
+    `write_drawing`.
 
     Args:
         table: The table.
@@ -108,7 +110,8 @@ def markdown(table: Table, summaries: Sequence[Summary], scale: Scale) -> str:
     if stands_in:
         names = " and ".join(stands_in)
         lines += [f"**Other data stand in for {names}: the figures here are not of {names}.**", ""]
-    lines += [f"- {note}" for note in table.notes] + [""] * bool(table.notes)
+    if table.notes:
+        lines += [*(f"- {note}" for note in table.notes), ""]
     shown = of_begun_groups(summaries)
     for group, rows in itertools.groupby(shown, key=lambda summary: summary.row.group):
         lines += [f"## {_title(group)}", "", *_group(table, list(rows)), ""]
@@ -141,21 +144,30 @@ def _group(table: Table, rows: list[Summary]) -> list[str]:
     """Returns the lines of a group's table; the paper has a column where it has figures."""
     printed = [name for name in table.columns if any(name in summary.row.paper for summary in rows)]
     counted = any(summary.row.parameters for summary in rows)
-    measured = [title for name in table.columns for title in (name, "paper")[: 1 + (name in printed)]]
-    tested = ["against", "difference", "95% interval", "p", "p (Holm)", "verdict"]
-    head = ["row", "seeds", "parameters", *["paper"] * counted, *measured, *tested, *["paper"] * bool(table.paper_p)]
-    numbers = head.index("against") - 1
+    head = ["row", "seeds", "parameters"]
+    if counted:
+        head.append("paper")
+    for name in table.columns:
+        head += [name, "paper"] if name in printed else [name]
+    numbers = len(head) - 1
+    head += ["against", "difference", "95% interval", "p", "p (Holm)", "verdict"]
+    if table.paper_p:
+        head.append("paper")
     lines = [_line(head), _line(["---", *["--:"] * numbers, *["---"] * (len(head) - 1 - numbers)])]
     for summary in rows:
         row, count = summary.row, _parameters(summary)
         cells = [row.name, str(len(summary.results)), f"{count / 1e6:.2f}M" if count else ""]
-        cells += [f"{row.parameters:.2f}M" if row.parameters else ""] * counted
+        if counted:
+            cells.append(f"{row.parameters:.2f}M" if row.parameters else "")
         for name in table.columns:
-            paper = row.paper.get(name)
             cells.append(_measure(summary, name))
-            cells += [_printed(paper.mean, paper.deviation) if paper else ""] * (name in printed)
+            if name in printed:
+                paper = row.paper.get(name)
+                cells.append(_printed(paper.mean, paper.deviation) if paper else "")
         cells += [row.reference or "", *_tested(summary)]
-        lines.append(_line([*cells, *[table.paper_p if row.reference else ""] * bool(table.paper_p)]))
+        if table.paper_p:
+            cells.append(table.paper_p if row.reference else "")
+        lines.append(_line(cells))
     return lines
 
 

@@ -19,6 +19,7 @@ from ..runs.checkpoint import save
 from ..runs.checkpoint_files import checkpoints, epochs_done, keep_whole, name_of
 from ..runs.going_on import go_on
 from ..runs.log import keep_epochs
+from ..schedule import one_cycle
 from ..steps.cpu_steps import fast_cpu_steps
 from ..steps.torch_step import compiled_step
 from .best_epoch import (
@@ -144,9 +145,13 @@ def batch_size_of(settings: FineTuning, training: Split) -> int:
 
 
 def compile_part(model: keras.Model, settings: FineTuning, stages: int, images: int, part: TrainingPart) -> None:
-    """Compiles a network for a part of the training on so many images."""
-    steps = images // min(settings.batch_size, images)
-    compile_with(model, settings, stages, learning_rate_schedule(part.rate, part.epochs * steps, part.number == 0))
+    """Compiles a network for a part of the training on so many images.
+
+    The head alone has a constant learning rate. Then, it is one cycle, with a tenth of the steps to warm up.
+    """
+    steps = part.epochs * (images // min(settings.batch_size, images))
+    rate = part.rate if part.number == 0 else one_cycle(part.rate, steps, steps // 10)
+    compile_with(model, settings, stages, rate)
 
 
 def compile_with(model: keras.Model, settings: FineTuning, stages: int, rate) -> None:
@@ -244,13 +249,3 @@ def weighted(batches: Iterable, weights: np.ndarray | None) -> Iterator:
     of_classes = keras.ops.convert_to_tensor(weights)
     for images, targets in batches:
         yield images, targets, keras.ops.matmul(targets, of_classes)
-
-
-def learning_rate_schedule(peak: float, steps: int, is_constant: bool):
-    """Returns the learning rate of the head alone, constant, or a warm-up of a tenth of the steps before a cosine."""
-    warmup = steps // 10
-    if is_constant:
-        return peak
-    if not warmup:
-        return keras.optimizers.schedules.CosineDecay(peak, steps)
-    return keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=peak, warmup_steps=warmup)
