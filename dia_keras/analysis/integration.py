@@ -71,6 +71,9 @@ def integration_by_stage(model: keras.Model, images, trees: int = 100, seed: int
         trees: Number of trees of a forest.
         seed: Seed of the forests.
 
+    Returns:
+        A dict of the importances, float64 `(blocks - 1, blocks - 1)`, by the number of the stage.
+
     Raises:
         ValueError: If the model has no attention, or no stage of two blocks or more, or the images do not fit it or are
             fewer than two.

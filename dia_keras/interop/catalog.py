@@ -74,6 +74,9 @@ def sources() -> tuple[Source, ...]:
 def find_source(name: str) -> Source:
     """Returns the file with published weights of a zoo entry, or with the name `"library/model"`.
 
+    Args:
+        name: Name of an entry, or library and model, e.g. `"pytorchcv/diaresnet164bn_cifar100"`.
+
     Raises:
         ValueError: Where there is none, or an entry has several.
     """

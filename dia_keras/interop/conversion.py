@@ -90,7 +90,10 @@ def convert_torch(
 
 
 def published(source: str) -> Published:
-    """Returns the network of a source, `"library/model"`.
+    """Returns the network of a source.
+
+    Args:
+        source: Library and model, e.g. `"pytorchcv/diaresnet164bn_cifar100"`.
 
     Raises:
         ValueError: Where it is unknown or cannot be converted; the message says why.
@@ -117,6 +120,10 @@ def _built(origin: Published, source: str, **options) -> keras.Model:
 
 def save(model: keras.Model, path: str | os.PathLike) -> None:
     """Saves a converted network in float32: the weights of a zoo entry as `.weights.h5`, or any network as `.keras`.
+
+    Args:
+        model: The network, with the name of its entry, if it is one of the zoo's.
+        path: Path of the file.
 
     Raises:
         ValueError: Where the name ends otherwise, or the folder does not exist; or where the weights are not those of a

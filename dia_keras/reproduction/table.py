@@ -114,6 +114,9 @@ def table_names() -> list[str]:
 def read_table(name: str) -> Table:
     """Returns a table.
 
+    Args:
+        name: Its name, one of `table_names()`, e.g. `"table4"`.
+
     Raises:
         ValueError: Where there is no table of this name.
     """

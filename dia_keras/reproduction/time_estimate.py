@@ -48,7 +48,21 @@ def estimate(
     """Measures one row of each network and image size for a few steps, and returns what the groups of rows take.
 
     All rows of a group count as the one measured: its reference, the heaviest of most tables. Two data sets of the same
-    image size share a measurement. The other arguments are those of `reproduce`.
+    image size share a measurement.
+
+    Args:
+        table: The table.
+        scale: The scale; by default the paper's.
+        sources: Where the data are; by default in TFDS' folder.
+        rows: Patterns, like `"*dia-lstm*"`, of the keys of rows to train; by default all.
+        say: Takes a line on each measurement.
+
+    Returns:
+        A `GroupEstimate` for each group of rows.
+
+    Raises:
+        ValueError: Where the table cannot be run, or no row has such a key.
+        FileNotFoundError: Where data are missing; the message says how to get them.
     """
     scale, sources = scale or Scale(), sources or Sources()
     chosen = check(table, scale, sources, rows)

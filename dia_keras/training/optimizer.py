@@ -20,6 +20,9 @@ class SGDL2(keras.optimizers.SGD):
         decay_all: Whether every weight is decayed (the paper), or only kernels, so that norms, biases and
             element-wise maps are left alone.
         **kwargs: Arguments of `keras.optimizers.SGD`.
+
+    Raises:
+        ValueError: If `l2` is negative, or on an argument that `keras.optimizers.SGD` refuses.
     """
 
     def __init__(self, learning_rate=0.1, l2: float = 0.0, decay_all: bool = True, **kwargs):

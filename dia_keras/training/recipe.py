@@ -43,6 +43,9 @@ class Phase:
         epochs: Number of epochs.
         image_size: Height and width of the images, scaled down to it; the data set's own by default.
         depth: Depth of the network, as the entry's backbone counts it; the entry's own by default.
+
+    Raises:
+        ValueError: If a value is not a positive integer.
     """
 
     epochs: int
@@ -108,6 +111,9 @@ class Recipe:
             weight averaging, Izmailov et al., https://arxiv.org/abs/1803.05407). The log has the accuracies of the
             weights that train, not of the average.
         seed: Seed of initial values, order and augmentation.
+
+    Raises:
+        ValueError: On a value of another type or out of range, or values that do not fit each other.
     """
 
     entry: str

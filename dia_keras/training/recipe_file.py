@@ -12,6 +12,10 @@ from .recipe import Recipe
 def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
     """Returns the `RECIPE` that a Python file defines, with other values where given.
 
+    Args:
+        path: Path of the file.
+        **changes: Values of fields of `Recipe`, in place of the file's.
+
     Raises:
         ValueError: Where the file defines none, a change names no field of `Recipe`, or no epoch reaches a
             milestone.

@@ -55,6 +55,9 @@ class FineTuning:
         precision: `"float32"` or `"mixed_bfloat16"`, in which training takes less time and memory on GPUs, and on CPUs
             with instructions for bfloat16. The network that is written computes in float32 either way.
         seed: Seed of the held-out images, the new head, order and augmentation.
+
+    Raises:
+        ValueError: On a value of another type or out of range.
     """
 
     entry: str
