@@ -10,8 +10,10 @@ from ..arguments import positive_integer
 from ..figure_text import as_is
 from ..units import AttentionModule, RecurrentAttention
 from .blocks import Block, attention_calls
+from .checks import check_inputs
+from .features import axes_of
 from .gradients import untracked
-from .inner import Call, axes_of, checked, logits
+from .layer_by_layer import Call, logits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +38,7 @@ def attention_by_stage(model: keras.Model, images, batch_size: int = 50) -> dict
         ValueError: If the model is not functional or has no attention, the images do not fit it, or `batch_size` is
             not positive.
     """
-    model, images = checked(model, images)
+    model, images = check_inputs(model, images)
     batch_size = positive_integer("batch_size", batch_size)
     blocks = attention_calls(model)
     attentions: dict[Block, list[np.ndarray]] = {block: [] for block in blocks.values()}

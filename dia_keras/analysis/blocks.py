@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import keras
 
-from .inner import nodes_of
+from .layer_by_layer import nodes_of
 
 _ATTENTION = re.compile(r"stage(\d+)(_block\d+)?_attention")
 _OF_STAGE = re.compile(r"stage(\d+)_(?!.*attention)")

@@ -10,16 +10,9 @@ from keras import ops
 from ..backbones import stage_outputs
 from ..figure_text import as_is
 from ..inference.ending import final_activation
-from .inner import (
-    axes_of,
-    check_layer,
-    check_logits,
-    check_models,
-    checked,
-    features_and_gradients,
-    logits,
-    nodes_of,
-)
+from .checks import check_inputs, check_layer, check_logits, check_models
+from .features import axes_of, features_and_gradients
+from .layer_by_layer import logits, nodes_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +61,7 @@ def class_activation(
     >>> class_activation(model, images).maps.shape
     (5, 8, 8)
     """
-    model, images = checked(model, images)
+    model, images = check_inputs(model, images)
     layer = last_stage(model) if layer is None else layer
     check_layer(model, layer)
     scores = ops.convert_to_numpy(logits(model, images)).astype("float32")
@@ -142,7 +135,7 @@ def plot_grad_cam(
 
     check_models(models)
     for name, model in models.items():
-        if labels is not None and len(labels) != checked(model, images)[0].outputs[0].shape[-1]:
+        if labels is not None and len(labels) != check_inputs(model, images)[0].outputs[0].shape[-1]:
             raise ValueError(f"`labels` must be a name for each class of {name!r}. Received: labels={labels!r}")
     activations = {name: class_activation(model, images, layer, classes) for name, model in models.items()}
     first_axis, _ = axes_of(next(iter(models.values())))

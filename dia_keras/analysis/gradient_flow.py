@@ -10,7 +10,8 @@ from keras import ops
 from ..backbones import stage_outputs
 from ..figure_text import as_is
 from .blocks import sums
-from .inner import check_models, checked, checked_labels, features_and_gradients
+from .checks import check_inputs, check_labels, check_models
+from .features import features_and_gradients
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,9 +34,9 @@ def stage_gradients(model: keras.Model, images, labels, training: bool = True) -
     Raises:
         ValueError: If the model has no stages, or images or labels do not fit it.
     """
-    model, images = checked(model, images)
+    model, images = check_inputs(model, images)
     stages = list(stage_outputs(model))
-    labels = checked_labels(model, labels, len(images))
+    labels = check_labels(model, labels, len(images))
 
     def loss(logits):
         logits = ops.cast(logits, "float32")
@@ -73,7 +74,7 @@ def plot_gradients(
     if len({len(by_stage) for by_stage in gradients.values()}) != 1:
         numbers = ", ".join(f"{len(by_stage)} for {name!r}" for name, by_stage in gradients.items())
         raise ValueError(f"`models` must be networks of equally many stages. Received: stages: {numbers}")
-    dashed = {name for name, model in models.items() if not sums(checked(model, images)[0])}
+    dashed = {name for name, model in models.items() if not sums(check_inputs(model, images)[0])}
     colors = list(dict.fromkeys(name.split(",")[0] for name in gradients))
     panels = list(next(iter(gradients.values())))
     shown = {name: {stage: _logarithms(by_stage[stage]) for stage in panels} for name, by_stage in gradients.items()}

@@ -10,7 +10,7 @@ from ..arguments import LARGEST_SEED, is_integer, positive_integer
 from ..figure_text import as_is
 from ..progress import track
 from .attention_maps import attention_by_stage
-from .inner import check_models
+from .checks import check_models
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,8 +15,9 @@ from ..figure_text import as_is
 from ..progress import track
 from ..units.stage_units import carries_state
 from .blocks import Block, find_attention_calls, sums
+from .checks import check_inputs, check_labels, check_models
 from .gradients import untracked
-from .inner import Call, Change, check_models, checked, checked_labels, logits
+from .layer_by_layer import Call, Change, logits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,9 +74,9 @@ def accuracy_without_blocks(
         ValueError: If the model has no skip connections or was rewritten for inference, images or labels do not fit
             it, or `batch_size` is not positive.
     """
-    model, images = checked(model, images)
+    model, images = check_inputs(model, images)
     batch_size = positive_integer("batch_size", batch_size)
-    labels = checked_labels(model, labels, len(images))
+    labels = check_labels(model, labels, len(images))
     blocks = list(sums(model).values())
     if not blocks:
         raise ValueError(f"`model` must have blocks with skip connections. Received: model={model!r}")

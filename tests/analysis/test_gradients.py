@@ -7,7 +7,8 @@ from keras import ops
 from small_networks import small
 
 from dia_keras.analysis import gradient
-from dia_keras.analysis.inner import features_and_gradients, logits
+from dia_keras.analysis.features import features_and_gradients
+from dia_keras.analysis.layer_by_layer import logits
 
 
 def test_the_gradient_of_a_polynomial():

@@ -7,7 +7,7 @@ from small_networks import run, small
 
 from dia_keras.analysis import Block, accuracy_without_blocks, attention_by_stage, plot_lesions
 from dia_keras.analysis.blocks import sums
-from dia_keras.analysis.inner import logits
+from dia_keras.analysis.layer_by_layer import logits
 from dia_keras.analysis.lesion import without_block
 from dia_keras.backbones import preresnet, resnet, resnext, wrn
 from dia_keras.inference import optimize
