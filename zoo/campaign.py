@@ -80,7 +80,7 @@ class Campaign:
         self.notes: dict[str, str] = {}
         self.files = self.bytes = 0
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Takes the rows in their order."""
         self.guarded("output", self.deliver)
         for number, row in enumerate(self.rows, 1):
@@ -299,7 +299,7 @@ def main(minutes, all_minutes, out, work, data, queue, least_epochs, again, rehe
     )
     if again:
         campaign.state["sent"] = []
-    campaign.go_on()
+    campaign.resume()
     for row in campaign.rows:
         print(", ".join(f"{key} {value}" for key, value in campaign.standing(row).items() if value))
 

@@ -16,9 +16,9 @@ from ..training.fitting import is_xla_worth_it
 from ..training.runs.budget import WallClockBudget
 from ..training.runs.checkpoint import Stopped
 from ..training.runs.checkpoint_files import epochs_done, keep_whole
-from ..training.runs.going_on import go_on
-from ..training.runs.interruption import Interrupted, how_to_go_on, stopped_by_signals
+from ..training.runs.interruption import Interrupted, how_to_resume, stopped_by_signals
 from ..training.runs.log import Clocks, RunRecord, keep_epochs
+from ..training.runs.resuming import fit_resumed
 from ..training.runs.run_folder import check_same_settings, locked_folder
 from ..training.steps.memory import kept_memory
 from .data import Batches, DetectionSet, batches, load
@@ -79,7 +79,7 @@ def train_detector(
     with stopped_by_signals(budget) as signals:
         weights = train_and_evaluate(settings, training, validation, directory, budget, started=started)
     if signals:
-        raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
+        raise Interrupted(f"Stopped. {how_to_resume(directory)}", signals[0])
     return weights
 
 
@@ -208,7 +208,7 @@ def _fit(
     jit_compile = not run_eagerly and is_xla_worth_it()
     detector.compile(settings.optimizer(steps), run_eagerly=run_eagerly, jit_compile=jit_compile)
     with kept_memory():
-        return go_on(
+        return fit_resumed(
             detector,
             functools.partial(batches_from, data),
             directory,

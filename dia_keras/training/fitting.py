@@ -13,15 +13,15 @@ import numpy as np
 from ..data.data_set import Split, check_split
 from ..inference.ending import final_activation
 from .augmentation.batches import Batches
-from .augmentation.draws import steps_an_epoch
+from .augmentation.draws import steps_per_epoch
 from .averaging import AveragedWeights, average, measure_statistics, statistics_batches, trainable_values
 from .phases import Build, check_phases, check_size, enter, parts_to_go, scaled_down, scaled_padding
 from .recipe import Phase, Recipe
 from .runs.budget import WallClockBudget
 from .runs.checkpoint import set_seeds
 from .runs.checkpoint_files import checkpoints, epochs_done, keep_whole
-from .runs.going_on import go_on
 from .runs.log import keep_epochs
+from .runs.resuming import fit_resumed
 from .steps.cpu_steps import fast_cpu_steps
 from .steps.torch_answers import compiled_answers
 from .steps.torch_step import compiled_step
@@ -80,7 +80,7 @@ def fit(
     check_split("train", train, num_classes)
     if held_out is not None and len(held_out.labels):
         check_split("held_out", held_out, num_classes)
-    steps = steps_an_epoch(recipe, len(train.labels))
+    steps = steps_per_epoch(recipe, len(train.labels))
     if isinstance(model, keras.Model) and (recipe.phases or recipe.initial_share):
         given = "phases" if recipe.phases else "initial_share"
         raise ValueError(f"`model` must be a function that builds the model of a phase. Received: a model, and {given}")
@@ -118,7 +118,7 @@ def fit(
             compiled_step(trained, recipe.epochs * steps, recipe.epochs * test_steps),
             compiled_answers(teachers, recipe.epochs * steps),
         ):
-            is_done = go_on(
+            is_done = fit_resumed(
                 trained,
                 data,
                 directory,

@@ -72,7 +72,7 @@ def notes(campaign):
 
 def test_rows_are_taken_in_the_order_of_the_queue_and_put_out(start):
     campaign = start(complete)
-    campaign.go_on()
+    campaign.resume()
     assert campaign.taken == ["first", "second", "third"]
     assert set(states(campaign).values()) == {"complete"}
     names = [whole.name for whole in file_parts.find([campaign.out])]
@@ -80,9 +80,9 @@ def test_rows_are_taken_in_the_order_of_the_queue_and_put_out(start):
 
 
 def test_a_complete_row_is_neither_taken_nor_put_out_again(start):
-    start(complete).go_on()
+    start(complete).resume()
     second = start(complete)
-    second.go_on()
+    second.resume()
     assert second.taken == [] and file_parts.find([second.out]) == {}
 
 
@@ -101,10 +101,10 @@ def test_the_time_of_all_calls_begins_with_the_first_row_that_has_its_data(start
         return 0, ""
 
     waiting = start(without_data, all_minutes=25)
-    waiting.go_on()
+    waiting.resume()
     assert waiting.taken == ["first", "second", "third"] and waiting.state["began"] is None
     training = start(complete, all_minutes=25)
-    training.go_on()
+    training.resume()
     assert time.time() - training.state["began"] < 60
 
 
@@ -113,10 +113,10 @@ def test_no_row_is_begun_once_the_time_of_all_calls_is_over(start):
         (run / "recipe.json").write_text("{}")
         return None, ""
 
-    start(begun, ROWS[:1], all_minutes=25).go_on()
+    start(begun, ROWS[:1], all_minutes=25).resume()
     late = start(complete, all_minutes=25)
     late.state["began"] -= 30 * 60
-    late.go_on()
+    late.resume()
     assert late.taken == ["first"] and notes(late)["second"] == "not begun: the time of all calls is over"
 
 
@@ -128,7 +128,7 @@ def test_weights_whose_measurement_was_cut_are_put_out_and_once_more_with_it(sta
 
     for row, names in ((cut, ["final.weights.h5"]), (complete, ["final.weights.h5", "result.json"])):
         campaign = start(row, ROWS[:1])
-        campaign.go_on()
+        campaign.resume()
         ((whole, parts),) = file_parts.find([campaign.out]).items()
         file_parts.join(whole, parts, campaign.work / "first.zip")
         with zipfile.ZipFile(campaign.work / "first.zip") as file:
@@ -140,7 +140,7 @@ def test_a_row_that_fails_does_not_stop_the_next(start):
         return (1, "Traceback\nValueError: bad entry") if name == "first" else complete(name, run, seconds)
 
     campaign = start(row)
-    campaign.go_on()
+    campaign.resume()
     assert states(campaign) == {"first": "waiting", "second": "complete", "third": "complete"}
     assert "ValueError: bad entry" in (campaign.out / "errors.txt").read_text()
     assert notes(campaign) == {"first": "failed: ValueError: bad entry"}
@@ -148,7 +148,7 @@ def test_a_row_that_fails_does_not_stop_the_next(start):
 
 def test_rows_that_are_no_rows_do_not_stop_the_next(start):
     campaign = start(complete, [{"entry": "x"}, {"recipe": "y"}, {"entry": "../out", "recipe": "y"}, ROWS[0]])
-    campaign.go_on()
+    campaign.resume()
     assert states(campaign)["first"] == "complete"
     assert "KeyError: 'recipe'" in (campaign.out / "errors.txt").read_text()
 
@@ -156,10 +156,10 @@ def test_rows_that_are_no_rows_do_not_stop_the_next(start):
 def test_a_row_that_comes_no_further_is_given_up(start, script):
     for _ in range(script.TRIES):
         campaign = start(lambda *_: (1, "crash"), ROWS[:1])
-        campaign.go_on()
+        campaign.resume()
         assert campaign.taken == ["first"]
     campaign = start(complete, ROWS[:1])
-    campaign.go_on()
+    campaign.resume()
     assert campaign.taken == [] and "given up" in notes(campaign)["first"]
 
 
@@ -171,7 +171,7 @@ def test_a_row_that_comes_further_in_every_call_goes_on(start, script):
 
     for _ in range(3 * script.TRIES):
         campaign = start(row, ROWS[:1])
-        campaign.go_on()
+        campaign.resume()
         assert campaign.taken == ["first"] and "time is over" in notes(campaign)["first"]
 
 
@@ -184,7 +184,7 @@ def test_a_row_for_which_too_few_epochs_fit_is_left_and_taken_again_in_the_next_
 
     for _ in range(script.TRIES + 1):
         campaign = start(row, ROWS[:2])
-        campaign.go_on()
+        campaign.resume()
         assert campaign.taken[0] == "first" and notes(campaign) == {"first": "for a later call: 3 epochs fit"}
         assert states(campaign)["second"] == "complete"
 
@@ -195,7 +195,7 @@ def test_a_training_that_goes_on_in_the_next_call_has_the_time_of_all_calls_to_i
         return 0, ""
 
     campaign = start(row, all_minutes=30)
-    campaign.go_on()
+    campaign.resume()
     assert campaign.taken == ["first"] and notes(campaign)["first"] == "goes on in the next call"
 
 
@@ -217,16 +217,16 @@ def test_a_file_that_is_no_queue_is_refused(script, text, tmp_path):
 
 def test_nothing_is_begun_at_the_end_of_a_call(start):
     campaign = start(complete, minutes=0.5)
-    campaign.go_on()
+    campaign.resume()
     assert campaign.taken == [] and all(note.startswith("for a later call") for note in notes(campaign).values())
 
 
 def test_epochs_are_fitted_to_all_calls_less_what_starting_and_measuring_take(start, script):
     campaign = start(complete, ROWS[:1])
-    campaign.go_on()
+    campaign.resume()
     assert campaign.fitted_to == pytest.approx(600 - script.MEASURE - script.START, abs=5)
     campaign = start(complete, ROWS[1:2], all_minutes=25)  # two further calls
-    campaign.go_on()
+    campaign.resume()
     assert campaign.fitted_to == pytest.approx(1500 - script.MEASURE - 3 * script.START, abs=5)
 
 
@@ -235,7 +235,7 @@ def test_files_keep_the_limits_and_what_does_not_fit_waits_for_the_next_call(sta
     sent, outs = [], []
     for _ in range(3):
         campaign = start(complete, part_bytes=400)
-        campaign.go_on()
+        campaign.resume()
         parts = [path for path in campaign.out.iterdir() if file_parts.PATTERN.fullmatch(path.name)]
         assert len(parts) <= 4 and all(path.stat().st_size <= 400 for path in parts)
         sent += [path.name for path in parts]
@@ -249,7 +249,7 @@ def test_files_keep_the_limits_and_what_does_not_fit_waits_for_the_next_call(sta
 def test_bytes_of_a_call_are_limited_too(start, script, monkeypatch):
     monkeypatch.setattr(script, "OUT_BYTES", 1500)
     campaign = start(complete)
-    campaign.go_on()
+    campaign.resume()
     assert len(file_parts.find([campaign.out])) == 1
 
 

@@ -30,9 +30,9 @@ def exit_where_interrupted() -> Iterator[None]:
 
 def complete(result: Result | None, directory: pathlib.Path) -> Result:
     """Returns what a training gives. Where its budget is spent, says how it goes on, and exits with 3."""
-    from ...training.runs.interruption import how_to_go_on
+    from ...training.runs.interruption import how_to_resume
 
     if result is None:
-        console.print(f"The budget is spent. {how_to_go_on(directory)}")
+        console.print(f"The budget is spent. {how_to_resume(directory)}")
         sys.exit(BUDGET_SPENT)
     return result

@@ -14,7 +14,7 @@ from keras import ops
 
 from ..recipe import Recipe
 from .augment import change_light, crop_and_flip, inside, mix, rotate_and_zoom
-from .draws import Draws, draw_epoch, steps_an_epoch
+from .draws import Draws, draw_epoch, steps_per_epoch
 
 
 class Batches:
@@ -39,7 +39,7 @@ class Batches:
         self._augmenter = functools.cache(lambda: augmenter(images, labels, num_classes, recipe))
 
     def __call__(self, first_epoch: int = 0, first_step: int = 0) -> Iterator:
-        steps_an_epoch(self._recipe, self._number)
+        steps_per_epoch(self._recipe, self._number)
         for epoch in itertools.count(first_epoch):
             draws_of_epoch = draw_epoch(self._recipe, epoch, self._number, self._sides)
             for draws in itertools.islice(draws_of_epoch, first_step if epoch == first_epoch else 0, None):

@@ -45,7 +45,7 @@ class Draws:
     brightness: np.ndarray
 
 
-def steps_an_epoch(recipe: Recipe, num_images: int) -> int:
+def steps_per_epoch(recipe: Recipe, num_images: int) -> int:
     """Returns the number of whole batches.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import keras
 
 from ...data import Split
-from ..augmentation.draws import steps_an_epoch
+from ..augmentation.draws import steps_per_epoch
 from ..averaging import AveragedWeights
 from ..fitting import batches_of_phase, compile_for, on_held_out, validation_steps
 from ..phases import Build, parts, scaled_down
@@ -167,7 +167,7 @@ def measure_speed(
     Raises:
         ValueError: Where there are fewer images than a batch has.
     """
-    steps = steps_an_epoch(recipe, len(training.labels))
+    steps = steps_per_epoch(recipe, len(training.labels))
     compile_for(model, recipe, steps)
     clock, probe = EpochClock(), min(probe_steps, steps)
     test_steps = validation_steps(held_out)

@@ -47,7 +47,7 @@ def stopped_by_signals(budget: WallClockBudget) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def how_to_go_on(directory: pathlib.Path) -> str:
+def how_to_resume(directory: pathlib.Path) -> str:
     """Returns what a run that is not complete goes on from."""
     newest = [saved.path for saved in checkpoints(directory)[-1:]]
     return f"Run the same command again to go on from {newest[0] if newest else 'the beginning'}."

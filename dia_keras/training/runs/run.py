@@ -27,7 +27,7 @@ from .budget import WallClockBudget
 from .curves import plot_curves
 from .epochs_that_fit import Speed, fitted, measure_phases
 from .final_weights import save_final_weights
-from .interruption import Interrupted, how_to_go_on, stopped_by_signals
+from .interruption import Interrupted, how_to_resume, stopped_by_signals
 from .log import Clocks, RunRecord
 from .run_folder import check_same_data, check_same_recipe, check_same_weights, locked_folder, recorded_recipe
 
@@ -117,7 +117,7 @@ def train(
             save_final_weights(model, weights)
             return weights
     if signals:
-        raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
+        raise Interrupted(f"Stopped. {how_to_resume(directory)}", signals[0])
     return None
 
 

@@ -20,7 +20,7 @@ from ..runs.budget import WallClockBudget
 from ..runs.checkpoint_files import RECORD, checkpoints
 from ..runs.curves import plot_curves
 from ..runs.final_weights import save_network
-from ..runs.interruption import Interrupted, how_to_go_on, stopped_by_signals
+from ..runs.interruption import Interrupted, how_to_resume, stopped_by_signals
 from ..runs.run_folder import check_same_data, check_same_settings, locked_folder
 from ..steps.xla_cache import keep_compiled_programs
 from .best_epoch import best_files
@@ -106,7 +106,7 @@ def fine_tune(
             model = starting_model(settings, images)
             best = train_in_two_phases(model, settings, images.training, images.held_out, directory, budget)
         if signals:
-            raise Interrupted(f"Stopped. {how_to_go_on(directory)}", signals[0])
+            raise Interrupted(f"Stopped. {how_to_resume(directory)}", signals[0])
         if best is None:
             return None
         start = {"entry": settings.entry, "sha256": started_from}

@@ -17,8 +17,8 @@ from ..recipe import AUGMENTATIONS, Recipe
 from ..runs.budget import WallClockBudget
 from ..runs.checkpoint import save
 from ..runs.checkpoint_files import checkpoints, epochs_done, keep_whole, name_of
-from ..runs.going_on import go_on
 from ..runs.log import keep_epochs
+from ..runs.resuming import fit_resumed
 from ..schedule import one_cycle
 from ..steps.cpu_steps import fast_cpu_steps
 from ..steps.torch_step import compiled_step
@@ -220,7 +220,7 @@ def _train(
     steps = len(training.labels) // batch_size_of(settings, training)
     test_steps = validation_steps(held_out)
     with fast_cpu_steps(model), compiled_step(model, part.epochs * steps, part.epochs * test_steps):
-        return go_on(
+        return fit_resumed(
             model,
             data,
             directory,

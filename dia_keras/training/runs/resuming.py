@@ -1,4 +1,4 @@
-"""A training that goes on from its newest checkpoint, also within an epoch."""
+"""Keras' `fit`, resumed from the newest checkpoint, also within an epoch."""
 
 import pathlib
 import sys
@@ -14,7 +14,7 @@ from .divergence import FiniteLoss
 from .log import EpochLog
 
 
-def go_on(
+def fit_resumed(
     model: keras.Model,
     batches: Callable[[int, int], Iterable],
     directory: pathlib.Path,
