@@ -61,12 +61,13 @@ def attention_by_stage(model: keras.Model, images, batch_size: int = 50) -> dict
 def _attention(call: Call, outputs, places: tuple[int, int]):
     """Returns the attention of one call, `(n, channels)`."""
     layer, features = call.layer, tree.flatten((call.args, call.kwargs))[0]
-    if isinstance(layer, RecurrentAttention):
+    if isinstance(layer, RecurrentAttention) and type(layer).call is RecurrentAttention.call:
         states = call.argument(1, "states")
         if states is None:
             states = layer.cell.get_initial_state(batch_size=features.shape[0])
         return layer.cell(layer.pool(features), states)[0]
-    if isinstance(layer, AttentionModule) and type(layer).attention is not AttentionModule.attention:
+    is_product = isinstance(layer, AttentionModule) and type(layer).call is AttentionModule.call
+    if is_product and type(layer).attention is not AttentionModule.attention:
         return ops.mean(layer.attention(features), layer.spatial_axes)
     # Relative to the largest value: the squares of tiny features would be zero.
     size = ops.max(ops.abs(features), places, keepdims=True)

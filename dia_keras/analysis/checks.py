@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from ..inference.copies import as_functional, is_functional
-from ..inference.ending import activation_of, last_operation
+from ..inference.ending import activation_of, last_node, last_operation
 from ..messages import did_you_mean
 from .layer_by_layer import nodes_of
 
@@ -96,11 +96,28 @@ def check_logits(model: keras.Model, scores: np.ndarray) -> None:
         name = getattr(activation, "__name__", None) or type(activation).__name__
         raise ValueError(f"{rule} Received: a model that ends in {last.name!r}, with the activation {name!r}")
     sum_to_one = scores.shape[-1] > 1 and np.allclose(scores.sum(axis=-1), 1, atol=1e-2)
-    if (scores >= 0).all() and (scores <= 1).all() and (sum_to_one or not _is_layer_of_keras(last)):
+    are_shares = (scores >= 0).all() and (scores <= 1).all() and (sum_to_one or not _is_weighted_sum(last))
+    if are_shares or _reaches_probabilities(model.outputs[0]):
         raise ValueError(f"{rule} Received: a model whose probabilities pass through {last.name!r}")
 
 
-def _is_layer_of_keras(operation) -> bool:
-    """Returns whether an operation is a layer of Keras, which makes no probabilities but by its activation."""
-    is_of_keras = type(operation).__module__.startswith("keras.")
-    return is_of_keras and isinstance(operation, keras.layers.Layer) and not isinstance(operation, keras.layers.Lambda)
+def _is_weighted_sum(operation) -> bool:
+    """Returns whether an operation is a layer with a kernel, as dense layers and convolutions are."""
+    return hasattr(operation, "kernel")
+
+
+def _reaches_probabilities(answer) -> bool:
+    """Returns whether a tensor of scores, `(n, classes)`, is computed from a softmax or a sigmoid of such scores.
+
+    It goes back through what has no weights, such as a concatenation of several heads.
+    """
+    if len(answer.shape) != 2:
+        return False
+    node, number = last_node(answer)
+    operation = node.operation
+    if is_functional(operation):
+        return _reaches_probabilities(operation.outputs[number])
+    if activation_of(operation) in ("softmax", "sigmoid"):
+        return True
+    has_weights = bool(getattr(operation, "weights", ()))
+    return not has_weights and any(map(_reaches_probabilities, node.input_tensors))

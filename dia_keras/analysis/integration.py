@@ -52,6 +52,8 @@ def gini_importance(attention: np.ndarray, trees: int = 100, seed: int = 0) -> n
     except ImportError as error:
         raise ImportError('Random forests need scikit-learn: `pip install "dia_keras[analysis]"`.') from error
 
+    # The thresholds of scikit-learn are absolute. A power of two changes nothing else.
+    attention = np.ldexp(attention.astype("float64"), -int(np.frexp(np.abs(attention).max())[1]))
     images, blocks, channels = attention.shape
     importances = np.zeros((blocks - 1, blocks - 1))
     for target in track(range(1, blocks), "Fitting forests"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from ..arguments import positive_integer
 from ..figure_text import as_is
@@ -46,14 +46,21 @@ def without_block(model: keras.Model, block: Block) -> Change:
             shortcut, _ = call.argument(0, "inputs")
             return shortcut
         if attentions.get(id(call.node)) == block and carries_state(call.layer):
-            features, _ = outputs
+            features, after = outputs
             before = call.argument(1, "states")
-            if before is None:  # the first block, before which there is the zero state
-                before = call.layer.cell.get_initial_state(batch_size=features.shape[0])
+            if before is None:  # the first block, before which there is the initial state
+                before = _initial_state(call.layer, features, after)
             return features, before
         return outputs
 
     return change
+
+
+def _initial_state(layer, features, states):
+    """Returns the state before the first block: that of the cell, or zeros for a layer that is not of a cell."""
+    if hasattr(layer, "cell"):
+        return layer.cell.get_initial_state(batch_size=features.shape[0])
+    return tree.map_structure(ops.zeros_like, states)
 
 
 def accuracy_without_blocks(

@@ -68,7 +68,7 @@ def predict(
     from ..inference.ending import last_activation
     from ..zoo.finding import find_network
 
-    check_picture(picture)
+    check_picture("--picture", picture)
     network = find_network(name, labels=labels)
     size, rule = network.image_size, resize or network.resize
     depth = network.picture_channels
@@ -98,8 +98,10 @@ def _probabilities(scores, activation: str | None):
 
     if not np.isfinite(scores).all():
         raise ValueError("The network must answer with finite scores. Received: NaN or infinity; it may be damaged")
+    # Of an ending that is not known, such as several heads put together, scores from 0 to 1 are probabilities.
+    are_shares = activation is None and scores.min() >= 0 and scores.max() <= 1
     is_sum = activation != "linear" and scores.min() >= 0 and np.allclose(scores.sum(axis=-1), 1, atol=0.02)
-    if activation == "sigmoid" or is_sum:
+    if activation == "sigmoid" or are_shares or is_sum:
         return scores
     return keras.ops.convert_to_numpy(keras.ops.softmax(scores))
 

@@ -90,7 +90,7 @@ def _names_in(context: click.Context, parameter: click.Parameter, path: pathlib.
     if path is None:
         return None
     try:
-        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+        return tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"It must be a text file in UTF-8. Received: {path} ({error})") from error
 
@@ -146,12 +146,12 @@ def check_output(option: str, path: pathlib.Path | None, suffix: str | None = No
         raise ValueError(f"The folder of a file to write must exist. Received: {path}")
 
 
-def check_picture(path: pathlib.Path | None) -> None:
-    """Raises a `ValueError` where `--picture` is none to write, or would replace what no such option wrote."""
-    check_output("--picture", path, ".png")
+def check_picture(option: str, path: pathlib.Path | None) -> None:
+    """Raises a `ValueError` where a picture cannot be written, or would replace one that no command wrote."""
+    check_output(option, path, ".png")
     if path and path.exists() and not _is_of_a_command(path):
         raise ValueError(
-            "`--picture` is the file to write, and must be new, or one that the same option wrote earlier. "
+            f"`{option}` is the file to write, and must be new, or one that the same option wrote earlier. "
             f"Received: {path}, which is another"
         )
 

@@ -25,6 +25,11 @@ def check_split(argument: str, split: Split, num_classes: int) -> None:
         ValueError: If it does not.
     """
     images, labels = split
+    if not isinstance(images, np.ndarray) or not isinstance(labels, np.ndarray) or images.ndim != 4:
+        raise ValueError(
+            f"`{argument}` must be arrays: images (n, height, width, channels), and labels (n,). Received: "
+            f"{_kind_of(images)} and {_kind_of(labels)}"
+        )
     if not len(images):
         raise ValueError(f"`{argument}` must have images. Received: none")
     if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
@@ -37,6 +42,10 @@ def check_split(argument: str, split: Split, num_classes: int) -> None:
             f"`{argument}` must have labels from 0 to {num_classes - 1}. "
             f"Received: labels from {labels.min()} to {labels.max()}"
         )
+
+
+def _kind_of(value) -> str:
+    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -62,7 +62,7 @@ class OtherRuns:
             other
             for run in self._runs
             for other in _results_of(run, with_curves)
-            if other.result["data"] == same_data
+            if _is_same(other.result["data"], same_data)
             and (other.network or other.result["exploded"] is not None or not with_network)
         ]
         place = training.own_among([other.result for other in others], data)
@@ -71,6 +71,12 @@ class OtherRuns:
         result, network = others[place]
         measures = {name: math.nan if x is None else x for name, x in result["measures"].items()}
         return Reused({**result, "training": training.record(), "measures": measures}, network)
+
+
+def _is_same(theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:
+    """Returns whether two records are of the same data. Older ones do not have the names of the classes."""
+    known = {"class_names": mine["class_names"]} if "class_names" in mine else {}
+    return {**known, **theirs} == mine
 
 
 def _results_of(run: RunDirectory, with_curves: bool) -> Iterator[Reused]:

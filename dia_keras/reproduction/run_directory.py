@@ -120,10 +120,11 @@ class RunDirectory:
 
 
 class SameData:
-    """Tells whether trainings were of the same images, by the SHA-256 in their records of the data."""
+    """Tells whether trainings were of the same images, by their SHA-256, and of the same classes, by their names."""
 
     def __init__(self):
         self._first: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._class_names: dict[str, list[str]] = {}  # results of earlier versions do not have them
 
     def check(self, record: Mapping[str, Any], where: str) -> None:
         """Compares a record with the first one of the same data set.
@@ -137,6 +138,12 @@ class SameData:
         """
         if "sha256" not in record:
             return
+        names = record.get("class_names")
+        if names and names != self._class_names.setdefault(record["name"], names):
+            raise ValueError(
+                f"`directory` must hold trainings on the same data. Received: {where}, with other names or another "
+                f"order of the classes of {record['name']}"
+            )
         first, known = self._first.setdefault(record["name"], (where, record["sha256"]))
         different = [split for split in known if record["sha256"].get(split) != known[split]]
         if different:

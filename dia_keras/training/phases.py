@@ -103,6 +103,8 @@ def scaled_down(split: Split, size: int | None) -> Split:
     if size is None or not len(split.labels):
         return split
     check_size(split, size)
+    if split.images.dtype != np.uint8:
+        raise ValueError(f"`train` must have images of uint8, to scale them down. Received: {split.images.dtype}")
     rows, columns = (covering(size, old) for old in split.images.shape[1:3])
     small = np.empty((len(split.labels), size, size, split.images.shape[3]), np.uint8)
     for start in range(0, len(small), CHUNK):

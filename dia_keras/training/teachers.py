@@ -7,6 +7,7 @@ from keras import ops
 
 from .. import zoo
 from ..zoo.files.reading import SUFFIXES
+from ..zoo.finding import find_network
 from .augmentation.augment import shrunk
 from .precision import built_in
 from .recipe import Recipe
@@ -23,10 +24,12 @@ def load_teachers(recipe: Recipe) -> list[keras.Model]:
         teachers = []
         for name in recipe.teachers:
             is_file = name.endswith(SUFFIXES)
-            if not is_file and zoo.card(name).labels != classes:
+            labels = find_network(recipe.entry, name).labels if is_file else zoo.card(name).labels
+            if labels != classes:
+                others = f"{len(labels or ())}" if len(labels or ()) != len(classes) else "other"
                 raise ValueError(
-                    f"`teachers` must have the {len(classes)} classes of {recipe.entry}. Received: {name!r}, "
-                    f"with {len(zoo.card(name).labels)} classes"
+                    f"`teachers` must have the {len(classes)} classes of {recipe.entry}, in their order. "
+                    f"Received: {name!r}, with {others} classes"
                 )
             teachers.append(zoo.load(recipe.entry, weights=name) if is_file else zoo.load(name))
         return teachers

@@ -5,6 +5,7 @@ import keras
 from .. import zoo
 from ..zoo.cards import Architecture
 from ..zoo.files.reading import SUFFIXES
+from ..zoo.finding import find_network
 from .recipe import Recipe
 
 
@@ -22,7 +23,9 @@ def start_warm(model: keras.Model, recipe: Recipe) -> None:
     name = recipe.initial_weights
     if name is None:
         return
+    classes = zoo.card(recipe.entry).labels
     if name.endswith(SUFFIXES):
+        _check_classes(recipe, find_network(recipe.entry, name).labels)
         start = zoo.load(recipe.entry, weights=name)
     else:
         mine, theirs = zoo.card(recipe.entry).architecture, zoo.card(name).architecture
@@ -31,13 +34,18 @@ def start_warm(model: keras.Model, recipe: Recipe) -> None:
                 f"`initial_weights` must be of the architecture of {recipe.entry}, {_call(mine)}. "
                 f"Received: {name!r}, of {_call(theirs)}"
             )
-        if recipe.initial_share and zoo.card(name).labels != zoo.card(recipe.entry).labels:
-            raise ValueError(
-                f"`initial_share` needs `initial_weights` of the classes of {recipe.entry}. "
-                f"Received: initial_share={recipe.initial_share}, initial_weights={name!r}"
-            )
-        start = zoo.load(name, num_classes=len(zoo.card(recipe.entry).labels))
+        _check_classes(recipe, zoo.card(name).labels)
+        start = zoo.load(name, num_classes=len(classes))
     model.set_weights(start.get_weights())
+
+
+def _check_classes(recipe: Recipe, labels: tuple[str, ...] | None) -> None:
+    """Raises a `ValueError` where weights of other classes, or of another order, are to be averaged with others."""
+    if recipe.initial_share and labels != zoo.card(recipe.entry).labels:
+        raise ValueError(
+            f"`initial_share` needs `initial_weights` of the classes of {recipe.entry}, in their order. "
+            f"Received: initial_share={recipe.initial_share}, initial_weights={recipe.initial_weights!r}"
+        )
 
 
 def _call(architecture: Architecture) -> str:

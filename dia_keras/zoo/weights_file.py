@@ -12,7 +12,7 @@ from ..backbones.layers import from_image_shape
 from ..files import staged
 from .files.keras_layout import layout_of
 from .files.reading import SUFFIXES, WeightsFile, form_of, read_file, tensors_in
-from .files.record import LONGEST, Record, text_of
+from .files.record import ACTIVATIONS, LONGEST, Record, text_of
 from .files.tensors import FLOATS, Place
 
 
@@ -35,8 +35,8 @@ def save_weights(
             commands of `dia-keras` take a network with as many classes as its entry for one with the entry's classes.
 
     Raises:
-        ValueError: If the name ends otherwise, `labels` are not a name for each class, or a weight is beyond the range
-            of the dtype (65504 in float16), infinite or NaN.
+        ValueError: If the model is not functional, or is quantized; if the name ends otherwise, `labels` are not a name
+            for each class, or a weight is beyond the range of the dtype (65504 in float16), infinite or NaN.
     """
     if dtype not in ("float16", "float32"):
         raise ValueError(f"`dtype` must be 'float16' or 'float32'. Received: dtype={dtype!r}")
@@ -47,6 +47,13 @@ def save_weights(
             f"`path` {' or '.join(f'must end in {suffix}' for suffix in reversed(SUFFIXES))}. "
             f"Received: path={str(path)!r}"
         )
+    if any(getattr(layer, "quantization_mode", None) for layer in model._flatten_layers()):
+        raise ValueError(
+            "`model` must not be quantized: a weights file holds the network before `quantize`. "
+            f"Received: {model.name!r}"
+        )
+    if not getattr(model, "outputs", None):
+        raise ValueError(f"`model` must be a functional `keras.Model`. Received: model={model!r}")
     layout, values = layout_of(model)
     tensors = {key: _rounded(value, dtype, f"{key} ({layout.places[key].layer})") for key, value in values.items()}
     layers = {key: place.layer for key, place in layout.places.items()}
@@ -97,11 +104,19 @@ def _record_of(model: keras.Model, labels: Sequence[str] | None) -> Record:
                 f"{classes or 'it has no classifier'}. Received: labels={labels!r}"
             )
         labels = tuple(labels)
+    record = Record(model.name, classes, labels, activation=_activation_of(model))
     images = [tuple(image.shape[1:]) for image in model.inputs or []]
     if len(images) != 1 or len(images[0]) != 3:
-        return Record(model.name, classes, labels)
+        return record
     height, width, channels = from_image_shape(images[0])
-    return Record(model.name, classes, labels, None if None in (height, width) else (height, width), channels)
+    return record._replace(image_size=None if None in (height, width) else (height, width), channels=channels)
+
+
+def _activation_of(model: keras.Model) -> str | None:
+    """Returns the activation of a network's classifier, where it has one that is not a softmax."""
+    classifier = next((layer for layer in model.layers if layer.name == "classifier"), None)
+    name = getattr(getattr(classifier, "activation", None), "__name__", None)
+    return name if name in ACTIVATIONS else None
 
 
 def _rounded(value, dtype: str, name: str) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 from small_networks import run, small
 
 from dia_keras.analysis import attention_by_stage, plot_attention
-from dia_keras.units import SE
+from dia_keras.units import SE, DIALSTMCell, RecurrentAttention
 
 
 def test_the_attention_of_a_dia_unit_is_its_hidden_state(dia, images):
@@ -19,9 +19,26 @@ def test_the_attention_of_a_dia_unit_is_its_hidden_state(dia, images):
             np.testing.assert_allclose(found[stage][:, number], keras.ops.convert_to_numpy(state), rtol=1e-4)
 
 
+class ResidualSE(SE):
+    """SE that adds the recalibrated features to the features."""
+
+    def call(self, inputs):
+        return inputs + super().call(inputs)
+
+
+class ResidualUnit(RecurrentAttention):
+    """A DIA unit that does the same."""
+
+    def call(self, inputs, states=None, training=False):
+        recalibrated, states = super().call(inputs, states, training)
+        return inputs + recalibrated, states
+
+
 @pytest.mark.parametrize(
     "options",
     [
+        {"attention": ResidualSE},
+        {"attention": lambda channels: ResidualUnit(DIALSTMCell(channels))},
         {"attention": keras.layers.GRUCell},
         {"attention": "lstm"},
         {"attention": "dia_lstm", "attention_config": {"cells": 2}},

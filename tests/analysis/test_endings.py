@@ -46,7 +46,14 @@ FORMS = {
     ),
 }
 
+
+def halves(probabilities):
+    return keras.layers.Concatenate()([probabilities[:, :2], probabilities[:, 2:]])
+
+
 HIDDEN = {
+    "put together": halves,
+    "in percent": lambda probabilities: keras.layers.Rescaling(100)(probabilities),
     "clipped": lambda probabilities: keras.ops.clip(probabilities, 1e-7, 1),
     "averaged": lambda probabilities: keras.layers.Average()([probabilities, probabilities]),
 }
@@ -79,6 +86,14 @@ def test_probabilities_maps_and_gradients_are_those_of_the_logits(confident, ima
     labels = expected.argmin(axis=1)
     for stage, gradient in stage_gradients(model, images, labels).items():
         np.testing.assert_allclose(gradient, stage_gradients(logits, images, labels)[stage], rtol=1e-3, atol=1e-7)
+
+
+def test_sigmoids_that_are_put_together_are_not_taken_for_logits(confident, images):
+    body, _ = confident
+    heads = [keras.layers.Dense(1, "sigmoid")(body.output) for _ in range(3)]
+    model = keras.Model(body.input, keras.layers.Concatenate()(heads))
+    with pytest.raises(ValueError, match="probabilities pass through 'concatenate"):
+        class_activation(model, images)
 
 
 @pytest.mark.parametrize("form", HIDDEN)

@@ -27,6 +27,11 @@ def test_planted_dependence_is_found():
     np.testing.assert_array_equal(found, gini_importance(planted(), trees=10))
 
 
+@pytest.mark.parametrize("power", [-24, -7, 5])
+def test_importances_do_not_depend_on_the_scale(power):
+    np.testing.assert_array_equal(gini_importance(planted() * 2.0**power, trees=4), gini_importance(planted(), trees=4))
+
+
 def test_attention_that_is_the_same_in_all_images_depends_on_nothing():
     h = planted()
     h[:, 3] = 0.5

@@ -29,6 +29,31 @@ def test_a_block_whose_branch_is_zero_can_be_removed(attention, images):
     assert np.abs(answers(model, images, Block(2, 1)) - answers(model, images)).max() > 1e-3
 
 
+class Running(keras.layers.Layer):
+    """An attention by the running mean of the pooled features, without a cell."""
+
+    carries_state = True
+
+    def call(self, inputs, states=None):
+        pooled = keras.ops.mean(inputs, (1, 2))
+        state = pooled if states is None else (states + pooled) / 2
+        return inputs * keras.ops.sigmoid(state)[:, None, None], state
+
+
+def test_a_state_without_a_cell_begins_at_zero(images):
+    model = small(attention=lambda channels: Running())
+    change, found = without_block(model, Block(1, 1)), []
+
+    def see(call, outputs):
+        outputs = change(call, outputs)
+        if call.layer.name == "stage1_attention":
+            found.append(outputs[1])
+        return outputs
+
+    logits(model, images, see)
+    assert len(found) == 2 and not keras.ops.convert_to_numpy(found[0]).any()
+
+
 def test_after_the_first_block_is_removed_the_second_begins_at_the_zero_state(dia, images):
     change, found = without_block(dia, Block(1, 1)), {}
 

@@ -181,6 +181,8 @@ def test_predict_names_the_classes_of_a_file_of_keras(tmp_path):
     output = run(*common, "--labels", tmp_path / "labels.txt")
     assert "day" in output and "night" in output
     assert " 0 " in run(*common) and " 1 " in run(*common)
+    (tmp_path / "marked.txt").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "labels.txt").read_bytes())
+    assert run(*common, "--labels", tmp_path / "marked.txt") == output  # as some editors write it
     assert "It must be a text file in UTF-8" in run(*common, "--labels", tmp_path / "none.txt", fails=True)
     output = run("predict", tmp_path / "black.png", "--labels", tmp_path / "labels.txt", fails=True)
     assert "`--labels` are for a network without class names" in output

@@ -116,6 +116,16 @@ def test_wrong_entries_and_files_are_errors_before_the_work(command, tmp_path):
     assert "`--out` must end in .png" in explain(command, ENTRY, "--out", tmp_path / "a.jpg", fails=True)
 
 
+def test_a_picture_of_someone_else_is_not_replaced(tmp_path):
+    picture = tmp_path / "apple.png"
+    picture.write_bytes(sample_paths("cifar10")[0].read_bytes())
+    before = picture.read_bytes()
+    output = explain("grad-cam", ENTRY, "--image", picture, "--out", picture, fails=True)
+    assert "`--out` is the file to write, and must be new" in output and picture.read_bytes() == before
+    for _ in range(2):
+        assert "Wrote" in explain("grad-cam", ENTRY, "--image", picture, "--out", tmp_path / "map.png")
+
+
 def test_entries_for_different_data_are_an_error(tmp_path):
     names = (ENTRY, "dia_resnet20_cifar100")
     output = explain("grad-cam", *names, "--out", tmp_path / "a.png", fails=True)

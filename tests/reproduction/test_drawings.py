@@ -55,6 +55,19 @@ def test_a_report_draws_again(figure7, noise):
     assert (figure7 / "figure7.png").exists()
 
 
+def test_other_data_are_not_drawn(figure7, noise, tmp_path):
+    before = (figure7 / "figure7.json").read_bytes()
+    options = ("--smoke", "--network", "ResNet164=ResNet14-basic", "--image-size", 8, "--out", figure7)
+    with np.load(noise) as data:
+        arrays = dict(data)
+    np.savez(tmp_path / "names.npz", **{**arrays, "class_names": arrays["class_names"][::-1]})
+    np.savez(tmp_path / "images.npz", **{**arrays, "x_test": 255 - arrays["x_test"]})
+    for name, message in (("names", "with other names or another order of the classes"), ("images", "with other test")):
+        output = run("figure7", "--report", *options, "--data", tmp_path / f"{name}.npz").output
+        assert "must hold trainings on the same data" in output and message in " ".join(output.split())
+    assert (figure7 / "figure7.json").read_bytes() == before
+
+
 def test_grad_cam_is_of_the_first_images_of_each_class(sources, tmp_path):
     table = read_table("figure6")
     scale = Scale(seeds=1, networks={"ResNet50": "ResNet14-basic"}, image_size=8, is_smoke=True)

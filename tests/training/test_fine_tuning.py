@@ -673,6 +673,22 @@ def test_the_best_epoch_is_kept_and_patience_counts_from_the_phase(tmp_path):
         best_epoch.load_best(model, tmp_path, 4)
 
 
+def test_a_run_that_another_process_completes_meanwhile_stays_as_it_is(run, tmp_path, monkeypatch):
+    """The folder is complete when the images are loaded."""
+    folder = tmp_path / "run"
+
+    def slow(*arguments):
+        images = prepare(*arguments)
+        shutil.copytree(run.folder, folder)
+        return images
+
+    monkeypatch.setattr(fine_tuning, "prepare", slow)
+    settings = FineTuning("tiny_cifar10", **SETTINGS)
+    with pytest.raises(ValueError, match="`directory` must be a new or an empty folder"):
+        fine_tune(settings, run.npz, folder, weights=run.weights, image_size=(8, 8), channels=1)
+    assert (folder / "log.csv").read_bytes() == (run.folder / "log.csv").read_bytes()
+
+
 def test_a_folder_whose_log_or_best_weights_are_gone_is_an_error(run, tmp_path, monkeypatch):
     settings, arguments = FineTuning("tiny_cifar10", **SETTINGS), {"image_size": (8, 8), "channels": 1}
     monkeypatch.setattr(fine_tuning, "WallClockBudget", lambda *_: CutAt(2, 0))

@@ -257,6 +257,7 @@ def test_a_model_that_answers_with_probabilities_is_an_error(activation, tmp_pat
     [
         (np.full(72, 10), "`train` must have labels from 0 to 9. Received: labels from 10 to 10"),
         (np.full(72, -1), "`train` must have labels from 0 to 9. Received: labels from -1 to -1"),
+        ([0] * 72, r"`train` must be arrays: images .* Received: an array of shape \(72, .*\) and a list"),
         (np.zeros((72, 1), int), r"`train` must have an integer label for each of its 72 images.* shape \(72, 1\)"),
         (np.zeros(71, int), "`train` must have an integer label for each of its 72 images"),
         (np.zeros(72), "`train` must have an integer label for each of its 72 images.* labels of float64"),

@@ -92,6 +92,8 @@ def test_images_and_padding_shrink_together():
     assert scaled_padding(RECIPE, 32, 16).pad == 2 and scaled_padding(RECIPE, 32, 24).pad == 3
     with pytest.raises(ValueError, match=r"`image_size` must be at most .* Received: 17"):
         scaled_down(TRAIN, 17)
+    with pytest.raises(ValueError, match=r"`train` must have images of uint8, to scale them down\. Received: float32"):
+        scaled_down(Split((TRAIN.images / 255).astype("float32"), TRAIN.labels), 8)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,17 @@ def test_unfit_teachers_are_an_error(name, message):
         load_teachers(Recipe("dia_resnet20_cifar10", 1, teachers=(name,)))
 
 
+def test_a_teacher_has_the_classes_in_their_order(tmp_path):
+    model = zoo.load("dia_resnet20_cifar10")
+    labels = zoo.card("dia_resnet20_cifar10").labels
+    zoo.save_weights(model, tmp_path / "same.weights.h5", labels=labels)
+    zoo.save_weights(model, tmp_path / "reversed.weights.h5", labels=labels[::-1])
+    recipe = Recipe("dia_resnet20_cifar10", 1, teachers=(str(tmp_path / "same.weights.h5"),))
+    assert len(load_teachers(recipe)) == 1
+    with pytest.raises(ValueError, match=r"10 classes of dia_resnet20_cifar10, in their order\. .* with other classes"):
+        load_teachers(recipe.replace(teachers=(str(tmp_path / "reversed.weights.h5"),)))
+
+
 @pytest.mark.eager
 def test_run_with_a_teacher_differs_from_one_without_and_goes_on(tmp_path):
     images, labels = RNG.integers(0, 256, (16, 32, 32, 3), np.uint8), np.arange(16) % 10

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dia_keras import zoo
 from dia_keras.training.evaluation import evaluate_entry
 from dia_keras.zoo.finding import find_network
 from dia_keras.zoo.network_data import load_data_of
@@ -55,6 +56,19 @@ def test_an_entry_and_a_run_of_one_name_are_told_apart(tmp_path, monkeypatch, fi
         find_network("dia_resnet20_cifar10")
     with pytest.raises(ValueError, match=r"must have labels|must be the folder of a complete run|config.json must"):
         find_network("./dia_resnet20_cifar10")
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", None])
+def test_a_weights_file_keeps_its_labels_and_its_activation_whether_it_is_named_or_given(tmp_path, activation):
+    entry, path = "dia_resnet20_cifar10", tmp_path / "own.weights.h5"
+    model = zoo.load(entry, None, classifier_activation=activation)
+    labels = tuple(zoo.card(entry).labels[::-1])
+    zoo.save_weights(model, path, "float32", labels=labels)
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    expected = model.predict(images, verbose=0)
+    for network in (find_network(path), find_network(entry, path)):
+        assert network.labels == labels
+        np.testing.assert_allclose(network.load().predict(images, verbose=0), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_pipe_is_no_network(tmp_path):

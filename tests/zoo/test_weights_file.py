@@ -98,6 +98,16 @@ def test_weights_that_float16_cannot_hold_are_not_saved(saved, value):
     assert list(saved.parent.iterdir()) == [saved]
 
 
+def test_quantized_and_subclassed_networks_are_not_saved(tmp_path):
+    model = small()
+    model.get_layer("classifier").quantize("int8")
+    with pytest.raises(ValueError, match=r"`model` must not be quantized.* Received: 'small'"):
+        zoo.save_weights(model, tmp_path / "a.weights.h5")
+    with pytest.raises(ValueError, match=r"`model` must be a functional `keras.Model`"):
+        zoo.save_weights(keras.Sequential([keras.layers.Dense(2)]), tmp_path / "a.weights.h5")
+    assert not list(tmp_path.iterdir())
+
+
 def test_files_are_named_weights_h5(tmp_path):
     with pytest.raises(ValueError, match=r"must end in .weights.h5. Received: path='.*small.h5'"):
         zoo.save_weights(small(), tmp_path / "small.h5")

@@ -58,7 +58,7 @@ def detect(
     from ...detection.pictures import draw, sheet
     from ...files import staged
 
-    check_picture(picture)
+    check_picture("--picture", picture)
     detector = detection.find_detector(name)
     paths, pictures, unreadable = read_pictures(images, read_picture)
     answers = find_objects(detector.load(), pictures, threshold, image_size=detector.image_size)

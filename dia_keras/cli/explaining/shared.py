@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..shared import Resize, check_output, complete_entry, console
+from ..shared import SOFTWARE, Resize, check_picture, complete_entry, console
 
 if TYPE_CHECKING:
     import keras
@@ -42,7 +42,7 @@ def out_option(default: str):
 
 def _check_out(context: click.Context, parameter: click.Parameter, path: pathlib.Path) -> pathlib.Path:
     try:
-        check_output("--out", path, ".png")
+        check_picture("--out", path)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     return path
@@ -169,5 +169,5 @@ def write(figure, path: pathlib.Path) -> None:
     from ...files import staged
 
     with staged(path) as new:
-        figure.savefig(new, dpi=110, format="png")
+        figure.savefig(new, dpi=110, format="png", metadata={"Software": SOFTWARE})
     console.print(f"Wrote {path}")

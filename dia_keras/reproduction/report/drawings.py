@@ -20,8 +20,8 @@ from ...data import DataSet, Split
 from ...files import staged, write_json
 from ...host import describe_run
 from ...zoo.networks.keras_file import load_keras
-from ..data_sets import Sources, load
-from ..run_directory import Job, RunDirectory
+from ..data_sets import Sources
+from ..run_directory import Job, RunDirectory, SameData
 from ..scale import Scale
 from ..table import Table
 from ..trainings.classifier import ClassifierTraining
@@ -54,16 +54,23 @@ def write_drawing(
         The path of the picture.
 
     Raises:
-        ValueError: Where the table has no drawing, the folder is of another table or scale, or has no network.
+        ValueError: Where the table has no drawing, the folder is of another table or scale, or has no network, or the
+            data are not those that its networks were trained on.
         FileNotFoundError: Where data are missing; the message says how to get them.
     """
     if table.drawing is None:
         raise ValueError(f"`table` must be one with a drawing. Received: {table.name!r}")
     scale = scale or Scale()
     scale.check(table)
-    data = load(table.rows[0].data, sources or Sources(), scale.image_size, any_data=scale.is_smoke)
+    training = ClassifierTraining.of(table.rows[0], 0, scale)
+    data = training.load(sources or Sources(), scale)
     folder = pathlib.Path(directory)
-    models = _trained(table, RunDirectory(folder), scale) if table.is_trained else _initial(table, scale, data)
+    if table.is_trained:
+        same_data = SameData()
+        same_data.check(training.data_record(data), "the data given")
+        models = _trained(table, RunDirectory(folder), scale, same_data)
+    else:
+        models = _initial(table, scale, data)
     figure, values = DRAWINGS[table.drawing](models, data, scale)
     entitle(figure, f"{table.label}: {table.title}", scale)
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,11 +81,15 @@ def write_drawing(
     return path
 
 
-def _trained(table: Table, run: RunDirectory, scale: Scale) -> dict[str, keras.Model]:
-    """Returns the networks of seed 0 that a run kept, by the names of their rows."""
+def _trained(table: Table, run: RunDirectory, scale: Scale, same_data: SameData) -> dict[str, keras.Model]:
+    """Returns the networks of seed 0 that a run kept with their results, by the names of their rows."""
     run.check(table, scale)
-    files = {row.name: run.network_file(Job(row, 0)) for row in table.rows}
-    kept = {name: load_keras(path) for name, path in files.items() if path.is_file()}
+    kept = {}
+    for job in (Job(row, 0) for row in table.rows):
+        result = run.read(job, scale)
+        if result is not None and run.network_file(job).is_file():
+            same_data.check(result["data"], str(run.result_file(job)))
+            kept[job.row.name] = load_keras(run.network_file(job))
     if not kept:
         raise ValueError(
             f"`directory` must hold trained networks of {table.label}. Received: {run.path}: all exploded, or none "

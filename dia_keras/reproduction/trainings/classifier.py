@@ -111,6 +111,7 @@ class ClassifierTraining(Training):
         return {
             "name": self.data_name,
             "classes": len(data.class_names),
+            "class_names": list(data.class_names),
             "stands_in": not is_itself(self.data_name, data.class_names),
             "training_images": len(images.labels),
             "sha256": {"training": sha256_of(images), "test": sha256_of(data.test)},

@@ -96,6 +96,8 @@ def fine_tune(
     keep_compiled_programs()
     images = prepare(settings, source, data_dir, image_size, channels, resize, weights)
     with locked_folder(directory):
+        if (directory / RUN_CARD).exists():
+            _check_folder(directory)  # another process has completed the run meanwhile
         with stopped_by_signals(budget) as signals:
             started_from = images.start.sha256()
             chosen = {**dataclasses.asdict(settings), **images.shape, "weights_of_entry": started_from}

@@ -13,6 +13,8 @@ from .errors import Unfit
 FORMAT = 1
 #: Bytes that this may have.
 LONGEST = 1 << 16
+#: Activations of a classifier that a file names; without, it is a softmax.
+ACTIVATIONS = ("sigmoid", "linear")
 
 
 class Record(NamedTuple):
@@ -24,6 +26,7 @@ class Record(NamedTuple):
         labels: Class names, in the order of the outputs, where they were given.
         image_size: Height and width of its images, where they are fixed.
         channels: Number of channels of its images.
+        activation: Activation of its classifier, one of `ACTIVATIONS`, where it is not a softmax.
     """
 
     network: str
@@ -31,6 +34,7 @@ class Record(NamedTuple):
     labels: tuple[str, ...] | None = None
     image_size: tuple[int, int] | None = None
     channels: int | None = None
+    activation: str | None = None
 
 
 def text_of(record: Record, tensors: Mapping[str, np.ndarray]) -> str:
@@ -50,6 +54,7 @@ def record_of(text: str | None) -> Record | None:
             _names(fields.get("labels"), classes),
             None if size is None else _pair(size),
             _positive(fields.get("channels")),
+            _activation(fields.get("activation")),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
@@ -78,6 +83,12 @@ def _positive(value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(value)
+    return value
+
+
+def _activation(value: Any) -> str | None:
+    if value is not None and value not in ACTIVATIONS:
         raise ValueError(value)
     return value
 

@@ -20,11 +20,18 @@ from .network import Network
 
 def entry_network(entry: Card, weights: str | os.PathLike = "pretrained") -> Network:
     """Returns the network of an entry; see `find_network`."""
-    # Figures are those of the entry's own weights.
-    known = entry if weights == "pretrained" else dataclasses.replace(entry, weights=None, metrics=None)
-    network = _by_card(known, _in_tfds(entry.dataset), functools.partial(load, entry.name, weights=weights))
     if weights == "pretrained":
-        return network
+        return _by_card(entry, _in_tfds(entry.dataset), functools.partial(load, entry.name))
+    # Figures are those of the entry's own weights.
+    known = dataclasses.replace(entry, weights=None, metrics=None)
+    path = pathlib.Path(weights).expanduser()
+    record = record_in(read_file(path)) if path.is_file() else None
+    if record is None or record.classes != len(entry.labels):
+        make = functools.partial(load, entry.name, weights=weights)
+    else:
+        known = dataclasses.replace(known, dataset=_data_of(entry.dataset, record))
+        make = functools.partial(_load_weights, entry.name, path, record)
+    network = _by_card(known, _in_tfds(known.dataset), make)
     return dataclasses.replace(network, sha256=lambda: _sha256_of(weights))
 
 
@@ -96,5 +103,7 @@ def _load_weights(
 ) -> keras.Model:
     """Returns the network in a weights file, with a new classifier for another number of classes."""
     dataset = _data_of(card(entry).dataset, record)
-    model = load(entry, path, record.classes, input_shape=input_shape or image_shape(dataset))
+    activation = "softmax" if record.activation is None else record.activation
+    shape = input_shape or image_shape(dataset)
+    model = load(entry, path, record.classes, input_shape=shape, classifier_activation=activation)
     return model if num_classes in (None, model.output_shape[-1]) else with_new_head(model, num_classes)
