@@ -44,7 +44,7 @@ def integration(patch, path):
 
 def gradients(patch, path):
     patch("gradient_flow.stage_gradients", {"stage1": np.array([0.1, 0.2])})
-    patch("gradient_flow.checked", [None])
+    patch("gradient_flow.check_inputs", [None])
     patch("gradient_flow.sums", True)
     return analysis.plot_gradients({NAME: None}, IMAGES, [0], title=NAME)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dia_keras.samples import FOLDER, load_samples, sample_paths
+from dia_keras.samples import load_samples, sample_paths
+from dia_keras.samples.loading import FOLDER
 
 
 def test_samples_are_images_with_labels():
