@@ -134,22 +134,22 @@ class SameData:
             where: What it is of, for people.
 
         Raises:
-            ValueError: Where the images are others.
+            ValueError: Where the images or the classes are others.
         """
         if "sha256" not in record:
             return
-        names = record.get("class_names")
-        if names and names != self._class_names.setdefault(record["name"], names):
-            raise ValueError(
-                f"`directory` must hold trainings on the same data. Received: {where}, with other names or another "
-                f"order of the classes of {record['name']}"
-            )
         first, known = self._first.setdefault(record["name"], (where, record["sha256"]))
         different = [split for split in known if record["sha256"].get(split) != known[split]]
         if different:
             raise ValueError(
                 f"`directory` must hold trainings on the same data. Received: {where} and {first}, with other "
                 f"{' and '.join(different)} images of {record['name']}"
+            )
+        names = record.get("class_names")
+        if names and names != self._class_names.setdefault(record["name"], names):
+            raise ValueError(
+                f"`directory` must hold trainings on the same data. Received: {where}, with other names or another "
+                f"order of the classes of {record['name']}"
             )
 
 
