@@ -115,9 +115,9 @@ def _reaches_probabilities(answer) -> bool:
         return False
     node, number = last_node(answer)
     operation = node.operation
-    if is_functional(operation):
-        return _reaches_probabilities(operation.outputs[number])
     if activation_of(operation) in ("softmax", "sigmoid"):
+        return True
+    if is_functional(operation) and _reaches_probabilities(operation.outputs[number]):
         return True
     has_weights = bool(getattr(operation, "weights", ()))
     return not has_weights and any(map(_reaches_probabilities, node.input_tensors))

@@ -24,8 +24,7 @@ def imagenet_resnet(
         skip: Whether blocks have skip connections.
         stride_in_1x1: Whether the first 1x1 convolution of a bottleneck has the stride, as in He et al., and not the
             3x3 convolution. Weights of one form have the shapes of the other.
-        **options: Attention, input and head: see `dia_keras.backbones`. `input_shape` is
-            `(224, 224, 3)` by default.
+        **options: Attention, input and head: see `dia_keras.backbones`. `input_shape` is `(224, 224, 3)` by default.
 
     Returns:
         A functional `keras.Model` from images, `(batch, height, width, channels)`, to `(batch, num_classes)`.

@@ -83,6 +83,8 @@ def build_network(
 ) -> keras.Model:
     """Builds a residual network with an attention of choice.
 
+    The arguments from `attention` on are those of all backbones: see `dia_keras.backbones`.
+
     Args:
         stem: Function of the input tensor that returns the first stage's input.
         stages: The stages, first to last.
@@ -92,17 +94,6 @@ def build_network(
         total_stride: Product of all strides, the least height and width of an image.
         norm_before_cells: Whether every block has a batch norm before an attention with a state.
         classifier_initializers: The backbone's own `kernel_initializer` and `bias_initializer` of the dense layer.
-        attention: See `dia_keras.backbones`, as for the arguments after it.
-        attention_config: The same.
-        shared: The same.
-        attention_stages: The same.
-        input_shape: The same.
-        num_classes: The same.
-        include_top: The same.
-        pooling: The same.
-        classifier_activation: The same.
-        preprocessing: The same.
-        name: The same.
 
     Returns:
         A functional `keras.Model`. The output of stage k is that of the layer `stage<k>_output`.

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Column, Table
 
-from ..figure_text import as_is
+from ..figure_text import SOFTWARE, as_is
 from ..files import staged, write_json
 from ..host import describe_run
 from .turns import Measurement
@@ -52,7 +52,7 @@ def plot(measurements: Sequence[Measurement], path: Path) -> None:
         axes.tick_params(labelsize=8)
     rows[-1][0].set_xlabel("images per second; at the bars, time as a ratio to the plain net's", fontsize=9)
     with staged(path) as new:
-        figure.savefig(new, dpi=120, format="png")
+        figure.savefig(new, dpi=120, format="png", metadata={"Software": SOFTWARE})
 
 
 def record(measurements: Sequence[Measurement]) -> dict[str, Any]:

@@ -4,7 +4,16 @@ import pathlib
 
 import click
 
-from .shared import check_output, complete_entry, console, examples, json_option, print_json, without_traceback
+from .shared import (
+    check_output,
+    check_picture,
+    complete_entry,
+    console,
+    examples,
+    json_option,
+    print_json,
+    without_traceback,
+)
 
 
 @click.command(
@@ -45,7 +54,7 @@ def benchmark(
     """
     from ..benchmark import measure, show
 
-    check_output("--plot", plot, ".png")
+    check_picture("--plot", plot)
     check_output("--out", out)
     measurements = measure(names, **options)
     if plot:

@@ -8,7 +8,7 @@ import click
 
 from .shared import (
     Resize,
-    check_output,
+    check_picture,
     complete_entry,
     console,
     data_dir_option,
@@ -170,7 +170,7 @@ def find_rate(source: str, picture: pathlib.Path, *, size: str | None, **options
 
     from ..training import FineTuning, find_learning_rate
 
-    check_output("--find-learning-rate", picture, ".png")
+    check_picture("--find-learning-rate", picture)
     names = {field.name for field in dataclasses.fields(FineTuning)}
     settings = FineTuning(**{key: value for key, value in options.items() if key in names})
     given = {key: value for key, value in options.items() if key not in names}

@@ -4,8 +4,8 @@ import pathlib
 
 import click
 
+from ..figure_text import SOFTWARE
 from .shared import (
-    SOFTWARE,
     Resize,
     check_picture,
     complete_entry,

@@ -15,6 +15,7 @@ from rich.table import Column, Table
 
 from .. import progress, startup
 from ..arguments import LARGEST_SEED
+from ..figure_text import SOFTWARE
 from .terminal.words import in_options
 
 # Without rich's markup, such as [old] or :cat:, since paths and names are shown as they are.
@@ -22,8 +23,6 @@ console = Console(markup=False, emoji=False)
 
 # The rules of `dia_keras.data.picture`, which imports NumPy: help comes without.
 Resize = Literal["crop", "stretch", "pad", "center"]
-#: What the pictures of `--picture` say that they were written by, so that a command replaces no others.
-SOFTWARE = "dia_keras"
 
 
 def without_traceback(command):
@@ -47,6 +46,9 @@ def _command() -> click.Command:
     return click.get_current_context().command
 
 
+data_dir_option = click.option("--data-dir", help="Folder of the TFDS data sets.")
+
+
 def data_options(command):
     """Adds the options `--data` and `--data-dir`, as the arguments `source` and `data_dir`."""
     command = click.option(
@@ -55,7 +57,6 @@ def data_options(command):
     return data_dir_option(command)
 
 
-data_dir_option = click.option("--data-dir", help="Folder of the TFDS data sets.")
 weights_option = click.option(
     "--weights",
     default="pretrained",

@@ -26,10 +26,9 @@ def load_teachers(recipe: Recipe) -> list[keras.Model]:
             is_file = name.endswith(SUFFIXES)
             labels = find_network(recipe.entry, name).labels if is_file else zoo.card(name).labels
             if labels != classes:
-                others = f"{len(labels or ())}" if len(labels or ()) != len(classes) else "other"
                 raise ValueError(
                     f"`teachers` must have the {len(classes)} classes of {recipe.entry}, in their order. "
-                    f"Received: {name!r}, with {others} classes"
+                    f"Received: {name!r}, with others: {', '.join((labels or ())[:3])}, ..."
                 )
             teachers.append(zoo.load(recipe.entry, weights=name) if is_file else zoo.load(name))
         return teachers

@@ -51,7 +51,13 @@ def halves(probabilities):
     return keras.layers.Concatenate()([probabilities[:, :2], probabilities[:, 2:]])
 
 
+def within(probabilities):
+    inputs = keras.Input(probabilities.shape[1:])
+    return keras.Model(inputs, keras.layers.Rescaling(100)(inputs))(probabilities)
+
+
 HIDDEN = {
+    "in percent, within a model": within,
     "put together": halves,
     "in percent": lambda probabilities: keras.layers.Rescaling(100)(probabilities),
     "clipped": lambda probabilities: keras.ops.clip(probabilities, 1e-7, 1),

@@ -402,6 +402,16 @@ def test_a_picture_of_a_kind_that_is_not_written_is_an_error(tmp_path):
         assert f"`{command[-1]}` must end in .png" in output and not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", [("predict",), ("benchmark", "resnet20_cifar10")])
+def test_a_picture_that_no_command_wrote_is_not_replaced(command, tmp_path):
+    picture = tmp_path / "photo.png"
+    picture.write_bytes(sample_paths("cifar100")[0].read_bytes())
+    before = picture.read_bytes()
+    arguments = (picture, "--picture") if command == ("predict",) else ("--plot",)
+    output = run(*command, *arguments, picture, fails=True)
+    assert f"`{arguments[-1]}` is the file to write, and must be new" in output and picture.read_bytes() == before
+
+
 def test_files_without_a_folder_are_an_error_before_the_work(tmp_path):
     image = tmp_path / "gray.png"
     Image.new("L", (32, 32)).save(image)

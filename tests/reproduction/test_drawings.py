@@ -12,6 +12,7 @@ from dia_keras.analysis import integration_by_stage, stage_gradients
 from dia_keras.cli import main
 from dia_keras.reproduction import Scale, read_table, reproduce, write_drawing
 from dia_keras.reproduction.data_sets import load
+from dia_keras.reproduction.report.drawings import _spread
 from dia_keras.reproduction.trainings.classifier import ClassifierTraining
 from dia_keras.zoo.networks.keras_file import load_keras
 
@@ -46,6 +47,12 @@ def test_trained_networks_are_kept_and_drawn(figure7, noise):
     model = load_keras(figure7 / "networks" / "resnet164_cifar100_dia-lstm-0.keras")
     for value, importance in zip(values[3:], integration_by_stage(model, images, 2).values(), strict=True):
         np.testing.assert_allclose(value["importance"], importance, atol=1e-4)
+
+
+def test_the_spread_of_importances_by_hand():
+    found = _spread(np.array([[1.0, 0, 0], [0.5, 0.5, 0], [0.0, 0.0, 1.0]]))
+    assert found == {"previous": 0.75, "blocks": 1.5}  # two blocks of one weight, then one alone
+    assert _spread(np.array([[1.0]])) == {"previous": None, "blocks": None}
 
 
 def test_a_report_draws_again(figure7, noise):

@@ -51,7 +51,7 @@ def network(name, policy="float32", size=16):
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(0)
     model = build_network(
-        **NETWORKS[name], settings={}, total_stride=2, classifier_activation=None, input_shape=(size, size, 3)
+        **NETWORKS[name], attention_defaults={}, total_stride=2, classifier_activation=None, input_shape=(size, size, 3)
     )
     compile_for(model, Recipe("x", 4, 16, nesterov=True, decay_all=False), steps_per_epoch=10)
     return model

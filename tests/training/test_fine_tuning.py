@@ -826,6 +826,9 @@ def test_the_command_finds_a_learning_rate_and_draws_how(npz, tiny_zoo, tmp_path
     with Image.open(tmp_path / "rates.png") as drawn:
         assert drawn.size[0] > 100
     assert [path.name for path in tmp_path.iterdir()] == ["rates.png"]
+    assert "Wrote" in call(*common, tmp_path / "rates.png")  # its own picture, once more
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
+    assert "must be new, or one that the same option wrote" in call(*common, tmp_path / "photo.png", fails=True)
     assert "must end in .png" in call(*common, tmp_path / "rates.jpg", fails=True)
     assert "it takes no `--out`" in call(*common, tmp_path / "r.png", "--out", tmp_path / "run", fails=True)
     assert "`--freeze` must be at most 3" in call(*common, tmp_path / "r.png", "--freeze", 4, fails=True)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...figure_text import SOFTWARE
 from ..shared import (
-    SOFTWARE,
     check_picture,
     console,
     examples,

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..shared import SOFTWARE, Resize, check_picture, complete_entry, console
+from ...figure_text import SOFTWARE
+from ..shared import Resize, check_picture, complete_entry, console
 
 if TYPE_CHECKING:
     import keras

@@ -1,5 +1,6 @@
 """Figures of the paper that show networks: trained ones, or networks with initial values (Figures 6, 7 and 9)."""
 
+import math
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -129,11 +130,27 @@ def draw_integration(models: Models, data: DataSet, scale: Scale) -> "tuple[Figu
         row: integration_by_stage(model, images, 2 if scale.is_smoke else TREES) for row, model in models.items()
     }
     values = [
-        {"row": row, "stage": stage, "importance": importance.round(4).tolist()}
+        {"row": row, "stage": stage, **_spread(importance), "importance": importance.round(4).tolist()}
         for row, by_stage in importances.items()
         for stage, importance in by_stage.items()
     ]
     return plot_importances(importances, ""), values
+
+
+def _spread(importance: np.ndarray) -> dict[str, float | None]:
+    """Returns how the importances of earlier blocks are spread, in the mean over the blocks that have two or more.
+
+    `previous` is the importance of the block before, and `blocks` the number of blocks that count: the exponential of
+    the entropy of their importances. Both are `None` in stages of two blocks.
+    """
+    rows = [row[: last + 1] for last, row in enumerate(importance) if last and row.any()]
+    if not rows:
+        return {"previous": None, "blocks": None}
+    entropies = [-sum(share * math.log(share) for share in row if share > 0) for row in rows]
+    return {
+        "previous": round(float(np.mean([row[-1] for row in rows])), 4),
+        "blocks": round(float(np.mean(np.exp(entropies))), 4),
+    }
 
 
 def draw_gradients(models: Models, data: DataSet, scale: Scale) -> "tuple[Figure, Values]":

@@ -16,6 +16,7 @@ from keras import ops
 
 from ...backbones import stage_outputs
 from ...data.picture import Resize
+from ...figure_text import SOFTWARE
 from ...files import staged
 from ..precision import warn_of_slow_bfloat16
 from ..steps.cpu_steps import fast_cpu_steps
@@ -177,4 +178,4 @@ def plot_losses(rates: np.ndarray, losses: np.ndarray, rate: float, picture: pat
     axes.grid(alpha=0.3)
     axes.legend()
     with staged(picture) as new:
-        figure.savefig(new, dpi=110, format="png")
+        figure.savefig(new, dpi=110, format="png", metadata={"Software": SOFTWARE})
