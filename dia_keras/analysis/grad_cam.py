@@ -147,7 +147,8 @@ def plot_grad_cam(
     grid = figure.subplots(rows, len(pictures), squeeze=False)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[])
-    for axes, picture, title in zip(grid[0], pictures, titles or [""] * len(pictures), strict=True):
+    above = [""] * len(pictures) if titles is None else map(str, titles)
+    for axes, picture, title in zip(grid[0], pictures, above, strict=True):
         axes.imshow(picture)
         axes.set_title(as_is(title), fontsize=8)
     grid[0, 0].set_ylabel("image", fontsize=8)

@@ -9,6 +9,7 @@ from keras import ops
 
 from ..backbones import stage_outputs
 from ..figure_text import as_is
+from ..inference.ending import final_activation
 from .blocks import sums
 from .checks import check_inputs, check_labels, check_models
 from .features import features_and_gradients
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def stage_gradients(model: keras.Model, images, labels, training: bool = True) -> dict[str, np.ndarray]:
     """Returns the absolute gradient of the loss with respect to the output of each stage.
 
-    The loss is the cross-entropy, averaged over the batch. The model's weights and statistics stay as they are.
+    The loss is the cross-entropy of a softmax, averaged over the batch. Weights and statistics stay as they are.
 
     Args:
         model: Network of `dia_keras.backbones`, from images to logits or probabilities.
@@ -32,9 +33,11 @@ def stage_gradients(model: keras.Model, images, labels, training: bool = True) -
         Array `(n, height, width, channels)` of the stage's output, not negative, by `"stage1"`, `"stage2"`, ...
 
     Raises:
-        ValueError: If the model has no stages, or images or labels do not fit it.
+        ValueError: If the model has no stages, or ends in a sigmoid, or images or labels do not fit it.
     """
     model, images = check_inputs(model, images)
+    if final_activation(model) == "sigmoid":
+        raise ValueError("`model` must end in a softmax or give logits. Received: a model that ends in a sigmoid")
     stages = list(stage_outputs(model))
     labels = check_labels(model, labels, len(images))
 

@@ -81,8 +81,8 @@ def integration_by_stage(model: keras.Model, images, trees: int = 100, seed: int
             fewer than two.
         ImportError: Without scikit-learn.
     """
-    if len(np.asarray(images)) < 2:
-        raise ValueError(f"`images` must be two images or more. Received: {len(np.asarray(images))}")
+    if np.ndim(images) and len(images) < 2:
+        raise ValueError(f"`images` must be two images or more. Received: {len(images)}")
     stages = {stage: h for stage, h in attention_by_stage(model, images).items() if h.shape[1] > 1}
     if not stages:
         raise ValueError(f"`model` must have a stage of two blocks or more. Received: {model.name!r}")
@@ -120,11 +120,16 @@ def plot_importances(by_name: Mapping[str, Mapping[int, np.ndarray]], title: str
     Returns:
         A matplotlib figure. Each row of a panel is relative to its own largest value. Stages of fewer than two blocks
         are left out.
+
+    Raises:
+        ValueError: If there is nothing to draw.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     columns = sorted({stage for importances in by_name.values() for stage in importances})
+    if not columns:
+        raise ValueError(f"`by_name` must have the importances of one stage or more. Received: by_name={by_name!r}")
     figure = Figure(figsize=(1.2 + 2.6 * len(columns), 0.9 + 2.9 * len(by_name)), layout="compressed")
     grid = figure.subplots(len(by_name), len(columns), squeeze=False)
     for row, (name, importances) in zip(grid, by_name.items(), strict=True):

@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 import keras
 
-from ..arguments import is_integer, positive_integer
+from ..arguments import boolean, is_integer, positive_integer
 from ..units.initializers import linear_bias, linear_kernel
 from .attention import Attention
 from .layers import conv, from_image_shape, norm, relu, to_image_shape
@@ -103,7 +103,7 @@ def build_network(
     """
     input_shape = to_image_shape(None, None, 3) if input_shape is None else input_shape
     _check_input_shape(input_shape, total_stride)
-    if include_top:
+    if boolean("include_top", include_top):
         num_classes = check_classes(num_classes, classifier_activation)
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
@@ -208,9 +208,10 @@ def blocks_per_stage(depth: int, per_block: int, offset: int) -> int:
 
 def _check_input_shape(input_shape, total_stride: int) -> None:
     is_triple = isinstance(input_shape, (tuple, list)) and len(input_shape) == 3
-    if not is_triple or from_image_shape(input_shape)[2] is None:
+    are_sides = is_triple and all(side is None or is_integer(side, 1) for side in input_shape)
+    if not are_sides or from_image_shape(input_shape)[2] is None:
         raise ValueError(
-            "`input_shape` must have three entries, a height and a width, which may be None, and the channels. "
+            "`input_shape` must be three integers, a height and a width, which may be None, and the channels. "
             f"Received: input_shape={input_shape!r}"
         )
     height, width, _ = from_image_shape(input_shape)

@@ -142,7 +142,9 @@ def reproduce(
     )
     directory = out or RUNS / (f"{table}_smoke" if smoke else table)
     if chosen_table.is_timed:
-        _check_options(table, "timed", "minutes", "source", "data_dir", "stale_hours", "keep_weights", "reuse")
+        _check_options(
+            table, "timed", "epochs", "minutes", "source", "data_dir", "stale_hours", "keep_weights", "reuse"
+        )
         costs = reproduction.measure_cost(chosen_table, scale=scale, rows=rows, say=console.print)
         console.print(f"Report: {reproduction.write_cost_report(chosen_table, costs, directory, scale)}")
         return

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from ..data.data_set import Split, check_split
+from ..inference.copies import is_functional
 from ..inference.ending import final_activation
 from .augmentation.batches import Batches
 from .augmentation.draws import steps_per_epoch
@@ -71,7 +72,7 @@ def fit(
         ValueError: Where there are fewer images than a batch has, labels out of range, or no folder; where the
             model answers with probabilities or computes in float16, a teacher answers with anything else than
             probabilities of the classes, the networks of two phases do not belong together, a recipe that needs a
-            function gets a model, or none of the checkpoints is whole.
+            function gets a model, a network is not a graph of layers, or none of the checkpoints is whole.
         Diverged: Where the loss is not finite. The last good checkpoint stays.
     """
     directory = pathlib.Path(directory)
@@ -143,11 +144,13 @@ def fit(
 
 
 def check_answers_logits(model: keras.Model) -> None:
-    """Checks that a model answers with logits, which the loss takes.
+    """Checks that a model is a graph of layers that ends in logits, which the loss takes.
 
     Raises:
-        ValueError: If it answers with probabilities.
+        ValueError: If it answers with probabilities, or computes by a `call` of its own.
     """
+    if not is_functional(model):
+        raise ValueError(f"`model` must be a functional or a built Sequential model. Received: model={model!r}")
     if activation := final_activation(model):
         raise ValueError(
             "`model` must answer with logits: build it with `classifier_activation=None`. "
@@ -161,6 +164,8 @@ def check_teacher(teacher: keras.Model, num_classes: int) -> None:
     Raises:
         ValueError: If it does not.
     """
+    if not is_functional(teacher):
+        raise ValueError(f"`teachers` must be functional or built Sequential models. Received: {teacher!r}")
     shape, activation = tuple(teacher.outputs[0].shape), final_activation(teacher)
     if shape[1:] != (num_classes,) or activation != "softmax":
         raise ValueError(

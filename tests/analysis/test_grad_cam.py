@@ -111,6 +111,14 @@ def test_what_cannot_be_drawn_is_an_error(images, dia):
             plot_grad_cam(models, images)
     with pytest.raises(ValueError, match=r"`labels` must be a name for each class of 'dia'. Received: labels=\['a'"):
         plot_grad_cam({"dia": dia}, images, labels=["a", "b"])
+    with pytest.raises(ValueError, match=r"`titles` must be one for each of 3 images. Received: titles=\['a'"):
+        plot_grad_cam({"dia": dia}, images, titles=["a", "b"])
+
+
+def test_titles_are_those_of_the_images(images, dia):
+    for titles in (["a", "b", "c"], np.array(["a", "b", "c"])):
+        figure = plot_grad_cam({"dia": dia}, images, titles=titles)
+        assert [axes.get_title() for axes in figure.axes[:3]] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])

@@ -81,6 +81,11 @@ def test_a_network_without_a_classifier_is_an_error(images):
         stage_gradients(model, images, LABELS)
 
 
+def test_a_network_that_ends_in_a_sigmoid_is_an_error(images):
+    with pytest.raises(ValueError, match=r"must end in a softmax or give logits. Received: a model .* a sigmoid"):
+        stage_gradients(small(classifier_activation="sigmoid"), images, LABELS)
+
+
 def test_a_network_that_exploded_is_drawn_as_nan(images):
     model = small(8)
     model.get_layer("stem_conv").kernel.assign(np.full((3, 3, 3, 16), np.inf))

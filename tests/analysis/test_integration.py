@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_networks import small
 
-from dia_keras.analysis import gini_importance, plot_integration
+from dia_keras.analysis import gini_importance, integration_by_stage, plot_importances, plot_integration
 
 
 def planted(images=60):
@@ -83,6 +83,17 @@ def test_a_seed_out_of_range_is_an_error(seed):
 def test_attention_without_numbers_is_an_error(attention):
     with pytest.raises(ValueError, match=r"`attention` must have shape .* Received: attention of shape \(5, 3, "):
         gini_importance(attention)
+
+
+def test_images_that_are_no_array_are_an_error(dia):
+    with pytest.raises(ValueError, match=r"`images` must have shape \(n, .* Received: images of shape \(\)"):
+        integration_by_stage(dia, None)
+
+
+@pytest.mark.parametrize("nothing", [{}, {"DIA": {}}])
+def test_no_importances_are_an_error(nothing):
+    with pytest.raises(ValueError, match="`by_name` must have the importances of one stage or more"):
+        plot_importances(nothing, "title")
 
 
 def test_no_models_are_an_error(images):

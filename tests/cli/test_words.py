@@ -106,6 +106,7 @@ def test_the_parameters_of_all_commands_have_names_that_the_library_uses(monkeyp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["reproduce", "cost", "--epochs", "3"], "cost is timed, not trained, so it does not take --epochs."),
         (["reproduce", "cost", "--minutes", "3"], "cost is timed, not trained, so it does not take --minutes."),
         (["reproduce", "table9", "--report", "--row", "*"], "so it does not take `--row`."),
         (["convert", "w.pth", "--list"], "`--list` takes `--json` only."),

@@ -252,6 +252,16 @@ def test_a_model_that_answers_with_probabilities_is_an_error(activation, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_model_with_a_call_of_its_own_is_an_error(tmp_path):
+    class Subclassed(keras.Model):
+        def call(self, images):
+            return keras.ops.mean(images, axis=(1, 2))
+
+    with pytest.raises(ValueError, match=r"`model` must be a functional or a built Sequential model. Received: model="):
+        fit(Subclassed(), Recipe("x", 1, 72), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [

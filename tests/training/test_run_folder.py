@@ -34,6 +34,8 @@ def test_an_error_before_the_first_checkpoint_leaves_the_folder_as_it_was(tmp_pa
 
     fail(tmp_path / "new")
     assert not (tmp_path / "new").exists()
+    fail(tmp_path / "new" / "within" / "new")
+    assert not (tmp_path / "new").exists()
     (tmp_path / "notes.txt").touch()
     fail(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -38,7 +38,7 @@ def locked_folder(directory: pathlib.Path) -> Iterator[None]:
     Raises:
         ValueError: Where another process trains in the folder.
     """
-    is_new = not directory.exists()
+    new_folders = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
         new = [directory / name for name in OF_A_START if not (directory / name).exists()]
@@ -48,8 +48,9 @@ def locked_folder(directory: pathlib.Path) -> Iterator[None]:
             if not checkpoints(directory):
                 for path in new:
                     path.unlink(missing_ok=True)
-                if is_new and not any(directory.iterdir()):
-                    directory.rmdir()
+                with contextlib.suppress(OSError):  # where a folder is not empty
+                    for folder in new_folders:
+                        folder.rmdir()
             raise
 
 
