@@ -3,9 +3,6 @@
 KERAS_BACKEND=tensorflow python benchmarks/grouped_conv.py
 """
 
-import statistics
-import time
-
 import click
 import keras
 import numpy as np
@@ -15,6 +12,7 @@ from rich.table import Table
 
 from dia_keras.backbones import GroupedConv2D
 from dia_keras.host import device_name
+from dia_keras.timing import interleaved
 
 
 @click.command(help=__doc__)
@@ -25,7 +23,6 @@ from dia_keras.host import device_name
 @click.option("--runs", default=3, show_default=True)
 def main(groups: int, channels: int, side: int, batch: int, runs: int):
     maps = tf.constant(np.random.default_rng(0).normal(size=(batch, side, side, channels)), tf.float32)
-    seconds: dict[str, list[float]] = {}
     layers = [kind(channels, 3, padding="same", groups=groups) for kind in (keras.layers.Conv2D, GroupedConv2D)]
 
     @tf.function(reduce_retracing=False)
@@ -36,15 +33,11 @@ def main(groups: int, channels: int, side: int, batch: int, runs: int):
 
     for layer in layers:
         layer.build(maps.shape)
-    for turn in range(runs + 1):
-        for layer in layers:
-            start = time.perf_counter()
-            step(layer)[0].numpy()
-            if turn > 0:
-                seconds.setdefault(type(layer).__name__, []).append(time.perf_counter() - start)
+    calls = {type(layer).__name__: lambda layer=layer: step(layer)[0].numpy() for layer in layers}
+    seconds = interleaved(calls, runs)
     table = Table("layer", "seconds (median)", title=f"{groups} groups, {batch} maps of {side} x {side} x {channels}")
-    for name, times in seconds.items():
-        table.add_row(name, f"{statistics.median(times):.3f}")
+    for name, median in seconds.items():
+        table.add_row(name, f"{median:.3f}")
     Console().print(table)
     Console().print(f"{runs} runs each, on {device_name()}", highlight=False)
 

@@ -18,7 +18,7 @@ from .conversion import Findings, convert_and_compare
 from .detectors.exporter import export_detector
 from .format import Format
 from .report import ExportReport
-from .requests.checks import checked
+from .requests.checks import checked_request
 from .requests.request import Request
 
 #: Below this fraction of images that file and model put into the same class there is a warning.
@@ -39,7 +39,7 @@ def export_model(
         model: The model, on any backend.
         path: The file or folder to write.
         images: Images to compare on.
-        **arguments: The other arguments of `checked`, which are those of the exporters.
+        **arguments: The other arguments of `checked_request`, which are those of the exporters.
 
     Returns:
         An `ExportReport`.
@@ -52,7 +52,7 @@ def export_model(
     if isinstance(model, Detector):
         return export_detector(format, model, path, images, **arguments)
     start = time.perf_counter()
-    request = checked(format, model, path, images, **arguments)
+    request = checked_request(format, model, path, images, **arguments)
     reference = in_float32(model)
     expected = reference.predict(request.compared.astype("float32"), verbose=0)
     if reference is not model:

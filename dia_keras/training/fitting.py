@@ -16,7 +16,7 @@ from ..inference.ending import final_activation
 from .augmentation.batches import Batches
 from .augmentation.draws import steps_per_epoch
 from .averaging import AveragedWeights, average, measure_statistics, statistics_batches, trainable_values
-from .phases import Build, check_phases, check_size, enter, parts_to_go, scaled_down, scaled_padding
+from .phases import Build, check_phases, check_size, enter_phase, remaining_phases, scaled_down, scaled_padding
 from .recipe import Phase, Recipe
 from .runs.budget import WallClockBudget
 from .runs.checkpoint import set_seeds
@@ -109,9 +109,9 @@ def fit(
         check_phases(recipe, build_checked, train)
     keep_whole(directory, steps)
     keep_epochs(directory / "log.csv", epochs_done(directory))
-    for part in parts_to_go(recipe, directory):
-        trained = enter(part, build_checked, compile_model, recipe, directory)
-        size = part.phase.image_size
+    for scheduled in remaining_phases(recipe, directory):
+        trained = enter_phase(scheduled, build_checked, compile_model, recipe, directory)
+        size = scheduled.phase.image_size
         data = batches_of_phase(recipe, train, num_classes, teachers, size)
         averaged = [AveragedWeights(functools.partial(data, is_taught=False))] if recipe.ema is not None else []
         with (
@@ -124,10 +124,10 @@ def fit(
                 data,
                 directory,
                 steps=steps,
-                end=part.end,
+                end=scheduled.end,
                 budget=budget,
                 seed=recipe.seed,
-                phase=part.number,
+                phase=scheduled.number,
                 callbacks=[*averaged, *callbacks],
                 **on_held_out(held_out and scaled_down(held_out, size), num_classes),
             )

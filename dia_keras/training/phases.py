@@ -28,7 +28,7 @@ class ScheduledPhase(NamedTuple):
     end: int
 
 
-def parts(recipe: Recipe) -> list[ScheduledPhase]:
+def scheduled_phases(recipe: Recipe) -> list[ScheduledPhase]:
     """Returns the phases of a recipe with their places; a recipe without phases is one phase."""
     phases: list[ScheduledPhase] = []
     for number, phase in enumerate(recipe.phases or (Phase(recipe.epochs),)):
@@ -37,15 +37,15 @@ def parts(recipe: Recipe) -> list[ScheduledPhase]:
     return phases
 
 
-def parts_to_go(recipe: Recipe, directory: pathlib.Path) -> Iterator[ScheduledPhase]:
+def remaining_phases(recipe: Recipe, directory: pathlib.Path) -> Iterator[ScheduledPhase]:
     """Yields the phases that the checkpoints in a folder leave to do; the last one even where nothing is."""
-    for part in parts(recipe):
-        if epochs_done(directory) < part.end or part.end == recipe.epochs:
-            yield part
+    for scheduled in scheduled_phases(recipe):
+        if epochs_done(directory) < scheduled.end or scheduled.end == recipe.epochs:
+            yield scheduled
 
 
-def enter(
-    part: ScheduledPhase,
+def enter_phase(
+    scheduled: ScheduledPhase,
     build: Build,
     compile_model: Callable[[keras.Model], None],
     recipe: Recipe,
@@ -56,22 +56,22 @@ def enter(
     Everything goes through the checkpoints, so that a run which is cut between two phases goes on exactly.
 
     Args:
-        part: The phase.
+        scheduled: The phase, with its place in the training.
         build: Function from a phase to its network.
         compile_model: Function that compiles a network for the whole training.
         recipe: The recipe.
         directory: Folder of the checkpoints.
     """
-    model = build(part.phase)
+    model = build(scheduled.phase)
     compile_model(model)
-    all_saved = checkpoints(directory)
-    if part.number and all_saved and all_saved[-1].epochs == part.begin and all_saved[-1].phase < part.number:
-        before = build(parts(recipe)[part.number - 1].phase)
+    saved = checkpoints(directory)
+    if saved and saved[-1].epochs == scheduled.begin and saved[-1].phase < scheduled.number:
+        before = build(scheduled_phases(recipe)[scheduled.number - 1].phase)
         compile_model(before)
         resume(before, directory)
         model.optimizer.build(model.trainable_variables)
         grow(before, model, recipe.growth, recipe.momenta)
-        save(model, directory / name_of(part.begin, part.number))
+        save(model, directory / name_of(scheduled.begin, scheduled.number))
     return model
 
 

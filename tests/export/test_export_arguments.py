@@ -11,7 +11,7 @@ from files import ask
 from dia_keras import export
 from dia_keras.data.picture import resized_pixels
 from dia_keras.export.registry import FORMATS as FORMATS_BY_NAME
-from dia_keras.export.requests.checks import checked
+from dia_keras.export.requests.checks import checked_request
 from dia_keras.export.requests.images import collected, pixel_samples
 from dia_keras.samples import load_samples
 
@@ -448,7 +448,7 @@ def test_pixel_values_are_not_taken_for_granted(exporter, name, tmp_path):
 def test_a_model_of_other_channels_needs_no_images(channels, tmp_path):
     network = model(8, 8, channels)
     for format in FORMATS_BY_NAME.values():
-        request = checked(format, network, tmp_path / f"model{format.suffix}")
+        request = checked_request(format, network, tmp_path / f"model{format.suffix}")
         assert request.images.dtype == np.uint8 and request.images.shape[1:] == (8, 8, channels) and request.of_pixels
         assert request.images.std() > 10
 

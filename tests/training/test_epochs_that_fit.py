@@ -11,7 +11,14 @@ from dia_keras.data import Split
 from dia_keras.training import Phase, Recipe
 from dia_keras.training.augmentation.batches import Batches
 from dia_keras.training.runs import epochs_that_fit
-from dia_keras.training.runs.epochs_that_fit import EpochClock, Speed, epochs_in, fitted, measure_speed, with_epochs
+from dia_keras.training.runs.epochs_that_fit import (
+    EpochClock,
+    Speed,
+    epochs_in,
+    measure_speed,
+    recipe_that_fits,
+    with_epochs,
+)
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (16, 8, 8, 3), np.uint8)
@@ -67,16 +74,16 @@ def test_the_clock_tells_steps_from_what_comes_after_them():
 @pytest.mark.parametrize("held_out", [NONE, SPLIT], ids=["all", "held out"])
 def test_no_more_epochs_than_the_recipe_has_and_an_error_where_none_fits(held_out, monkeypatch, capsys):
     recipe = Recipe("x", 7, batch_size=8, schedule="steps", milestones=(3, 5))
-    assert fitted(recipe, model, [], SPLIT, held_out, 2, 1e6) == recipe
+    assert recipe_that_fits(recipe, model, [], SPLIT, held_out, 2, 1e6) == recipe
     with pytest.raises(ValueError, match=r"`minutes` must leave time for an epoch: .* Received: 0 minutes"):
-        fitted(recipe, model, [], SPLIT, held_out, 2, 0.0)
+        recipe_that_fits(recipe, model, [], SPLIT, held_out, 2, 0.0)
     monkeypatch.setattr(epochs_that_fit, "measure_speed", lambda *arguments, image_size: Speed(10.0, 1.0))
-    short = fitted(recipe, model, [], SPLIT, held_out, 2, 15.0)
+    short = recipe_that_fits(recipe, model, [], SPLIT, held_out, 2, 15.0)
     assert (short.epochs, short.milestones) == (1, (1,))
     assert "1 of the recipe's 7 epochs fit into 0.25 minutes." in capsys.readouterr().out
     in_phases = Recipe("x", 7, phases=(Phase(6, image_size=4), Phase(1)))
     with pytest.raises(ValueError, match=r"2 epochs, one a phase: 23 s, of which compiling takes 2\. Received"):
-        fitted(in_phases, model, [], SPLIT, held_out, 2, 15.0)
+        recipe_that_fits(in_phases, model, [], SPLIT, held_out, 2, 15.0)
 
 
 def test_epochs_fit_into_what_compiling_leaves():
@@ -96,10 +103,10 @@ def test_every_phase_has_its_own_speed(monkeypatch):
     monkeypatch.setattr(epochs_that_fit, "measure_speed", measure_speed)
     recipe = Recipe("x", 80, phases=(Phase(40, image_size=4), Phase(20, depth=8, image_size=4), Phase(20)))
     time_for_40 = 3 * 20 + 1.05 * (20 * 4 + 10 * 4 + 10 * 10)
-    assert fitted(recipe, model, [], SPLIT, NONE, 2, time_for_40 + 1).epochs == 40
+    assert recipe_that_fits(recipe, model, [], SPLIT, NONE, 2, time_for_40 + 1).epochs == 40
     assert measured == [4, 4, None]
     twice = recipe.replace(phases=(Phase(40, image_size=4), Phase(20, image_size=4), Phase(20)))
-    fitted(twice, model, [], SPLIT, NONE, 2, 1e6)
+    recipe_that_fits(twice, model, [], SPLIT, NONE, 2, 1e6)
     assert measured[3:] == [4, None], "what is the same is measured once"
 
 
@@ -107,7 +114,7 @@ def test_every_phase_has_its_own_speed(monkeypatch):
 def test_a_phase_is_measured_on_images_of_its_size(has_teachers):
     teachers = [model(activation="softmax")] if has_teachers else []
     recipe = Recipe("x", 8, batch_size=8, phases=(Phase(6, image_size=4), Phase(2)), teachers=("t",) * has_teachers)
-    assert fitted(recipe, model, teachers, SPLIT, SPLIT, 2, 1e6) == recipe
+    assert recipe_that_fits(recipe, model, teachers, SPLIT, SPLIT, 2, 1e6) == recipe
 
 
 @pytest.mark.parametrize(("epochs", "expected"), [(99, (6, 3, 1)), (10, (6, 3, 1)), (5, (3, 1, 1)), (0, (1, 1, 1))])
@@ -124,7 +131,7 @@ def test_checkpoints_count(monkeypatch):
             super().__init__(0, 0, after_epoch=1.0)
 
     monkeypatch.setattr(epochs_that_fit, "Checkpoint", SlowCheckpoint)
-    assert fitted(Recipe("x", 10_000, batch_size=8), model, [], SPLIT, NONE, 2, 60.0).epochs <= 57
+    assert recipe_that_fits(Recipe("x", 10_000, batch_size=8), model, [], SPLIT, NONE, 2, 60.0).epochs <= 57
 
 
 def test_fewer_images_than_a_batch_are_an_error_and_not_an_endless_search_for_one():

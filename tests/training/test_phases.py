@@ -9,7 +9,7 @@ from dia_keras import zoo
 from dia_keras.data import Split
 from dia_keras.training import Phase, Recipe, fit
 from dia_keras.training.fitting import batches_of_phase
-from dia_keras.training.phases import parts, scaled_down, scaled_padding
+from dia_keras.training.phases import scaled_down, scaled_padding, scheduled_phases
 from dia_keras.training.runs.checkpoint_files import checkpoints
 from dia_keras.units import DIALSTMCell, RecurrentAttention
 
@@ -78,8 +78,8 @@ def test_a_run_cut_anywhere_ends_in_the_weights_of_an_uncut_one(uncut, tmp_path)
 
 
 def test_a_recipe_without_phases_is_one():
-    assert [(part.begin, part.end) for part in parts(Recipe("x", 3))] == [(0, 3)]
-    assert [(part.begin, part.end) for part in parts(RECIPE)] == [(0, 2), (2, 3), (3, 4)]
+    assert [(part.begin, part.end) for part in scheduled_phases(Recipe("x", 3))] == [(0, 3)]
+    assert [(part.begin, part.end) for part in scheduled_phases(RECIPE)] == [(0, 2), (2, 3), (3, 4)]
 
 
 def test_images_and_padding_shrink_together():

@@ -39,10 +39,11 @@ from dia_keras.cli import data_options, without_traceback
 from dia_keras.export.registry import CALIBRATED
 from dia_keras.export.report import table
 from dia_keras.host import describe_run
+from dia_keras.training.averaging import measure_statistics
 from dia_keras.zoo.network_data import load_data
 
 REPORTS = pathlib.Path(__file__).resolve().parents[1] / "records" / "exports"
-#: Largest number of images that settle norms: a deep net keeps all its features of them in memory.
+#: Largest number of images that norms are measured on: a deep net keeps all its features of them in memory.
 SETTLING = 50
 #: Scale of residual branches before training: what DIA-LSTM multiplies them by at its start.
 DAMPED = 0.25
@@ -59,17 +60,6 @@ FORMS = (
     (export.to_onnx, "model.onnx", {}),
     (export.to_onnx, "model.onnx", {"quantize": "int8"}),
 )
-
-
-def settle_norms(model: keras.Model, images) -> None:
-    """Gives batch norms the statistics of these images; with those they start with, a deep net answers only 0 or 1."""
-    norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    model(images, training=True)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
 
 
 def damp_branches(model: keras.Model) -> None:
@@ -106,7 +96,8 @@ def export_all(
     data = load_data(card, source, data_dir)
     if not trained:
         damp_branches(model)
-        settle_norms(model, data.train.images[: min(representative, SETTLING)])
+        # With the statistics that its norms begin with, a deep net answers only 0 or 1.
+        measure_statistics(model, [data.train.images[: min(representative, SETTLING)]])
     test = (data.test.images[:test_images], data.test.labels[:test_images]) if trained else None
     common = {"labels": card.labels, "test": test}
     exported, refused = [], []

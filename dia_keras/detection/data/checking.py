@@ -57,7 +57,7 @@ class ListedImage:
     source: str
 
 
-def checked(images: Sequence[ListedImage], faults: Faults, check_images: bool) -> tuple[Record, ...]:
+def checked_records(images: Sequence[ListedImage], faults: Faults, check_images: bool) -> tuple[Record, ...]:
     """Returns the images and boxes that are good.
 
     Args:

@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from .checking import checked
+from .checking import checked_records
 from .coco import coco_files, find_coco, read_coco
 from .detection_set import DetectionSet
 from .faults import Faults, OnBad
@@ -80,7 +80,7 @@ def load(
 
         directory = data_dir or os.environ.get("DIA_KERAS_DATA")
         class_names, category_ids, images = read_tfds(str(source), split, names, faults, directory, download)
-    records = checked(images, faults, check_images)
+    records = checked_records(images, faults, check_images)
     if not records:
         raise ValueError(f"`source` must have an image in {split!r}. Received: source={str(source)!r}, {faults.counts}")
     faults.warn()

@@ -19,7 +19,7 @@ from .formats import DETECTOR_FORMATS
 SAMPLES = 3
 
 
-def checked(
+def checked_request(
     format: Format,
     detector: Detector,
     path: str | os.PathLike[str],
@@ -35,7 +35,7 @@ def checked(
     tolerance: float | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Request:
-    """Returns a request for an export of a detector; see `checks.checked`.
+    """Returns a request for an export of a detector; see `requests.checks.checked_request`.
 
     Raises:
         ValueError: On an argument that cannot be used.

@@ -14,7 +14,7 @@ from ..conversion import convert_and_compare
 from ..format import Format
 from ..report import ExportReport
 from .answers import as_rows
-from .checks import checked
+from .checks import checked_request
 from .networks import in_float32
 
 _logger = logging.getLogger("dia_keras")
@@ -25,7 +25,7 @@ def export_detector(
 ) -> ExportReport:
     """Exports a detector to a file of any format. Arguments, result and errors are those of `export_model`."""
     start = time.perf_counter()
-    request = checked(format, detector, path, images, **arguments)
+    request = checked_request(format, detector, path, images, **arguments)
     reference = in_float32(detector)
     # One at a time: images of detectors are large.
     expected = as_rows(reference.predict(request.images, batch_size=1, verbose=0))

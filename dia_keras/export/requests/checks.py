@@ -20,7 +20,7 @@ from .images import Representative, Test, collected, default_images, images_for,
 from .request import Request
 
 
-def checked(
+def checked_request(
     format: Format,
     model: keras.Model,
     path: str | os.PathLike[str],

@@ -14,7 +14,7 @@ from ...data import Split
 from ..augmentation.draws import steps_per_epoch
 from ..averaging import AveragedWeights
 from ..fitting import batches_of_phase, compile_for, on_held_out, validation_steps
-from ..phases import Build, parts, scaled_down
+from ..phases import Build, scaled_down, scheduled_phases
 from ..recipe import Recipe
 from ..steps.cpu_steps import fast_cpu_steps
 from ..steps.torch_answers import compiled_answers
@@ -71,7 +71,7 @@ class Speed(NamedTuple):
         return self.compiling + MARGIN * epochs * self.per_epoch
 
 
-def fitted(
+def recipe_that_fits(
     recipe: Recipe,
     build: Build,
     teachers: Sequence[keras.Model],
@@ -121,8 +121,9 @@ def epochs_in(seconds: float, recipe: Recipe, speeds: Sequence[Speed]) -> int:
         return 0
     most = seconds / (MARGIN * min(speed.per_epoch for speed in speeds))
     for epochs in range(int(min(recipe.epochs, most)), len(speeds) - 1, -1):
-        phases = parts(with_epochs(recipe, epochs))
-        if sum(speed.seconds_for(part.phase.epochs) for speed, part in zip(speeds, phases, strict=True)) <= seconds:
+        phases = scheduled_phases(with_epochs(recipe, epochs))
+        needed = [speed.seconds_for(each.phase.epochs) for speed, each in zip(speeds, phases, strict=True)]
+        if sum(needed) <= seconds:
             return epochs
     return 0
 
@@ -135,9 +136,9 @@ def measure_phases(
     held_out: Split,
     num_classes: int,
 ) -> list[Speed]:
-    """Returns how fast every phase of a recipe trains; one without phases is one. Arguments are those of `fitted`."""
+    """Returns how fast every phase of a recipe trains; one without phases is one. See `recipe_that_fits`."""
     speeds: dict[tuple[int | None, int | None], Speed] = {}
-    phases = [part.phase for part in parts(recipe)]
+    phases = [scheduled.phase for scheduled in scheduled_phases(recipe)]
     for phase in phases:
         if (phase.image_size, phase.depth) not in speeds:
             speeds[phase.image_size, phase.depth] = measure_speed(
@@ -159,7 +160,7 @@ def measure_speed(
     """Returns how fast a recipe trains, after two epochs of `probe_steps`.
 
     Args:
-        recipe, teachers, training, held_out, num_classes: See `fitted`.
+        recipe, teachers, training, held_out, num_classes: See `recipe_that_fits`.
         model: Network to measure on; it gets trained a little.
         probe_steps: Most steps of an epoch to take.
         image_size: Height and width of the images, see `Phase`.

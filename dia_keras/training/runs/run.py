@@ -25,7 +25,7 @@ from ..teachers import load_teachers
 from ..warm_start import start_warm
 from .budget import WallClockBudget
 from .curves import plot_curves
-from .epochs_that_fit import Speed, fitted, measure_phases
+from .epochs_that_fit import Speed, measure_phases, recipe_that_fits
 from .final_weights import save_final_weights
 from .interruption import Interrupted, how_to_resume, stopped_by_signals
 from .log import Clocks, RunRecord
@@ -87,7 +87,7 @@ def train(
             recipe = recipe.replace(epochs=earlier.epochs, milestones=earlier.milestones, phases=earlier.phases)
         elif minutes is not None and fit_to_minutes:
             left = 60 * minutes - (time.monotonic() - started.wall)
-            recipe = fitted(recipe, build, teachers, training, held_out, num_classes, left)
+            recipe = recipe_that_fits(recipe, build, teachers, training, held_out, num_classes, left)
         check_same_recipe(recipe, record)
         check_same_data(training, directory / "data.json")
         check_same_weights("teachers", recipe.teachers, directory / "teachers.json")
