@@ -10,7 +10,6 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from ..arguments import boolean
 from ..backbones.layers import channel_axis, to_image_shape
 from ..backbones.network import check_classes
 from ..backbones.pixel_rescaling import PixelRescaling
@@ -92,7 +91,6 @@ def load(
     >>> members = [load("dia_resnet20_cifar100", weights=path, name=f"member{i}") for i, path in enumerate(paths)]
     >>> ensemble = keras.Model(images, keras.layers.average([member(images) for member in members]))
     """
-    boolean("include_top", include_top)
     entry_card, read = _found(entry)
     own_classes = len(entry_card.labels)
     name = entry_card.name if name is None else name

@@ -160,13 +160,14 @@ WEAK = (40, 40, 60, 60, 2, 0.0501)
 
 @pytest.fixture
 def file_of_text(monkeypatch):
-    """Function that lets an export write a text, and say that the file answers with some rows."""
+    """Function that lets a TFLite export write a text, and say that the file answers with some rows."""
 
-    def patch(rows, name="tflite"):
-        format = DETECTOR_FORMATS[name]
-        monkeypatch.setattr(format, "write", lambda model, request, metadata: request.path.write_text("file"))
-        monkeypatch.setattr(format, "runners", lambda request: {"the file": rows})
-        monkeypatch.setattr(format, "anatomy", lambda path: {"ops": {}})
+    def patch(rows):
+        monkeypatch.setattr(
+            DETECTOR_FORMATS["tflite"], "write", lambda model, request, metadata: request.path.write_text("file")
+        )
+        monkeypatch.setattr(DETECTOR_FORMATS["tflite"], "runners", lambda request: {"the file": rows})
+        monkeypatch.setattr(DETECTOR_FORMATS["tflite"], "anatomy", lambda path: {"ops": {}})
 
     return patch
 
@@ -205,11 +206,8 @@ def test_a_detector_that_finds_nothing_is_exported_with_a_warning(
 
 
 @pytest.mark.parametrize("kind", ["retinanet", "faster_rcnn"])
-def test_a_detector_that_answers_with_nan_is_an_error_and_not_one_that_finds_nothing(
-    kind, request, file_of_text, pictures, tmp_path
-):
+def test_a_detector_that_answers_with_nan_is_an_error_and_not_one_that_finds_nothing(kind, request, pictures, tmp_path):
     detector = request.getfixturevalue(kind)
-    file_of_text(lambda images: np.full((len(images), 1, 6), -1, "float32"), "onnx")
     ends = ("class_logits_head_output/bias", "region_classes/bias")
     (bias,) = (weight for weight in detector.weights if weight.path.endswith(ends))
     before = keras.ops.convert_to_numpy(bias)

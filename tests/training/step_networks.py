@@ -17,21 +17,20 @@ from dia_keras.training import Recipe
 from dia_keras.training.fitting import compile_for
 
 
-# One stage has a block with a projection and, where that is not left to another network, one without. More blocks take
-# longer to compile, and have nothing new.
-def post_activation(branch, width, attention, blocks=2):
+# One stage has a block with a projection and one without. More stages take longer to compile, and have nothing new.
+def post_activation(branch, width, attention):
     return {
         "stem": small_stem(16),
-        "stages": [Stage(width, 2, blocks)],
+        "stages": [Stage(width, 2, 2)],
         "block": partial(post_activation_block, branch=branch),
         "attention": attention,
     }
 
 
-def pre_activation(attention, dropout=0.0, blocks=2):
+def pre_activation(attention, dropout=0.0):
     return {
         "stem": small_stem(16, pre_activation=True),
-        "stages": [Stage(32, 2, blocks)],
+        "stages": [Stage(32, 2, 2)],
         "block": partial(pre_activation_block, branch=partial(pre_basic_branch, dropout=dropout)),
         "pre_activation": True,
         "norm_before_cells": True,
@@ -41,10 +40,10 @@ def pre_activation(attention, dropout=0.0, blocks=2):
 
 NETWORKS = {
     "bottleneck, shared unit": post_activation(bottleneck_branch, 64, "dia_lstm"),
-    "basic, a module with a loss of its own": post_activation(basic_branch, 32, "spem", blocks=1),
-    "basic, averages of parts": post_activation(basic_branch, 32, "spa", blocks=1),
+    "basic, a module with a loss of its own": post_activation(basic_branch, 32, "spem"),
+    "basic, averages of parts": post_activation(basic_branch, 32, "spa"),
     "pre-activation, maps over space": pre_activation("cbam"),
-    "pre-activation, dropout": pre_activation("dia_lstm", dropout=0.5, blocks=1),
+    "pre-activation, dropout": pre_activation("dia_lstm", dropout=0.5),
 }
 
 

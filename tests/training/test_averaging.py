@@ -24,6 +24,16 @@ def network():
     return keras.Model(inputs, keras.layers.Dense(4)(x))
 
 
+def test_norms_within_models_get_the_statistics_of_the_images_and_keep_their_momentum():
+    images = np.random.default_rng(0).normal(3.0, 2.0, (16, 4, 4, 3)).astype("float32")
+    norm = keras.layers.BatchNormalization(momentum=0.9)
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.Sequential([norm])])
+    measure_statistics(model, [images])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(norm.moving_mean), images.mean((0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(norm.moving_variance), images.var((0, 1, 2)), rtol=1e-4)
+    assert norm.momentum == 0.9
+
+
 def test_statistics_are_the_means_of_those_of_the_batches():
     model = network()
     before = model.get_weights()
