@@ -24,7 +24,7 @@ def staged(path: Path) -> Iterator[Path]:
 
     The path given is in a new folder beside `path`, which is removed with all that is left in it. If the process is
     killed, the next call for `path` removes it. A file replaces a file at `path`, and a folder replaces a file or a
-    folder with all that is in it, on Linux in one step.
+    folder with all that is in it, on Linux in one step. A link stays, and what it leads to is replaced.
 
     Raises:
         ValueError: Where `path` has no name, as "." has none; where its folder does not exist or may not be written to;
@@ -32,6 +32,7 @@ def staged(path: Path) -> Iterator[Path]:
     """
     if not path.name:
         raise ValueError(f"`path` must name a new file or folder. Received: path='{path}'")
+    path = path.resolve() if path.is_symlink() else path
     _remove_leftovers(path)
     try:
         folder = tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent)

@@ -109,11 +109,14 @@ def export(
             options["representative"] = _some_of(dataset.train.images)
         if on_test_set:
             options["test"] = (dataset.test.images, dataset.test.labels)
+    report_path = pathlib.Path(f"{path}.report.json")
+    if report_path.is_dir():
+        raise ValueError(f"`PATH`.report.json must not be a folder. Received: PATH={str(path)!r}")
     model = network.load()
     if not (of_detector or needs_data):
         options["images"] = pixel_samples(model)  # networks take pixel values, whatever they begin with
     report = export_model(format, model, path, labels=network.labels, **options)
-    report.save(f"{path}.report.json")
+    report.save(report_path)
     # A row for each column: one report has more of them than 80 columns hold.
     shown = make_table("", "", show_header=False, title=f"{name}: {path}")
     for column in table([report]).columns:

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import keras
@@ -98,9 +99,9 @@ def _converted_and_compared(model: keras.Model, request: Request, expected: np.n
 def _in_tensorflow_process(model: keras.Model, request: Request, expected: np.ndarray) -> Findings:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        own = _own_classes(model)
+        own = _own_objects(model)
         _save(model, folder / "model.keras")
-        (folder / "classes.json").write_text(json.dumps(own))
+        (folder / "objects.json").write_text(json.dumps(own))
         np.save(folder / "expected.npy", expected)
         request.save(folder)
         environment = {
@@ -138,7 +139,7 @@ def answer_request(folder: Path) -> None:
     result: dict[str, Any]
     request = Request.load(folder)
     try:
-        model = _loaded(folder / "model.keras", json.loads((folder / "classes.json").read_text()))
+        model = _loaded(folder / "model.keras", json.loads((folder / "objects.json").read_text()))
         findings = convert_and_compare(model, request, np.load(folder / "expected.npy"))
         result = {"found": dataclasses.asdict(findings)}
     except ExportMismatchError as error:
@@ -161,25 +162,49 @@ def _save(model: keras.Model, path: Path) -> None:
         raise _cannot_load(f"an error of Keras: {first_sentence(error)}") from error
 
 
-def _own_classes(model: keras.Model) -> list[tuple[str, str]]:
-    """Returns module and name of the classes of a model's layers that are neither Keras' nor this package's."""
-    classes = dict.fromkeys(map(type, model._flatten_layers()))
-    names = [(kind.__module__, kind.__qualname__) for kind in classes]
-    return [(module, name) for module, name in names if module.partition(".")[0] not in ("keras", "dia_keras")]
+def _own_objects(model: keras.Model) -> dict[str, tuple[str, str]]:
+    """Returns module and name of what a model is made of that is neither Keras' nor this package's.
+
+    These are classes of layers, initializers and the like, and functions such as activations, by the names that Keras
+    finds them by.
+
+    Raises:
+        ExportError: Where two have the same.
+    """
+    own: dict[str, tuple[str, str]] = {}
+    for thing in dict.fromkeys(thing for layer in model._flatten_layers() for thing in _parts_of(layer)):
+        if thing.__module__.partition(".")[0] in ("builtins", "keras", "dia_keras"):
+            continue
+        name, place = keras.saving.get_registered_name(thing), (thing.__module__, thing.__qualname__)
+        if own.setdefault(name, place) != place:
+            raise _cannot_load(f"{'.'.join(own[name])} and {'.'.join(place)}, which have the same name")
+    return own
 
 
-def _packages_of(classes: list[tuple[str, str]]) -> list[ModuleType]:
-    """Returns the packages that classes are in, without the module that runs as a script."""
-    names = dict.fromkeys(module.partition(".")[0] for module, _ in classes)
+def _parts_of(layer: keras.layers.Layer) -> Iterator[type | FunctionType]:
+    """Yields the class of a layer, and the classes and functions that it was given."""
+    yield type(layer)
+    for name, value in vars(layer).items():
+        if isinstance(value, FunctionType):
+            is_method = hasattr(type(layer), name)  # Keras wraps some methods
+            if not is_method and value.__name__ != "<lambda>":  # these, layers of Keras save otherwise, or not at all
+                yield value
+        elif hasattr(value, "get_config"):
+            yield type(value)
+
+
+def _packages_of(own: dict[str, tuple[str, str]]) -> list[ModuleType]:
+    """Returns the packages that classes and functions are in, without the module that runs as a script."""
+    names = dict.fromkeys(module.partition(".")[0] for module, _ in own.values())
     packages = [sys.modules[name] for name in names if name != "__main__"]
     return [package for package in packages if getattr(package, "__file__", None)]
 
 
-def _loaded(path: Path, own: list[tuple[str, str]]) -> keras.Model:
+def _loaded(path: Path, own: Mapping[str, tuple[str, str]]) -> keras.Model:
     custom = {}
-    for module, name in own:
+    for registered, (module, name) in own.items():
         try:
-            custom[name] = getattr(importlib.import_module(module), name)
+            custom[registered] = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError) as error:
             raise _cannot_load(f"{module}.{name}, which cannot be imported ({first_sentence(error)})") from error
     try:
@@ -190,7 +215,8 @@ def _loaded(path: Path, own: list[tuple[str, str]]) -> keras.Model:
 
 def _cannot_load(received: str) -> ExportError:
     return ExportError(
-        "`model` must load in a process of TensorFlow: its own layers must be in a module that can be imported, other "
-        "than the script that runs, and have `get_config`; or export with `KERAS_BACKEND=tensorflow`. "
+        "`model` must load in a process of TensorFlow: its own layers and functions must have names of their own, and "
+        "be in a module that can be imported, other than the script that runs; layers must have `get_config`. Or "
+        "export with `KERAS_BACKEND=tensorflow`. "
         f"Received: {received}"
     )

@@ -34,11 +34,15 @@ def _passes_on(node) -> bool:
 
 def last_operation(model: keras.Model):
     """Returns the operation that a network's first output comes from, also where that is within a model within it."""
+    return _last_node_of(model).operation
+
+
+def _last_node_of(model: keras.Model):
     answer = model.outputs[0]
     while True:
         node, number = last_node(answer)
         if not is_functional(node.operation):
-            return node.operation
+            return node
         answer = node.operation.outputs[number]
 
 
@@ -57,6 +61,19 @@ def final_activation(model: keras.Model) -> str | None:
     """Returns the activation that makes a network's probabilities, `"softmax"` or `"sigmoid"`; `None` without one."""
     activation = activation_of(last_operation(model))
     return None if activation == "linear" else activation
+
+
+def classifier_activation(model: keras.Model) -> str | None:
+    """Returns the activation of a network's layer `classifier`, its own or that of an operation after it.
+
+    It is one of `ACTIVATIONS`; or `None` for anything else, such as two activations or a scaling of the logits.
+    """
+    node = _last_node_of(model)
+    if node.operation.name == "classifier":
+        return activation_of(node.operation)
+    before = last_node(node.input_tensors[0])[0].operation if node.input_tensors else None
+    is_alone = before is not None and before.name == "classifier" and activation_of(before) == "linear"
+    return activation_of(node.operation) if is_alone else None
 
 
 def activation_of(operation) -> str | None:

@@ -19,7 +19,7 @@ def in_float32(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: Where a layer cannot be copied.
     """
-    if not any(layer.dtype_policy.name in OTHERS for layer in model._flatten_layers()):
+    if not any(_source_of(layer.dtype_policy.name) in OTHERS for layer in model._flatten_layers()):
         return model
     return _twin(model, "float32", lambda layer: True)
 
@@ -86,9 +86,10 @@ def _copied(layer: keras.layers.Layer, policy: str | None, name: str) -> keras.l
     own = {kind.__name__: kind for kind in kinds if not kind.__module__.startswith("keras.")}
     try:
         config = copy.deepcopy(layer.get_config())
-        for entry in _entries(config, "class_name"):
-            if policy and entry["class_name"] == "DTypePolicy" and entry["config"]["name"] in ("float32", *OTHERS):
-                entry["config"]["name"] = policy
+        for settings in _policies(config) if policy else ():
+            key = "source_name" if "source_name" in settings else "name"  # the former, of quantized layers
+            if settings[key] in ("float32", *OTHERS):
+                settings[key] = policy
         with keras.saving.custom_object_scope(own):
             return type(layer).from_config(config)
     except (NotImplementedError, TypeError, ValueError) as error:
@@ -99,12 +100,17 @@ def _copied(layer: keras.layers.Layer, policy: str | None, name: str) -> keras.l
         ) from error
 
 
-def _entries(config: Any, key: str) -> Iterator[dict[str, Any]]:
-    """Yields every dictionary in `config`, however deep, that has `key`."""
+def _source_of(policy: str) -> str:
+    """Returns the name of a dtype policy, of a quantized one that which it had before, as in `int8_from_float16`."""
+    return policy.rpartition("_from_")[2]
+
+
+def _policies(config: Any) -> Iterator[dict[str, Any]]:
+    """Yields the configuration of every dtype policy in that of a layer, however deep."""
     if isinstance(config, dict):
-        if key in config:
-            yield config
+        if str(config.get("class_name")).endswith("DTypePolicy"):
+            yield config["config"]
         config = list(config.values())
     if isinstance(config, (list, tuple)):
         for value in config:
-            yield from _entries(value, key)
+            yield from _policies(value)

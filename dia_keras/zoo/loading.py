@@ -18,7 +18,8 @@ from .architectures import BACKBONES
 from .cards import Card, Dataset, card, check_name, list_models
 from .channels import RGB, carry_over, channels_of, statistics_for, with_channels
 from .downloads import read_weights
-from .files.reading import SUFFIXES, WeightsFile, read_file, shape_in
+from .files.reading import SUFFIXES, WeightsFile, read_file, record_in, shape_in
+from .files.record import OTHER
 from .files.tensors import Place
 from .hub.repository import is_repository, open_repository
 from .weights_file import load_weights
@@ -36,7 +37,7 @@ def load(
     num_classes: int | None = None,
     include_top: bool = True,
     input_shape: Sequence[int | None] | None = None,
-    classifier_activation: str | None = "softmax",
+    classifier_activation: str | None = "auto",
     name: str | None = None,
 ) -> keras.Model:
     """Builds a network of the zoo, or of a repository, and loads its weights.
@@ -68,7 +69,8 @@ def load(
         include_top: Whether to end in pooling and the classifier, or in the features of the last stage.
         input_shape: Shape of an image, without the batch, with any number of channels; height and width may be `None`.
             The default is that of the entry's data set.
-        classifier_activation: Activation of the classifier; `None` for logits.
+        classifier_activation: Activation of the classifier; `None` for logits. `"auto"` is that of the weights file, or
+            a softmax where the file does not say or the classifier is new.
         name: Name of the model, by default the entry's. Two models in one must have different names.
 
     Returns:
@@ -96,7 +98,7 @@ def load(
     name = entry_card.name if name is None else name
     if num_classes is None:
         num_classes = own_classes
-    num_classes = check_classes(num_classes, classifier_activation if include_top else None)
+    num_classes = check_classes(num_classes, None)
     input_shape = image_shape(entry_card.dataset) if input_shape is None else input_shape
 
     own_channels, channels = len(entry_card.dataset.mean), channels_of(input_shape)
@@ -106,6 +108,10 @@ def load(
             f"Received: input_shape={input_shape!r}"
         )
     file = _weights_file(read, weights)
+    if classifier_activation == "auto":
+        is_of_entry = weights == "pretrained" and entry in list_models()  # these are of a softmax
+        classifier_activation = "softmax" if is_of_entry or not include_top else _activation_in(file, num_classes)
+    check_classes(num_classes, classifier_activation if include_top else None)
     options: dict[str, Any] = {"include_top": include_top, "classifier_activation": classifier_activation, "name": name}
     if file is None:
         return _build(entry_card, input_shape, num_classes, **options)
@@ -271,6 +277,19 @@ def _classes(file: WeightsFile) -> int | None:
     """Returns the number of classes of the classifier in a weights file, `None` where it has none."""
     bias = shape_in(file, _CLASSIFIER_BIAS)
     return bias[0] if bias else None
+
+
+def _activation_in(file: WeightsFile | None, num_classes: int) -> str:
+    """Returns what a weights file says of the activation of its classifier of so many classes, by default a softmax."""
+    record = None if file is None else record_in(file)
+    if file is None or record is None or record.classes != num_classes or record.activation is None:
+        return "softmax"
+    if record.activation == OTHER:
+        raise ValueError(
+            "`classifier_activation` must be given for these weights: they are of a network that ends in something "
+            f"else than a softmax, a sigmoid or logits. Received: classifier_activation='auto' and {file.path}"
+        )
+    return record.activation
 
 
 def _stem_channels(file: WeightsFile) -> int | None:

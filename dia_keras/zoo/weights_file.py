@@ -10,9 +10,10 @@ import numpy as np
 
 from ..backbones.layers import from_image_shape
 from ..files import staged
+from ..inference.ending import classifier_activation
 from .files.keras_layout import layout_of
 from .files.reading import SUFFIXES, WeightsFile, form_of, read_file, tensors_in
-from .files.record import ACTIVATIONS, LONGEST, Record, text_of
+from .files.record import LONGEST, OTHER, Record, text_of
 from .files.tensors import FLOATS, Place
 
 
@@ -25,7 +26,8 @@ def save_weights(
     """Saves a network's weights, by default in float16, half the size of `model.save_weights`, with the same names.
 
     The file is complete when it appears under its name. It has no state of the optimizer. It has the model's name, the
-    size of its images, its labels, and the SHA-256 of its weights, which `load` holds against them.
+    size of its images, its labels, its classifier's activation, and the SHA-256 of its weights, which `load` holds
+    against them.
 
     Args:
         model: The network.
@@ -104,19 +106,13 @@ def _record_of(model: keras.Model, labels: Sequence[str] | None) -> Record:
                 f"{classes or 'it has no classifier'}. Received: labels={labels!r}"
             )
         labels = tuple(labels)
-    record = Record(model.name, classes, labels, activation=_activation_of(model))
+    activation = None if classes is None else classifier_activation(model) or OTHER
+    record = Record(model.name, classes, labels, activation=None if activation == "softmax" else activation)
     images = [tuple(image.shape[1:]) for image in model.inputs or []]
     if len(images) != 1 or len(images[0]) != 3:
         return record
     height, width, channels = from_image_shape(images[0])
     return record._replace(image_size=None if None in (height, width) else (height, width), channels=channels)
-
-
-def _activation_of(model: keras.Model) -> str | None:
-    """Returns the activation of a network's classifier, where it has one that is not a softmax."""
-    classifier = next((layer for layer in model.layers if layer.name == "classifier"), None)
-    name = getattr(getattr(classifier, "activation", None), "__name__", None)
-    return name if name in ACTIVATIONS else None
 
 
 def _rounded(value, dtype: str, name: str) -> np.ndarray:

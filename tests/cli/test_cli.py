@@ -612,6 +612,12 @@ def test_a_folder_may_be_called_as_a_data_set():
             _paths((value,))
 
 
+def test_a_folder_where_the_report_is_to_be_is_an_error_before_the_export(weights, tmp_path):
+    (tmp_path / "model.onnx.report.json").mkdir()
+    output = run("export", "dia_resnet20_cifar10", tmp_path / "model.onnx", "--weights", weights, fails=True)
+    assert "report.json must not be a folder" in output and not (tmp_path / "model.onnx").exists()
+
+
 def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
     output = run("export", "dia_resnet20_cifar10", tmp_path / "model.pt", "--weights", weights, fails=True)
     assert "must end in .tflite or .onnx" in output

@@ -101,14 +101,24 @@ def test_empty_folder_becomes_a_saved_model(tmp_path):
     assert (tmp_path / "empty" / "saved_model.pb").is_file()
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "assets.extra/tf_serving_warmup_requests", "older/saved_model.pb"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "notes.txt",
+        "assets.extra/tf_serving_warmup_requests",
+        "older/saved_model.pb",
+        "assets/words.txt",
+        "variables/variables.txt",
+    ],
+)
 def test_saved_model_with_other_files_is_not_replaced(name, tmp_path):
     path = tmp_path / "model"
     export.to_saved_model(model(), path)
     export.to_saved_model(model(), path, labels=["a", "b", "c"])
     (path / name).parent.mkdir(exist_ok=True)
     (path / name).write_text("mine")
-    with pytest.raises(ValueError, match=f"must be a SavedModel without other files. .* with {name.split('/s')[0]}"):
+    others = name.removesuffix("/saved_model.pb")
+    with pytest.raises(ValueError, match=f"must be a SavedModel without other files. .* with {others}$"):
         export.to_saved_model(model(), path)
     assert (path / name).read_text() == "mine" and (path / "saved_model.pb").is_file()
 
@@ -208,6 +218,7 @@ IMAGES = np.zeros((4, 8, 8, 3), "uint8")
         ),
         ({"labels": ["a", "b", "c\nd"]}, "`labels` must be the names of 3 classes, a line each"),
         ({"labels": ["cat\n", "dog\n", "owl\n"]}, r"`labels` must be .*, a line each. Received: labels=\['cat\\n', "),
+        ({"labels": ["a", "b", "\udcff"]}, "`labels` must be the names of 3 classes, a line each"),
         ({"labels": {"cat", "dog", "owl"}}, "`labels` must be a list in the order of the classes"),
         ({"labels": {"cat": 1, "dog": 0, "owl": 2}}, "`labels` must be a list in the order of the classes"),
         ({"labels": 5}, "`labels` must be the names of 3 classes, a line each. Received: labels=5"),

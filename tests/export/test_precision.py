@@ -133,6 +133,16 @@ def test_what_answers_within_a_model_within_the_model_stays_in_float32():
     assert twin.predict(IMAGES, verbose=0).dtype == "float32"
 
 
+def test_the_twin_of_a_quantized_model_answers_in_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(5, "softmax")])
+    model.layers[-1].quantize("int8")
+    twin = in_float32(model)
+    answers = twin.predict(IMAGES / 255, verbose=0)
+    assert answers.dtype == "float32" and twin.layers[-1].quantization_mode == "int8"
+    np.testing.assert_allclose(answers, model.predict(IMAGES / 255, verbose=0), atol=0.02)
+
+
 class WithoutConfig(keras.layers.Layer):
     def __init__(self, function):
         super().__init__()

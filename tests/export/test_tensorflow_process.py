@@ -110,7 +110,7 @@ def test_system_errors_of_the_tensorflow_process_keep_their_message(error, expec
 
 
 def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_path):
-    from dia_keras.export.conversion import _own_classes, answer_request
+    from dia_keras.export.conversion import _own_objects, answer_request
     from dia_keras.export.requests.request import Request
 
     class Own(keras.layers.Layer):
@@ -122,11 +122,11 @@ def test_model_that_the_tensorflow_process_cannot_load_is_one_clear_error(tmp_pa
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "expected.npy", np.zeros((1, 8, 8, 3)))
     Request("onnx", tmp_path / "model.onnx", np.zeros((1, 8, 8, 3), "float32")).save(tmp_path)
-    (tmp_path / "classes.json").write_text(json.dumps(_own_classes(model)))
+    (tmp_path / "objects.json").write_text(json.dumps(_own_objects(model)))
     answer_request(tmp_path)
     answer = json.loads((tmp_path / "result.json").read_text())
     assert answer["value"].startswith(
-        "`model` must load in a process of TensorFlow: its own layers must be in a module"
+        "`model` must load in a process of TensorFlow: its own layers and functions must have names of their own"
     )
     assert "<locals>.Own, which cannot be imported" in answer["value"]
 
@@ -135,27 +135,60 @@ LAYERS = """
 import keras
 
 class Doubled(keras.layers.Layer):
+    def build(self, shape):
+        pass
+
     def call(self, inputs):
         return 2.0 * inputs
+
+def tripled(x):
+    return 3.0 * x
+
+@keras.saving.register_keras_serializable("mine")
+def squared(x):
+    return x * x
+
+class Positive(keras.constraints.Constraint):
+    def __call__(self, w):
+        return keras.ops.abs(w)
 """
 
 
 WITH_LAYERS = """
 import keras
-from my_layers import Doubled
+from my_layers import Doubled, Positive, squared, tripled
 from dia_keras import export
 inputs = keras.Input((8, 8, 3))
-model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(Doubled()(inputs)))
+x = Doubled()(keras.layers.Rescaling(1 / 255)(inputs))
+x = keras.layers.Conv2D(4, 3, activation=tripled, kernel_constraint=Positive())(x)
+x = keras.layers.Dense(4, activation=squared)(keras.layers.GlobalAveragePooling2D()(x))
+model = keras.Model(inputs, keras.layers.Lambda(tripled, output_shape=(4,))(x))
 assert export.to_onnx(model, "model.onnx", input_dtype="uint8").max_difference < 1e-4
 """
 
 
-def test_layers_of_a_module_beside_the_script_are_found(tmp_path):
+def test_layers_and_functions_of_a_module_beside_the_script_are_found(tmp_path):
     (tmp_path / "my_layers.py").write_text(LAYERS)
     (tmp_path / "mine.py").write_text(WITH_LAYERS)
     environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(export.__file__).parents[2])}
     subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, env=environment, check=True)
     assert (tmp_path / "model.onnx").is_file()
+
+
+def test_classes_of_one_name_are_an_error_since_the_process_could_take_one_for_the_other():
+    from dia_keras.export.conversion import ExportError, _own_objects
+
+    def scaling(factor, module):
+        def call(self, inputs):
+            return factor * inputs
+
+        return type("Scale", (keras.layers.Layer,), {"call": call, "__module__": module, "__qualname__": "Scale"})
+
+    first, second = scaling(2.0, "mine"), scaling(3.0, "yours")
+    inputs = keras.Input((8, 8, 3))
+    assert _own_objects(keras.Model(inputs, first()(first()(inputs)))) == {"Scale": ("mine", "Scale")}
+    with pytest.raises(ExportError, match=r"Received: mine\.Scale and yours\.Scale, which have the same name"):
+        _own_objects(keras.Model(inputs, second()(first()(inputs))))
 
 
 def test_configurations_that_keras_cannot_write_are_one_clear_error(tmp_path):

@@ -45,6 +45,20 @@ def test_a_folder_replaces_a_file(tmp_path):
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["new"] and len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_link_stays_and_what_it_leads_to_is_replaced(is_folder, tmp_path):
+    real, link = tmp_path / "there" / "real", tmp_path / "link"
+    real.parent.mkdir()
+    real.mkdir() if is_folder else real.write_text("old")
+    link.symlink_to(real)
+    with staged(link) as new:
+        if is_folder:
+            new.mkdir()
+        (new / "new" if is_folder else new).write_text("new")
+    assert link.readlink() == real and (real / "new" if is_folder else real).read_text() == "new"
+    assert list(real.parent.iterdir()) == [real]
+
+
 def test_leftovers_that_another_process_removes_at_the_same_time_are_no_error(tmp_path, monkeypatch):
     (tmp_path / ".gone").mkdir()
     (tmp_path / ".model.abc").mkdir()

@@ -71,6 +71,37 @@ def test_a_weights_file_keeps_its_labels_and_its_activation_whether_it_is_named_
         np.testing.assert_allclose(network.load().predict(images, verbose=0), expected, rtol=1e-4, atol=1e-5)
 
 
+def after(model, *layers):
+    """Returns a network with more layers after its answers, of the same name."""
+    x = model.output
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(model.input, x, name=model.name)
+
+
+def test_an_activation_after_the_classifier_is_kept_and_other_endings_are_named(tmp_path):
+    entry, path = "dia_resnet20_cifar10", tmp_path / "own.safetensors"
+    logits = zoo.load(entry, None, classifier_activation=None)
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    model = after(logits, keras.layers.Activation("sigmoid"))
+    zoo.save_weights(model, path, "float32")
+    expected = model.predict(images, verbose=0)
+    for loaded in (zoo.load(entry, path), find_network(path).load()):
+        np.testing.assert_allclose(loaded.predict(images, verbose=0), expected, rtol=1e-4, atol=1e-5)
+    for asked in (zoo.load(entry, path, classifier_activation="softmax"), find_network(path).load(num_classes=3)):
+        assert asked.get_layer("classifier").activation is keras.activations.softmax
+    for other in (
+        zoo.load(entry, None, classifier_activation="tanh"),
+        after(logits, keras.layers.Rescaling(0.5), keras.layers.Softmax()),
+        after(zoo.load(entry, None, classifier_activation="sigmoid"), keras.layers.Softmax()),
+    ):
+        zoo.save_weights(other, path, "float32")
+        for load in (find_network(path).load, lambda: zoo.load(entry, path)):
+            with pytest.raises(ValueError, match="`classifier_activation` must be given for these weights"):
+                load()
+        assert zoo.load(entry, path, classifier_activation=None).output_shape == (None, 10)
+
+
 def test_a_pipe_is_no_network(tmp_path):
     for name in ("pipe.keras", "pipe.weights.h5"):
         os.mkfifo(tmp_path / name)

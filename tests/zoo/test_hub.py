@@ -412,11 +412,37 @@ def test_the_command_writes_a_folder_that_loads(small_zoo, tmp_path):
     assert 'zoo.load("path/to/out")' in page and str(tmp_path) not in page
     assert json.loads(call("card", tmp_path / "out", "--json"))["name"] == "tiny_cifar10"
     call("push", tmp_path / "out", "--folder", tmp_path / "out")  # again, from itself
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "thesis.tex").touch()
-    assert "must be new, empty or a repository" in call(
-        "push", "tiny_cifar10", "--folder", tmp_path / "other", fails=True
-    )
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"thesis.tex": ""}, {"README.md": "# Notes"}, {"config.json": '{"architectures": ["Bert"]}', "README.md": "Bert"}],
+)
+def test_a_folder_of_something_else_is_not_replaced(files, small_zoo, tmp_path):
+    folder = tmp_path / "other"
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    for path in (folder, folder / next(iter(files))):
+        with pytest.raises(ValueError, match="must be new, empty or a repository"):
+            write_repository("tiny_cifar10", path)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == files
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+def test_a_repository_keeps_the_activation_of_the_classifier(activation, small_zoo, tmp_path):
+    model = zoo.load("tiny_cifar10", classifier_activation=activation)
+    zoo.save_weights(model, tmp_path / "own.safetensors")
+    write_repository(tmp_path / "own.safetensors", tmp_path / "repository")
+    for loaded in (zoo.load(tmp_path / "repository"), find_network(tmp_path / "repository").load()):
+        assert same(loaded, model)
+
+
+def test_a_network_that_ends_otherwise_is_not_published(small_zoo, tmp_path):
+    zoo.save_weights(zoo.load("tiny_cifar10", classifier_activation="tanh"), tmp_path / "own.safetensors")
+    with pytest.raises(ValueError, match="`classifier_activation` must be given for these weights"):
+        write_repository(tmp_path / "own.safetensors", tmp_path / "repository")
+    assert not (tmp_path / "repository").exists()
 
 
 def test_what_cannot_be_pushed_is_one_line(hub, small_zoo, tmp_path, monkeypatch):

@@ -236,6 +236,11 @@ def labels_for(classes: int | None, labels) -> tuple[str, ...] | None:
             f"Received: {labels!r}"
         )
     names = tuple(labels) if isinstance(labels, Iterable) and not isinstance(labels, str) else ()
-    if len(names) != classes or not all(isinstance(name, str) and name.splitlines() == [name] for name in names):
+    if len(names) != classes or not all(map(_is_line, names)):
         raise ValueError(f"`labels` must be the names of {classes} classes, a line each. Received: labels={labels!r}")
     return names
+
+
+def _is_line(name: Any) -> bool:
+    """Returns whether a name is a line of text that can be written as UTF-8, which surrogates cannot."""
+    return isinstance(name, str) and name.splitlines() == [name] and not any("\ud800" <= c <= "\udfff" for c in name)

@@ -1,6 +1,7 @@
 """The format SavedModel."""
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ import keras
 from ..comparison import Runners
 from ..format import Format, Quantization
 from ..requests.request import Request
-from .layout import ENTRIES, EXTRA, EXTRA_FILES
+from .layout import ENTRIES, FILES
 
 
 class SavedModelFormat(Format):
@@ -28,12 +29,8 @@ class SavedModelFormat(Format):
         is_empty = path.is_dir() and not any(path.iterdir())
         if path.exists() and not is_empty and not (path / "saved_model.pb").is_file():
             raise ValueError(f"`path` must be new, an empty folder or a SavedModel. Received: path='{path}'")
-        others = [
-            member for member in sorted((*path.glob("*"), *path.glob(f"{EXTRA}/*"))) if not _is_replaceable(member)
-        ]
-        if others:
-            names = ", ".join(str(member.relative_to(path)) for member in others)
-            raise ValueError(f"`path` must be a SavedModel without other files. Received: path='{path}' with {names}")
+        if others := ", ".join(_others_in(path)):
+            raise ValueError(f"`path` must be a SavedModel without other files. Received: path='{path}' with {others}")
 
     def write(self, model: keras.Model, request: Request, metadata: Mapping[str, Any]) -> None:
         from .writer import write
@@ -51,9 +48,13 @@ class SavedModelFormat(Format):
         return anatomy_of(path)
 
 
-def _is_replaceable(path: Path) -> bool:
-    """Whether a file or folder in a SavedModel, or in its `assets.extra`, is one that exporters write."""
-    return path.name in (EXTRA_FILES if path.parent.name == EXTRA else ENTRIES)
+def _others_in(path: Path) -> list[str]:
+    """Returns the files and folders in a SavedModel that exporters do not write."""
+    others = [member.name for member in path.glob("*") if member.name not in ENTRIES]
+    for folder, patterns in FILES.items():
+        names = [member.name for member in path.glob(f"{folder}/*")]
+        others += [f"{folder}/{name}" for name in names if not any(fnmatchcase(name, p) for p in patterns)]
+    return sorted(others)
 
 
 SAVED_MODEL = SavedModelFormat()

@@ -4,8 +4,12 @@
 SIGNATURES = {"serving_default": "float32", "serving_uint8": "uint8"}
 #: The signature that takes image files.
 ENCODED = "serving_encoded"
-#: The folder with labels and metadata, and what is in it.
+#: The folder with labels and metadata.
 EXTRA = "assets.extra"
-EXTRA_FILES = ("labels.txt", "metadata.json")
-#: What TensorFlow, Keras and this package write.
+#: What TensorFlow, Keras and this package write: in the folder itself; and, as patterns of names, in each folder of it.
 ENTRIES = ("assets", EXTRA, "fingerprint.pb", "keras_metadata.pb", "saved_model.pb", "variables")
+FILES = {
+    "assets": (),
+    EXTRA: ("labels.txt", "metadata.json"),
+    "variables": ("variables.index", "variables.data-?????-of-?????"),
+}

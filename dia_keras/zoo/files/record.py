@@ -13,8 +13,10 @@ from .errors import Unfit
 FORMAT = 1
 #: Bytes that this may have.
 LONGEST = 1 << 16
+#: What a file says of its classifier's activation where that is none of Keras' three of classifiers.
+OTHER = "other"
 #: Activations of a classifier that a file names; without, it is a softmax.
-ACTIVATIONS = ("sigmoid", "linear")
+ACTIVATIONS = ("sigmoid", "linear", OTHER)
 
 
 class Record(NamedTuple):

@@ -7,6 +7,7 @@ else are texts and numbers with bounds.
 import dataclasses
 import inspect
 import json
+import pathlib
 import re
 import reprlib
 import sys
@@ -146,6 +147,14 @@ def card_from(content: bytes, origin: str) -> Card:
         metrics=None if metrics is None else _metrics(_Object(metrics, "metrics.", origin)),
         resize=config.take("resize", _one_of(*get_args(Resize))),
     )
+
+
+def is_config(path: pathlib.Path) -> bool:
+    """Returns whether a file is a config of ours, of whatever format."""
+    try:
+        return json.loads(path.read_bytes()[:LARGEST_CONFIG])["library"] == LIBRARY
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return False
 
 
 class _Object:

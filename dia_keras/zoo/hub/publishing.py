@@ -15,7 +15,7 @@ from ..cards import describe
 from ..finding import find_network
 from ..weights_file import save_weights
 from . import huggingface
-from .config import CONFIG, card_from, config_of
+from .config import CONFIG, card_from, config_of, is_config
 from .readme import readme_of
 
 WEIGHTS, PAGE = "model.safetensors", "README.md"
@@ -70,7 +70,7 @@ def write_repository(name: str | os.PathLike, folder: pathlib.Path, reference: s
             "`name` must be a network whose architecture is known: an entry, a run that began with one, or a "
             f"repository. Received: name={os.fspath(name)!r}"
         )
-    if folder.is_dir() and {path.name for path in folder.iterdir()} - {WEIGHTS, CONFIG, PAGE}:
+    if not _is_replaceable(folder):
         raise ValueError(f"`folder` must be new, empty or a repository. Received: folder={str(folder)!r}")
     model = network.load()
     parameters = sum(math.prod(variable.shape) for variable in model.trainable_variables)
@@ -83,6 +83,14 @@ def write_repository(name: str | os.PathLike, folder: pathlib.Path, reference: s
         card_from(config.encode(), str(folder / CONFIG))  # what `load` would refuse is not written
         (new / CONFIG).write_text(config, encoding="utf-8")
         (new / PAGE).write_text(readme_of(card, reference or f"path/to/{folder.name}"), encoding="utf-8")
+
+
+def _is_replaceable(folder: pathlib.Path) -> bool:
+    """Returns whether nothing is at a path, or an empty folder, or a repository of ours without other files."""
+    if not folder.is_dir():
+        return not os.path.lexists(folder)
+    names = {path.name for path in folder.iterdir()}
+    return not names or (names <= {WEIGHTS, CONFIG, PAGE} and is_config(folder / CONFIG))
 
 
 def _is_float16(model: keras.Model) -> bool:

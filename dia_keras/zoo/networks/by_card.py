@@ -102,8 +102,6 @@ def _load_weights(
     input_shape: tuple[int, ...] | None = None,
 ) -> keras.Model:
     """Returns the network in a weights file, with a new classifier for another number of classes."""
-    dataset = _data_of(card(entry).dataset, record)
-    activation = "softmax" if record.activation is None else record.activation
-    shape = input_shape or image_shape(dataset)
-    model = load(entry, path, record.classes, input_shape=shape, classifier_activation=activation)
-    return model if num_classes in (None, model.output_shape[-1]) else with_new_head(model, num_classes)
+    shape = input_shape or image_shape(_data_of(card(entry).dataset, record))
+    model = load(entry, path, record.classes, input_shape=shape)
+    return model if num_classes in (None, record.classes) else with_new_head(model, num_classes, activation="softmax")

@@ -65,7 +65,7 @@ def adapted(
         same.set_weights(model.get_weights())
         model = same
     if num_classes is not None and num_classes != model.output_shape[-1]:
-        model = with_new_head(model, num_classes)
+        model = with_new_head(model, num_classes, activation="softmax")
     return model
 
 
