@@ -18,15 +18,10 @@ from .architectures import BACKBONES
 from .cards import Card, Dataset, card, check_name, list_models
 from .channels import RGB, carry_over, channels_of, statistics_for, with_channels
 from .downloads import read_weights
-from .files.reading import SUFFIXES, WeightsFile, read_file, record_in, shape_in
-from .files.record import OTHER
-from .files.tensors import Place
+from .files.head_and_stem import activation_in, classes_in, places_of_classifier, stem_channels_in
+from .files.reading import SUFFIXES, WeightsFile, read_file
 from .hub.repository import is_repository, open_repository
 from .weights_file import load_weights
-
-# The classifier is a network's only dense layer: SE's are inside their own layer.
-_CLASSIFIER_KERNEL, _CLASSIFIER_BIAS = "layers/dense/vars/0", "layers/dense/vars/1"
-_STEM_KERNEL = "layers/conv2d/vars/0"
 
 _logger = logging.getLogger("dia_keras")
 
@@ -110,12 +105,12 @@ def load(
     file = _weights_file(read, weights)
     if classifier_activation == "auto":
         is_of_entry = weights == "pretrained" and entry in list_models()  # these are of a softmax
-        classifier_activation = "softmax" if is_of_entry or not include_top else _activation_in(file, num_classes)
+        classifier_activation = "softmax" if is_of_entry or not include_top else activation_in(file, num_classes)
     check_classes(num_classes, classifier_activation if include_top else None)
     options: dict[str, Any] = {"include_top": include_top, "classifier_activation": classifier_activation, "name": name}
     if file is None:
         return _build(entry_card, input_shape, num_classes, **options)
-    if channels == own_channels or _stem_channels(file) == channels:
+    if channels == own_channels or stem_channels_in(file) == channels:
         return _loaded(entry_card, file, input_shape, num_classes, **options)
     with without_initial_values():
         model = _build(entry_card, input_shape, num_classes, **options)
@@ -135,7 +130,7 @@ def _loaded(entry: Card, file: WeightsFile, input_shape, num_classes: int, inclu
     """Returns an entry's network with the weights of a file, with a new classifier for another number of classes."""
     own_classes = len(entry.labels)
     # A file without the entry's own classifier must fit the network that is asked for.
-    has_own = include_top and _classes(file) == own_classes
+    has_own = include_top and classes_in(file) == own_classes
     with without_initial_values():
         model = _build(entry, input_shape, own_classes if has_own else num_classes, include_top, **options)
     if include_top:
@@ -151,8 +146,8 @@ def load_features(model: keras.Model, file: WeightsFile) -> None:
     Raises:
         ValueError: As `load_weights`.
     """
-    classes = _classes(file)
-    load_weights(model, file, {} if classes is None else _classifier(model, classes))
+    classes, features = classes_in(file), model.output.shape[channel_axis()]
+    load_weights(model, file, {} if classes is None else places_of_classifier(features, classes))
 
 
 def with_new_head(model: keras.Model, num_classes: int, **changes) -> keras.Model:
@@ -271,37 +266,3 @@ def _pretrained(entry: Card) -> WeightsFile:
             f"Trained for {entry.dataset.title}: {', '.join(available) or 'none yet'}. Received: weights='pretrained'"
         )
     return read_weights(entry, entry.weights)
-
-
-def _classes(file: WeightsFile) -> int | None:
-    """Returns the number of classes of the classifier in a weights file, `None` where it has none."""
-    bias = shape_in(file, _CLASSIFIER_BIAS)
-    return bias[0] if bias else None
-
-
-def _activation_in(file: WeightsFile | None, num_classes: int) -> str:
-    """Returns what a weights file says of the activation of its classifier of so many classes, by default a softmax."""
-    record = None if file is None else record_in(file)
-    if file is None or record is None or record.classes != num_classes or record.activation is None:
-        return "softmax"
-    if record.activation == OTHER:
-        raise ValueError(
-            "`classifier_activation` must be given for these weights: they are of a network that ends in something "
-            f"else than a softmax, a sigmoid or logits. Received: classifier_activation='auto' and {file.path}"
-        )
-    return record.activation
-
-
-def _stem_channels(file: WeightsFile) -> int | None:
-    """Returns the number of channels that the network of a weights file takes, `None` where it cannot be seen."""
-    kernel = shape_in(file, _STEM_KERNEL)
-    return kernel[2] if kernel and len(kernel) == 4 else None
-
-
-def _classifier(model: keras.Model, classes: int) -> dict[str, Place]:
-    """Returns what a file holds beside the weights of a network without the top."""
-    features = model.output.shape[channel_axis()]
-    return {
-        _CLASSIFIER_KERNEL: Place((features, classes), "float32", "classifier"),
-        _CLASSIFIER_BIAS: Place((classes,), "float32", "classifier"),
-    }

@@ -23,7 +23,7 @@ from dia_keras import zoo
 from dia_keras.backbones import ATTENTIONS, resnet
 from dia_keras.cli import main
 from dia_keras.zoo.cards import describe
-from dia_keras.zoo.files import hdf5_process
+from dia_keras.zoo.files import hdf5_process, head_and_stem
 from dia_keras.zoo.finding import find_network
 from dia_keras.zoo.hub.config import about_parameters, card_from
 from dia_keras.zoo.hub.publishing import write_repository
@@ -212,7 +212,7 @@ def test_a_repository_without_its_files_is_one_error(hub, repository):
 
 
 def test_weights_of_another_hash_are_refused_before_they_are_parsed(hub, repository, monkeypatch):
-    monkeypatch.setattr(zoo.loading, "shape_in", lambda file, name: pytest.fail("parsed"))
+    monkeypatch.setattr(head_and_stem, "shape_in", lambda file, name: pytest.fail("parsed"))
     files = hub.repositories["user/tiny"]["main"]
     content = bytearray(files["model.safetensors"])
     content[-1] ^= 1
