@@ -49,7 +49,8 @@ class Small:
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return build_small(cls.make, **{name: value for name, value in config.items() if name != "depth"})
+        own = {name: value for name, value in config.items() if name not in ("depth", "backbone_trainable")}
+        return build_small(cls.make, **own)
 
 
 class SmallRetinaNet(Small):

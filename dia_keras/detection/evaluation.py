@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from ..arguments import height_and_width, positive_integer
+from ..arguments import height_and_width, is_number, positive_integer
 from .data.detection_set import DetectionSet
 from .data.letterboxing import letterbox
 from .models.detector import Detector
@@ -69,7 +69,11 @@ def detect(
         NotFiniteError: A `ValueError`, where answers are NaN or infinity.
     """
     size, batch_size = height_and_width("image_size", image_size), positive_integer("batch_size", batch_size)
-    if not 0 <= threshold <= 1:
+    if isinstance(model, Detector) and size != model.image_size:
+        raise ValueError(
+            f"`image_size` must be that of the detector, {model.image_size}. Received: image_size={image_size!r}"
+        )
+    if not is_number(threshold) or not 0 <= threshold <= 1:
         raise ValueError(f"`threshold` must be from 0 to 1. Received: threshold={threshold!r}")
     finder = model
     if isinstance(model, Detector) and threshold < model.score_threshold:

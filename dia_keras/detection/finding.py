@@ -10,6 +10,7 @@ from typing import NamedTuple
 import keras
 
 from ..training.runs.checkpoint_files import newest_whole
+from ..zoo.networks.keras_file import load_keras
 from ..zoo.weights_file import load_weights
 from .models.detector import Detector
 from .settings import DETECTORS
@@ -101,7 +102,7 @@ def _of_file(path: pathlib.Path) -> FoundDetector:
     return FoundDetector(
         None if labels is None else tuple(map(str, labels)),
         (int(height), int(width)),
-        lambda: keras.models.load_model(path, compile=False),
+        lambda: load_keras(path),
     )
 
 

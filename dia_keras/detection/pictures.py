@@ -83,6 +83,8 @@ def color_of(number: int) -> tuple[int, int, int]:
 def sheet(pictures: Sequence[Image.Image], columns: int = 4) -> Image.Image:
     """Returns pictures side by side in one, scaled to the same width where there are several.
 
+    Of those that are more than three times as high as wide, the height is bounded.
+
     Args:
         pictures: RGB pictures of any sizes, at least one.
         columns: Pictures a row.
@@ -91,10 +93,7 @@ def sheet(pictures: Sequence[Image.Image], columns: int = 4) -> Image.Image:
         return pictures[0]
     columns, gap = min(columns, len(pictures)), 8
     width = min(LONG_SIDE, max(picture.width for picture in pictures))
-    scaled = [
-        picture.resize((width, max(1, round(picture.height * width / picture.width))), Image.Resampling.LANCZOS)
-        for picture in pictures
-    ]
+    scaled = [_scaled(picture, width, 3 * width) for picture in pictures]
     rows = [scaled[start : start + columns] for start in range(0, len(scaled), columns)]
     heights = [max(picture.height for picture in row) for row in rows]
     whole = Image.new("RGB", (columns * (width + gap) - gap, sum(heights) + gap * (len(rows) - 1)), "white")
@@ -104,6 +103,13 @@ def sheet(pictures: Sequence[Image.Image], columns: int = 4) -> Image.Image:
             whole.paste(picture, (column * (width + gap), top))
         top += height + gap
     return whole
+
+
+def _scaled(picture: Image.Image, width: int, most_height: int) -> Image.Image:
+    """Returns a picture of a width, or a narrower one where it would be too high."""
+    scale = min(width / picture.width, most_height / picture.height)
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    return picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def plot_precision_recall(evaluations: Mapping[str, CocoEvaluation]) -> "Figure":

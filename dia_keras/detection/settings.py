@@ -99,12 +99,14 @@ class DetectorSettings:
         if not is_integer(self.depth) or self.depth not in BLOCKS:
             raise ValueError(f"`depth` must be one of {', '.join(map(str, BLOCKS))}. Received: depth={self.depth!r}")
         try:
-            keras.dtype_policies.get(self.precision)
-        except ValueError as error:
+            is_quantized = getattr(keras.dtype_policies.get(self.precision), "quantization_mode", None) is not None
+        except ValueError:
+            is_quantized = True
+        if not isinstance(self.precision, str) or is_quantized:
             raise ValueError(
-                "`precision` must be a dtype policy of Keras, such as 'float32' or 'mixed_bfloat16'. "
-                f"Received: precision={self.precision!r}"
-            ) from error
+                "`precision` must be the name of a dtype policy of Keras, such as 'float32' or 'mixed_bfloat16', "
+                f"without quantization. Received: precision={self.precision!r}"
+            )
         self._set("depth", int(self.depth))
         self._set("augment", boolean("augment", self.augment))
         if self.freeze_norms is not None:

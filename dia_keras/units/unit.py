@@ -2,7 +2,7 @@
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -36,6 +36,8 @@ class Unit:
     @classmethod
     def check_settings(cls, settings: dict[str, Any]) -> None:
         """Raises a `ValueError` where `for_channels` does not take all of the settings."""
+        if not isinstance(settings, Mapping):
+            raise ValueError(f"`attention_config` must be a dictionary. Received: attention_config={settings!r}")
         # Each `__init__` by itself: of a class that inherits it, some patch releases of Python tell the signature of
         # Keras' `__new__` instead.
         own = itertools.takewhile(lambda base: base is not keras.layers.Layer, cls.__mro__)

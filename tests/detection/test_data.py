@@ -247,6 +247,17 @@ def test_voc_counts_pixels_from_1_and_includes_the_last_one(voc):
     assert example.classes.tolist() == [1, 0, 1] and example.crowd.tolist() == [False, True, False]
 
 
+def test_files_beside_the_pictures_of_voc_and_spaces_in_their_names_make_no_difference(voc):
+    folder = voc(voc_object(), listing="my picture\n")
+    (folder / "Annotations" / "0001.xml").rename(folder / "Annotations" / "my picture.xml")
+    (folder / "JPEGImages" / "0001.jpg").rename(folder / "JPEGImages" / "my picture.jpg")
+    for suffix in (".csv", ".json", ".txt"):
+        (folder / "JPEGImages" / f"my picture{suffix}").write_text("{}")
+    for listing in ("my picture\n", "my picture  1\n", "  my picture -1 \n"):
+        (folder / "ImageSets" / "Main" / "train.txt").write_text(listing)
+        assert [example.name for example in load(folder, split="train")] == ["my picture.jpg"]
+
+
 VOC_FAULTS = {
     "inverted": (voc_object(box=(20, 5, 10, 9)), "inverted boxes", r"object 1 of image '0001.jpg' has an inverted box"),
     "outside": (voc_object(box=(20, 5, 42, 9)), "boxes outside their image", r"reaches 2 pixels out of its image"),

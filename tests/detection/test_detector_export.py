@@ -93,7 +93,7 @@ def write_as_another_backend_does(detector, path):
     images = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), "uint8")
     expected = as_rows(detector.predict(images, verbose=0))
     detector.save(path.parent / "model.keras")
-    (path.parent / "classes.json").write_text("[]")
+    (path.parent / "objects.json").write_text("{}")
     np.save(path.parent / "expected.npy", expected)
     request = Request("saved_model", path, images, labels=tuple(LABELS), tolerance=1e-4, of_detector=True)
     dataclasses.replace(request, of_pixels=True).save(path.parent)

@@ -217,7 +217,9 @@ def test_the_rate_rises_and_falls_twice():
         ({"warmup_steps": -1}, "`warmup_steps` must be"),
         ({"depth": 20}, "`depth` must be one of 18, 34, 50, 101"),
         ({"attention": "dialstm"}, "`attention` must be None or one of"),
-        ({"precision": "foo"}, "`precision` must be a dtype policy"),
+        ({"precision": "foo"}, "`precision` must be the name of a dtype policy"),
+        ({"precision": "int8_from_float32"}, "`precision` must be .* without quantization. Received: .*'int8_from"),
+        ({"precision": keras.DTypePolicy("mixed_bfloat16")}, "`precision` must be the name of a dtype policy"),
         ({"options": {"anchor_scale": "big"}}, "`anchor_scale` must be positive and finite"),
         ({"options": {"anchor_scale": [3]}}, "`anchor_scale` must be positive and finite"),
         ({"options": {"anchor_scale": float("inf")}}, "`anchor_scale` must be positive and finite"),
@@ -262,6 +264,11 @@ def test_a_saved_file_is_found_with_its_labels(tmp_path):
     assert found.labels == ("ant", "bee", "cat") and found.image_size == (32, 64)
     loaded = found.load()
     assert loaded.attention == "se" and loaded.labels == found.labels
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "damaged.keras").write_bytes(content)
+    with pytest.raises(ValueError, match=r"A \.keras file must be sound\. Received: .*damaged\.keras"):
+        find_detector(tmp_path / "damaged.keras").load()
     with zipfile.ZipFile(path) as file, zipfile.ZipFile(old, "w") as other:
         for name in file.namelist():
             content = json.loads(file.read(name)) if name == "config.json" else file.read(name)

@@ -212,6 +212,23 @@ def test_a_threshold_below_the_detectors_own_gives_more_answers(example):
     assert detector.predict(image[None], verbose=0)["num_detections"] == 0
     with pytest.raises(ValueError, match="`score_threshold` must be"):
         detector.predictor(1.0)
+    with pytest.raises(ValueError, match=r"`image_size` must be that of the detector, \(64, 64\)"):
+        detect(detector, [image], image_size=(32, 64))
+    with pytest.raises(ValueError, match=r"`threshold` must be from 0 to 1\. Received: threshold='0\.3'"):
+        detect(detector, [image], "0.3", image_size=(64, 64))
+
+
+def test_the_number_of_proposals_may_change_and_a_frozen_backbone_stays_frozen(example):
+    detector = build_small(FasterRCNN, score_threshold=0.0, **SMALL_STAGES)
+    (image, _), _ = example
+    before = detector.predict(image[None], verbose=0)["num_detections"]
+    detector.proposals, detector.backbone.trainable = 2, False
+    after = detector.predict(image[None], verbose=0)["num_detections"]
+    assert after < before
+    again = FasterRCNN.from_config(detector.get_config())
+    assert len(again.trainable_variables) == len(detector.trainable_variables) < len(again.variables)
+    again.backbone.trainable = True
+    assert len(again.trainable_variables) > len(detector.trainable_variables)
 
 
 def test_faster_rcnn_proposes_the_surest_boxes_of_all_levels():
@@ -233,6 +250,7 @@ def test_faster_rcnn_proposes_the_surest_boxes_of_all_levels():
     ("settings", "message"),
     [
         ({"image_size": (64, 60)}, "`image_size` must be multiples of 32"),
+        ({"attention": "se", "attention_config": 5}, "`attention_config` must be a dictionary. Received: .*=5"),
         ({"attention": "none"}, "`attention` must be None or one of"),
         ({"score_threshold": 1.5}, "`score_threshold` must be"),
         ({"anchor_scale": 0.0}, "`anchor_scale` must be positive"),

@@ -13,7 +13,7 @@ from dia_keras.detection.models.losses import focal_loss, smooth_l1
 from dia_keras.detection.models.matching import match
 from dia_keras.detection.models.region_features import roi_align
 from dia_keras.detection.models.sampling import draw_sample
-from dia_keras.detection.models.suppression import class_wise_nms, have_nan, nms_mask, top_k_candidate_class_pairs
+from dia_keras.detection.models.suppression import are_broken, class_wise_nms, nms_mask, top_k_candidate_class_pairs
 
 pytestmark = pytest.mark.eager
 
@@ -133,10 +133,11 @@ def test_answers_are_the_best_of_every_class_and_rows_without_one_are_minus_one(
     np.testing.assert_array_equal(found["boxes"][:3], [[0, 0, 10, 10], [0, 0, 10, 9], [-1] * 4])
 
 
-def test_an_image_of_which_an_output_is_nan_does_not_seem_to_have_no_objects():
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_an_image_of_which_an_output_is_not_finite_does_not_seem_to_have_no_objects(value):
     outputs = np.zeros((2, 3, 4), "float32"), np.zeros((2, 5, 1), "float32")
-    outputs[1][1, 4, 0] = np.nan
-    broken = have_nan(*outputs)
+    outputs[1][1, 4, 0] = value
+    broken = are_broken(*outputs)
     assert numpy(broken).tolist() == [False, True]
     boxes, scores = np.zeros((2, 1, 4), "float32"), np.array([[0.01], [np.nan]], "float32")
     answers = class_wise_nms(

@@ -75,6 +75,11 @@ def test_a_sheet_holds_all_pictures():
     assert [whole.getpixel(at) for at in ((5, 5), (90, 5), (5, 90))] == [(255, 0, 0), (0, 0, 255), (255, 0, 0)]
 
 
+def test_a_thin_picture_does_not_make_a_sheet_endless():
+    whole = sheet([Image.new("RGB", (60, 40), "red"), Image.new("RGB", (1, 3000), "blue")])
+    assert whole.size == (60 + 8 + 60, 180) and whole.getpixel((68, 5)) == (0, 0, 255)
+
+
 def test_curves_have_a_line_for_each_detector(tmp_path):
     recalls = np.linspace(0, 1, 101)
     metrics = {"AP": 0.5, "AP50": 0.5, "AP75": 0.5}

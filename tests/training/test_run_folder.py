@@ -44,6 +44,15 @@ def test_an_error_before_the_first_checkpoint_leaves_the_folder_as_it_was(tmp_pa
     assert (tmp_path / "recipe.json").exists() and (tmp_path / "data.json").exists()
 
 
+@pytest.mark.parametrize("name", ["final.weights.h5", "card.json", "log.csv", "curves.png", "metrics.json"])
+def test_files_that_no_run_wrote_are_not_replaced(name, tmp_path):
+    (tmp_path / name).write_text("mine")
+    message = rf"must be new or hold a run\..* holds {name}, but no recipe\.json"
+    with pytest.raises(ValueError, match=message), locked_folder(tmp_path):
+        check_same_recipe(Recipe("x", 1), tmp_path / "recipe.json")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
 def test_an_interrupted_start_keeps_its_recipe(tmp_path):
     with pytest.raises(KeyboardInterrupt), locked_folder(tmp_path):
         check_same_recipe(Recipe("x", 1), tmp_path / "recipe.json")

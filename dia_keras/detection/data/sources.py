@@ -60,7 +60,7 @@ def load(
     names = _check_labels(labels)
     if not isinstance(split, str) or not split or "/" in split or "\\" in split:
         raise ValueError(f"`split` must be the name of a split. Received: split={split!r}")
-    path = pathlib.Path(source)
+    path = pathlib.Path(source).expanduser()
     faults = Faults(f"{split!r} of {source}", on_bad)
     if path.is_dir() and data_dir is None:
         coco, voc = find_coco(path, split), find_voc(path, split)

@@ -5,6 +5,8 @@ import pathlib
 import xml.etree.ElementTree as ET
 from xml.parsers import expat
 
+from PIL import Image
+
 from .checking import ListedBox, ListedImage, is_file
 from .faults import Faults, refuse
 
@@ -41,12 +43,13 @@ def read_voc(
     if not labels:
         refuse(f"{folder / 'Annotations'} must have objects with names", "none")
     indices = {label: index for index, label in enumerate(labels)}
-    pictures = {path.stem: path for path in sorted((folder / "JPEGImages").iterdir(), reverse=True)}
+    files = sorted((folder / "JPEGImages").iterdir(), reverse=True)
+    pictures = {path.stem: path for path in files if path.suffix.lower() in Image.registered_extensions()}
     images: dict[str, ListedImage] = {}
     for line in listing.read_text(encoding="utf-8", errors="backslashreplace").splitlines():
         if not line.strip():
             continue
-        stem = line.split()[0]
+        stem = _name_in(line, folder)
         path = folder / "Annotations" / f"{stem}.xml"
         if stem in images:
             faults.add("images that are listed twice", f"{listing}: image {stem!r} must be listed once", repr(stem))
@@ -71,6 +74,13 @@ def read_voc(
                 source=str(path),
             )
     return labels, tuple(range(1, len(labels) + 1)), list(images.values())
+
+
+def _name_in(line: str, folder: pathlib.Path) -> str:
+    """Returns the name of an image, without the 1, 0 or -1 after it that lists for one class have."""
+    name, *rest = line.strip().rsplit(maxsplit=1)
+    is_whole = not rest or rest[0] not in ("1", "0", "-1") or is_file(folder / "Annotations" / f"{line.strip()}.xml")
+    return line.strip() if is_whole else name
 
 
 def parse_xml(content: bytes) -> ET.Element:

@@ -47,6 +47,8 @@ class Detector(keras.Model):
     #: Numbers of the pyramid's levels, and the losses' names.
     LEVELS: tuple[int, ...]
     PARTS: tuple[str, ...]
+    #: Attributes that decide the answers, beside the score's threshold; they may change.
+    SETTINGS_OF_ANSWERS: tuple[str, ...] = ("iou_threshold", "max_detections")
 
     def __init__(
         self,
@@ -139,7 +141,7 @@ class Detector(keras.Model):
         """
         threshold = self.score_threshold if score_threshold is None else score_threshold
         _check_threshold("score_threshold", threshold)
-        settings = threshold, self.iou_threshold, self.max_detections
+        settings = threshold, *(getattr(self, name) for name in self.SETTINGS_OF_ANSWERS)
         if self._made_predictor is None or self._made_predictor()[0] != settings:
             images = keras.Input((*self.image_size, 3), name="images")
             answers = self._answers(self.network(images), threshold)
@@ -181,12 +183,17 @@ class Detector(keras.Model):
             "max_detections": self.max_detections,
             "labels": None if self.labels is None else list(self.labels),
             **self._of_backbone,
+            "backbone_trainable": self.backbone.trainable,
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         # Keras gives its own layers' configurations, where tuples are lists and policies dictionaries.
-        return cls(**config)
+        is_trainable = config.get("backbone_trainable", True)
+        detector = cls(**{key: value for key, value in config.items() if key != "backbone_trainable"})
+        if not is_trainable:
+            detector.backbone.trainable = False
+        return detector
 
 
 def check_arguments(

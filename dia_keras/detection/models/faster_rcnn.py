@@ -15,7 +15,7 @@ from .matching import match
 from .pyramid import CHANNELS, STRIDES
 from .region_features import roi_align
 from .sampling import draw_sample
-from .suppression import class_wise_nms, gather_rows, have_nan, nms_mask, top_k_candidate_class_pairs, top_k_indices
+from .suppression import are_broken, class_wise_nms, gather_rows, nms_mask, top_k_candidate_class_pairs, top_k_indices
 
 #: Bins of a region each way, and units of the two dense layers.
 BINS, UNITS = 7, 1024
@@ -59,6 +59,7 @@ class FasterRCNN(Detector):
 
     LEVELS = (2, 3, 4, 5, 6)
     PARTS = ("proposal_class_loss", "proposal_box_loss", "class_loss", "box_loss")
+    SETTINGS_OF_ANSWERS = (*Detector.SETTINGS_OF_ANSWERS, "proposals")
 
     def __init__(
         self,
@@ -193,7 +194,7 @@ class FasterRCNN(Detector):
             clip_boxes(boxes, self.image_size),
             scores,
             classes,
-            have_nan(outputs["objectness"], outputs["box_codes"], logits, codes),
+            are_broken(outputs["objectness"], outputs["box_codes"], logits, codes),
             threshold=self.score_threshold if score_threshold is None else score_threshold,
             iou=self.iou_threshold,
             max_detections=self.max_detections,

@@ -13,7 +13,7 @@ from .detector import CANDIDATES, DetectionLayer, Detector
 from .losses import focal_loss, smooth_l1
 from .matching import match
 from .pyramid import CHANNELS, STRIDES
-from .suppression import class_wise_nms, gather_rows, have_nan, top_k_candidate_class_pairs
+from .suppression import are_broken, class_wise_nms, gather_rows, top_k_candidate_class_pairs
 
 #: Sizes of the anchors at a place, in those of the level.
 OCTAVES = (1.0, 2 ** (1 / 3), 2 ** (2 / 3))
@@ -97,7 +97,7 @@ class RetinaNet(Detector):
             clip_boxes(boxes, self.image_size),
             ops.sigmoid(logits),
             classes,
-            have_nan(outputs["class_logits"], outputs["box_codes"]),
+            are_broken(outputs["class_logits"], outputs["box_codes"]),
             threshold=self.score_threshold if score_threshold is None else score_threshold,
             iou=self.iou_threshold,
             max_detections=self.max_detections,

@@ -1,5 +1,6 @@
 """Non-maximum suppression, and the choice of a detector's answers."""
 
+import math
 from functools import reduce
 
 from keras import ops
@@ -62,10 +63,11 @@ def top_k_candidate_class_pairs(scores, number: int):
     return gather_rows(flat, pairs), gather_rows(rows, pairs // num_classes), pairs % num_classes
 
 
-def have_nan(*outputs):
-    """Returns which images have an output that is not a number, bool `(batch,)`."""
-    return reduce(
-        ops.logical_or, [ops.any(ops.isnan(output), axis=tuple(range(1, len(output.shape)))) for output in outputs]
+def are_broken(*outputs):
+    """Returns which images have an output that is not finite, bool `(batch,)`."""
+    finite = [ops.abs(output) < math.inf for output in outputs]  # exporters do not know `isfinite`
+    return ops.logical_not(
+        reduce(ops.logical_and, [ops.all(value, axis=tuple(range(1, len(value.shape)))) for value in finite])
     )
 
 
@@ -80,7 +82,7 @@ def class_wise_nms(boxes, scores, classes, broken, *, threshold: float, iou: flo
         boxes: `(batch, n, 4)`.
         scores: `(batch, n)`.
         classes: int32 `(batch, n)`.
-        broken: What `have_nan` says of the network's outputs. The first answer of such an image is NaN: otherwise it
+        broken: What `are_broken` says of the network's outputs. The first answer of such an image is NaN: otherwise it
             would seem that nothing was found, since NaN is not greater than the threshold.
         threshold: Scores of answers are greater.
         iou: Greatest IoU of two answers of a class.

@@ -28,7 +28,7 @@ def suppressed(boxes: np.ndarray, scores: np.ndarray, settings: Mapping[str, Any
         scores: `(n, classes)`.
         settings: `suppression` of the file's metadata.
     """
-    if np.isnan(boxes).any() or np.isnan(scores).any():  # which would seem to have no objects
+    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):  # which would seem to have no objects
         return np.full((settings["max_detections"], 6), np.nan, "float32")
     starts = [0, *settings["levels"][:-1]]
     best = [

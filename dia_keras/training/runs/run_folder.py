@@ -30,6 +30,9 @@ OF_A_START = (
     *("run.json", "log.csv", "partial.weights.h5", RECORD, f"{RECORD}.new", "best_epoch_1.npz"),
 )
 
+#: What the end of a run writes.
+OF_AN_END = ("final.weights.h5", "metrics.json", "curves.png")
+
 
 @contextlib.contextmanager
 def locked_folder(directory: pathlib.Path) -> Iterator[None]:
@@ -109,6 +112,11 @@ def check_same_settings(
 
 def _check_same(mine: dict[str, Any], record: pathlib.Path, read: Callable[[], dict[str, Any]], what: str) -> None:
     if not record.exists():
+        if others := [name for name in (*OF_A_START, *OF_AN_END) if (record.parent / name).exists()]:
+            raise ValueError(
+                f"`directory` must be new or hold a run. Received: directory={str(record.parent)!r}, which holds "
+                f"{', '.join(others)}, but no {record.name}"
+            )
         record.parent.mkdir(parents=True, exist_ok=True)
         write_json(record, mine)
         return
