@@ -17,7 +17,7 @@ IS_COMMAND_LINE = pathlib.Path(*sys.argv[:1]).stem == "dia-keras" or _IS_PACKAGE
 BACKENDS = ("tensorflow", "jax", "torch")
 
 if IS_COMMAND_LINE:
-    # TensorFlow tells every process what the processor can do; who wants to read that sets the variable.
+    # TensorFlow tells every process what the processor can do. Set the variable to see that.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 

@@ -69,6 +69,7 @@ class Campaign:
 
     def __init__(self, rows, work, out, minutes, all_minutes=None, arguments=(), begin=BEGIN, part_bytes=PART_BYTES):
         self.rows, self.work, self.out = rows, work, out
+        self.names = [str(row.get("entry", f"row {number}")) for number, row in enumerate(rows, 1)]
         self.arguments, self.begin, self.part_bytes = arguments, begin, part_bytes
         self.call_seconds = 60 * minutes
         self.end = self.end_of_call = time.time() + self.call_seconds
@@ -83,8 +84,7 @@ class Campaign:
     def resume(self) -> None:
         """Takes the rows in their order."""
         self.guarded("output", self.deliver)
-        for number, row in enumerate(self.rows, 1):
-            name = str(row.get("entry", f"row {number}"))
+        for name, row in zip(self.names, self.rows, strict=True):
             self.guarded(name, self.take, name, row)
             self.guarded("output", self.deliver)
 
@@ -180,7 +180,7 @@ class Campaign:
 
         A row whose measurement was cut is put out, too: its weights are measured where they are collected.
         """
-        for name in (str(row.get("entry")) for row in self.rows):
+        for name in self.names:
             run, packed = self.work / "runs" / pathlib.PurePath(name).name, self.work / "zips" / f"{name}.zip"
             if not (run / WEIGHTS).exists():
                 continue
@@ -199,15 +199,14 @@ class Campaign:
     def save(self) -> None:
         """Writes the state into the folder that is kept, and how the rows stand into the output."""
         write_json(self.work / "state.json", self.state)
-        rows = [self.standing(row) for row in self.rows]
+        rows = [self.standing(name) for name in self.names]
         write_json(self.out / "campaign.json", {"call": self.state["calls"], "rows": rows})
         if (self.work / "errors.txt").exists():
             errors = (self.work / "errors.txt").read_bytes()[-self.part_bytes :]
             file_parts.write(self.out / "errors.txt", errors)
 
-    def standing(self, row: dict) -> dict:
+    def standing(self, name: str) -> dict:
         """Returns how a row stands, for people to read."""
-        name = str(row.get("entry"))
         run, packed = self.work / "runs" / pathlib.PurePath(name).name, self.work / "zips" / f"{name}.zip"
         result, recipe = read_json(run / "result.json"), read_json(run / "recipe.json")
         stages = {WEIGHTS: "trained", "recipe.json": "begun"}
@@ -300,8 +299,8 @@ def main(minutes, all_minutes, out, work, data, queue, least_epochs, again, rehe
     if again:
         campaign.state["sent"] = []
     campaign.resume()
-    for row in campaign.rows:
-        print(", ".join(f"{key} {value}" for key, value in campaign.standing(row).items() if value))
+    for name in campaign.names:
+        print(", ".join(f"{key} {value}" for key, value in campaign.standing(name).items() if value))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def without_block(model: keras.Model, block: Block) -> Change:
-    """Returns the change to a network, for `inner.logits`, that replaces a block by its shortcut.
+    """Returns the change to a network, for `layer_by_layer.logits`, that replaces a block by its shortcut.
 
     Where the blocks of a stage hand on a state, the removed one hands on the state that it got.
 

@@ -1,4 +1,4 @@
-"""The normalization of the zoo's networks, which says when it gets other images than it is for."""
+"""The normalization of the zoo's networks, with a warning for images that are not pixel values."""
 
 import contextlib
 import sys

@@ -36,7 +36,7 @@ def is_detector(path: str | os.PathLike) -> bool:
     try:
         if place.is_dir():
             return json.loads((place / "card.json").read_text())["kind"] == "detector"
-        return place.suffix == ".keras" and _saved_config(place)["class_name"] in _class_names()
+        return place.suffix == ".keras" and _saved_config(place)["registered_name"] in _registered_names()
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return False
 
@@ -93,7 +93,7 @@ def _of_run(folder: pathlib.Path) -> FoundDetector:
 def _of_file(path: pathlib.Path) -> FoundDetector:
     try:
         saved = _saved_config(path)
-        if saved["class_name"] not in _class_names():
+        if saved["registered_name"] not in _registered_names():
             raise ValueError(f"a model of the class {saved['class_name']}")
         height, width = saved["config"]["image_size"]
         labels = saved["config"].get("labels")  # files from before there were labels have none
@@ -112,5 +112,6 @@ def _saved_config(path: pathlib.Path) -> dict:
         return json.loads(file.read("config.json"))
 
 
-def _class_names() -> set[str]:
-    return {detector.__name__ for detector, _ in DETECTORS.values()}
+def _registered_names() -> set[str]:
+    """Returns the names by which Keras knows our detectors: other packages have classes of the same name."""
+    return {f"dia_keras>{detector.__name__}" for detector, _ in DETECTORS.values()}

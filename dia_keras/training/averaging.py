@@ -62,7 +62,7 @@ def measure_statistics(model: keras.Model, images: Iterable, forward: Forward | 
 def _counted_calls(layer: keras.layers.BatchNormalization) -> Iterator[list[None]]:
     """Lets a norm's moving statistics be the mean of those of its calls, several in a batch where blocks share it.
 
-    Yields the list that counts the calls: who empties it begins a batch.
+    Yields the list that counts the calls, to be cleared before each batch.
     """
     counted: list[None] = []
     own, is_replaced = layer.call, "call" in vars(layer)

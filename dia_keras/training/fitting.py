@@ -231,7 +231,7 @@ def on_held_out(held_out: Split | None, num_classes: int) -> dict[str, Any]:
 
 
 def compile_for(model: keras.Model, recipe: Recipe, steps_per_epoch: int, run_eagerly: bool = False) -> None:
-    """Compiles a model for training by a recipe: by XLA on JAX and on GPUs, where it pays."""
+    """Compiles a model for training by a recipe, by XLA where it pays."""
     model.compile(
         recipe.optimizer(steps_per_epoch),
         recipe.loss(),
@@ -242,6 +242,6 @@ def compile_for(model: keras.Model, recipe: Recipe, steps_per_epoch: int, run_ea
 
 
 def is_xla_worth_it() -> bool:
-    """Returns whether training compiles by XLA: on JAX and on GPUs."""
+    """Returns whether training compiles by XLA: on JAX, and on TensorFlow with a GPU."""
     backend = keras.backend.backend()
     return backend == "jax" or (backend == "tensorflow" and bool(keras.distribution.list_devices("gpu")))

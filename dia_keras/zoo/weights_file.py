@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backbones.layers import from_image_shape
 from ..files import staged
+from ..inference.copies import is_quantized
 from ..inference.ending import classifier_activation
 from .files.keras_layout import layout_of
 from .files.reading import SUFFIXES, WeightsFile, form_of, read_file, tensors_in
@@ -49,7 +50,7 @@ def save_weights(
             f"`path` {' or '.join(f'must end in {suffix}' for suffix in reversed(SUFFIXES))}. "
             f"Received: path={str(path)!r}"
         )
-    if any(getattr(layer, "quantization_mode", None) for layer in model._flatten_layers()):
+    if is_quantized(model):
         raise ValueError(
             "`model` must not be quantized: a weights file holds the network before `quantize`. "
             f"Received: {model.name!r}"

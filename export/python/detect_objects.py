@@ -229,6 +229,8 @@ def main() -> None:
     parser.add_argument("--picture", help="write the image with boxes, labels and scores to this PNG or JPEG file")
     parser.add_argument("--threads", type=positive, default=0, help="threads to compute on (default: the runtime's)")
     arguments = parser.parse_args()
+    if arguments.picture and Path(arguments.picture).resolve() == Path(arguments.image).resolve():
+        parser.error(f"--picture must be another file than the image. Received: {arguments.picture}")
     detector, metadata = load_model(arguments.model, arguments.threads)
     image = load_image(arguments.image)
     start = time.perf_counter()

@@ -62,7 +62,7 @@ MAIN_TABLE = {
 
 
 @pytest.mark.parametrize("attention, backbone, depth, expected", [(*key, value) for key, value in MAIN_TABLE.items()])
-def test_main_table(attention, backbone, depth, expected):
+def test_parameters_are_those_of_the_papers_main_table(attention, backbone, depth, expected):
     """The CIFAR-10 net is the CIFAR-100 net with another head."""
     model = backbone(depth, attention=attention, num_classes=100)
     head = model.get_layer("classifier")
@@ -111,7 +111,7 @@ def test_settings_of_resnet(depth, settings, expected):
 
 
 @pytest.mark.parametrize("depth, expected", [(20, 292_716), (56, 876_012), (110, 1_750_956)])
-def test_basic_blocks(depth, expected):
+def test_networks_of_basic_blocks_have_as_many_parameters_as_by_hand(depth, expected):
     assert count(resnet(depth, "basic", attention="dia_lstm", num_classes=100)) == expected
 
 

@@ -381,7 +381,7 @@ def test_groups_of_resnext():
     assert [(layer.groups, layer.filters) for layer in convs] == [(8, 256), (8, 512), (8, 1024)]
 
 
-def test_without_top():
+def test_without_the_top_networks_answer_with_features_or_their_mean_or_maximum():
     assert basic(include_top=False).output_shape == (None, 4, 4, 64)
     average, largest = (basic(include_top=False, pooling=pooling) for pooling in ("avg", "max"))
     assert average.output_shape == largest.output_shape == (None, 64)
@@ -392,7 +392,7 @@ def test_without_top():
 
 
 @pytest.mark.parametrize("shape", [None, (None, None, 3), (20, None, 3), (20, 12, 3)])
-def test_any_image_size(shape):
+def test_networks_take_images_of_the_size_that_the_shape_leaves_open(shape):
     model = basic(input_shape=shape, num_classes=5)
     assert model.input_shape == (None, *(shape or (None, None, 3)))
     assert model(images(20, 12)).shape == (2, 5)

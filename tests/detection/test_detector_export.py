@@ -146,6 +146,10 @@ def test_the_sample_runs_without_keras_and_draws(retinanet, folder, pictures, tm
     assert [line.split("%  ")[1].split("  (")[0] for line in lines] == [LABELS[i] for i in expected.classes]
     with Image.open(tmp_path / "found.png") as drawn:
         assert drawn.size == (90, 48) and (np.asarray(drawn) == (255, 0, 0)).all(-1).any()
+    before = (tmp_path / "wide.png").read_bytes()
+    done = run(path, tmp_path / "wide.png", "--picture", tmp_path / "found.png" / ".." / "wide.png")
+    assert done.returncode == 2 and "--picture must be another file than the image" in done.stderr
+    assert (tmp_path / "wide.png").read_bytes() == before
     done = run(tmp_path / "wide.png", path)
     assert done.returncode == 1 and done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
 

@@ -22,6 +22,7 @@ from dia_keras.detection import (
     train_detector,
     training,
 )
+from dia_keras.detection.finding import is_detector
 from dia_keras.detection.settings import WarmUpAndDrops
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.interruption import Interrupted
@@ -255,6 +256,12 @@ def test_what_is_no_detector_is_an_error_that_says_so(tmp_path):
     model.save(tmp_path / "model.keras")
     with pytest.raises(ValueError, match=r"saved detector.*Sequential"):
         find_detector(tmp_path / "model.keras")
+    of_others = type("RetinaNet", (keras.Sequential,), {})
+    keras.saving.register_keras_serializable("others")(of_others)
+    of_others([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "others.keras")
+    assert not is_detector(tmp_path / "others.keras")
+    with pytest.raises(ValueError, match=r"saved detector.*a model of the class RetinaNet"):
+        find_detector(tmp_path / "others.keras")
 
 
 def test_a_saved_file_is_found_with_its_labels(tmp_path):

@@ -150,6 +150,7 @@ def test_rows_that_are_no_rows_do_not_stop_the_next(start):
     campaign = start(complete, [{"entry": "x"}, {"recipe": "y"}, {"entry": "../out", "recipe": "y"}, ROWS[0]])
     campaign.resume()
     assert states(campaign)["first"] == "complete"
+    assert states(campaign).keys() == {"x", "row 2", "../out", "first"}
     assert "KeyError: 'recipe'" in (campaign.out / "errors.txt").read_text()
 
 

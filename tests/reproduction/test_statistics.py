@@ -52,11 +52,11 @@ def test_samples_without_spread_do_not_warn_and_have_no_verdict(ours, difference
         ([], []),
     ],
 )
-def test_holm(given, expected):
+def test_holms_corrected_p_values_are_those_by_hand(given, expected):
     assert holm(given) == pytest.approx(expected, nan_ok=True)
 
 
-def test_verdicts():
+def test_a_verdict_is_the_sign_of_a_significant_difference():
     found = [verdict(1, 0.01), verdict(-1, 0.01), verdict(1, 0.05), verdict(1, math.nan)]
     assert found == ["higher", "lower", "not significant", ""]
 

@@ -93,7 +93,7 @@ COUNTS = {
 
 @pytest.mark.parametrize("channels", [12, 48, 96])
 @each_module
-def test_parameters(name, channels):
+def test_parameters_are_as_many_as_the_formula_says(name, channels):
     layer = MODULES[name]()
     layer.build((None, 8, 8, channels))
     assert sum(int(np.prod(w.shape)) for w in layer.trainable_weights) == COUNTS[name](channels)

@@ -32,7 +32,7 @@ class Detector(keras.Model):
             values. Those of the plain ResNet fit, too: then the attention alone keeps its initial values, and a line in
             the log of `dia_keras` says so. A saved detector has its weights of its own.
         freeze_norms: Whether the backbone's batch norms keep weights and statistics, also where `trainable` is set.
-            By default they do where the backbone has weights; one of initial values does not train so.
+            By default they do where the backbone has weights. With initial values, it would not train.
         anchor_scale: Size of an anchor in strides of its level.
         score_threshold: Minimum score. Detections with a lower or equal score are dropped.
         iou_threshold: IoU above which non-maximum suppression drops the detection of a class with the lower score.

@@ -37,7 +37,7 @@ class Seconds(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What of a training does not change its result.
+    """Settings that do not change the result of a training.
 
     Attributes:
         budget: Stops the training early.

@@ -190,7 +190,7 @@ def measure_speed(
             verbose=0,
             callbacks=[clock, *averaged, Checkpoint(pathlib.Path(folder), recipe.seed)],
         )
-    compiling = clock.seconds[0] - clock.seconds[1]
+    compiling = max(0.0, clock.seconds[0] - clock.seconds[1])  # the second epoch may have waited for another process
     per_epoch = clock.seconds[1] + clock.steps[1] * (steps / probe - 1)
     print(f"{per_epoch / steps:.4f} s a step, {per_epoch:.1f} s an epoch, {compiling:.0f} s to compile")
     return Speed(per_epoch, compiling)

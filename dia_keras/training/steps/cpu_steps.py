@@ -1,4 +1,4 @@
-"""Faster training steps on a CPU, in one name."""
+"""Both speed-ups of training on a CPU, in one context."""
 
 import contextlib
 from collections.abc import Iterator
