@@ -7,7 +7,8 @@ import pytest
 from web_server import Quiet, serving
 
 from dia_keras import zoo
-from dia_keras.zoo import downloads, loading
+from dia_keras.zoo import downloads
+from dia_keras.zoo.files import head_and_stem
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def corrupt(small_zoo, monkeypatch):
     def shape_in(file, name):
         raise AssertionError(f"{file.path} was parsed before it was verified")
 
-    monkeypatch.setattr(loading, "shape_in", shape_in)
+    monkeypatch.setattr(head_and_stem, "shape_in", shape_in)
     return small_zoo.file
 
 
