@@ -35,7 +35,7 @@ def build_small(make, num_classes=3, image_size=(64, 64), **settings):
             super().compile(*arguments, **{**keywords, "run_eagerly": not is_jax, "jit_compile": is_jax})
 
     Small.__name__ = f"Small{make.__name__}"
-    keras.saving.register_keras_serializable("small")(Small)
+    keras.saving.register_keras_serializable("dia_keras")(Small)  # as detectors are, to be found
     return Small(18, num_classes, image_size, **settings)
 
 
