@@ -18,6 +18,11 @@ if keras.backend.backend() != "torch":
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
+    from tensorflow.python import pywrap_tfe
+
+    # With every seed and session Keras forgets TensorFlow's compiled operations, for random ones that have a state.
+    # Keras has none of these, and compiling all operations again for every test took an eighth of the time.
+    pywrap_tfe.TFE_ContextClearCaches = lambda context: None
 
     prefetch = tf.data.Dataset.prefetch
 

@@ -2,12 +2,13 @@
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import keras
 
+from ..arguments import is_integer
 from ..messages import did_you_mean
 from ..units import (
     CBAM,
@@ -61,21 +62,23 @@ class Attention:
         num_stages: int,
         norm_before_cells: bool = False,
     ):
-        if shared not in (None, True, False):
+        if shared is not None and not isinstance(shared, bool):
             raise ValueError(f"`shared` must be None, True or False. Received: shared={shared!r}")
         if attention is None:
-            given = {"attention_config": settings or None, "shared": shared, "attention_stages": stages}
-            for name, value in given.items():
+            needing_one = {"attention_config": settings or None, "shared": shared, "attention_stages": stages}
+            for name, value in needing_one.items():
                 if value is not None:
                     raise ValueError(f"`{name}` needs an `attention`. Received: {name}={value!r}")
-        self._attention, self._given = attention, settings or {}
-        self._make = None if attention is None else _maker(attention, self._given)
-        self._settings = {**defaults, **self._given}
+        given = {} if settings is None else settings
+        if not isinstance(given, Mapping):
+            raise ValueError(f"`attention_config` must be a dictionary. Received: attention_config={settings!r}")
+        self._attention, self._given = attention, given
+        self._make = None if attention is None else _maker(attention, given)
+        self._settings = {**defaults, **given}
         self._shared = shared
         self._norm_before_cells = norm_before_cells
-        numbers = range(1, num_stages + 1)
-        self._stages = tuple(numbers) if stages is None else stages
-        if not isinstance(self._stages, tuple | list) or any(stage not in numbers for stage in self._stages):
+        self._stages = tuple(range(1, num_stages + 1)) if stages is None else stages
+        if not isinstance(self._stages, tuple | list) or not all(is_integer(n, 1, num_stages) for n in self._stages):
             raise ValueError(
                 f"`attention_stages` must be a tuple of numbers from 1 to {num_stages}. "
                 f"Received: attention_stages={stages!r}"
@@ -101,7 +104,7 @@ class Attention:
         assert self._make is not None
         try:
             made = self._make(channels, **self._settings)
-        except TypeError as error:
+        except _WrongArgumentsError as error:
             raise ValueError(
                 f"`attention` must take {channels} channels and the keywords in `attention_config`: {error}. "
                 f"Received: attention={self._attention!r}, attention_config={self._given!r}"
@@ -124,6 +127,10 @@ def _normalized(of_block: Callable[[str], BlockAttention], block_name: str) -> B
     return lambda features, states: attention(norm(features, name=f"{block_name}_attention_bn"), states)
 
 
+class _WrongArgumentsError(TypeError):
+    """What makes an attention does not take what it is given; errors within it are others."""
+
+
 def _maker(attention, given: dict[str, Any]) -> AttentionMaker:
     """Returns the function that makes the `attention=` of a backbone; checks the settings that the user gave."""
     if isinstance(attention, str):
@@ -133,12 +140,12 @@ def _maker(attention, given: dict[str, Any]) -> AttentionMaker:
         return attention.for_channels
     if isinstance(attention, type) and issubclass(attention, keras.layers.Layer):
         if _takes_width(attention):
-            return attention
-        return lambda channels, **settings: attention(**settings)
+            return _checked(attention)
+        return lambda channels, **settings: _checked(attention)(**settings)
     if isinstance(attention, keras.layers.Layer):
         return _copies(attention, given)
     if callable(attention):
-        return attention
+        return _checked(attention)
     raise ValueError(
         "`attention` must be None, a name, a function of the channel count, or a layer. "
         f"Received: attention={attention!r}"
@@ -168,7 +175,29 @@ def _copies(layer: keras.layers.Layer, given: dict[str, Any]) -> AttentionMaker:
             f"`attention_config` for a layer must have keywords of its config, {', '.join(config)}. "
             f"Received: attention_config={given!r}"
         )
-    return lambda channels, **settings: type(layer).from_config({**config, **settings})
+
+    def copy(channels, **settings):
+        try:
+            return type(layer).from_config({**config, **settings})
+        except TypeError as error:  # Keras' own, of whatever was wrong
+            raise _WrongArgumentsError(error) from error
+
+    return copy
+
+
+def _checked(make: Any) -> AttentionMaker:
+    """Returns a function that looks whether another takes its arguments before it calls it."""
+    # Of a class the constructor: some patch releases of Python tell the signature of Keras' `__new__` instead.
+    function, own = (getattr(make, "__init__"), (None,)) if isinstance(make, type) else (make, ())  # noqa: B009
+
+    def made(*arguments, **settings):
+        try:
+            inspect.signature(function).bind(*own, *arguments, **settings)
+        except TypeError as error:
+            raise _WrongArgumentsError(error) from error
+        return make(*arguments, **settings)
+
+    return made
 
 
 def _takes_width(layer: type[keras.layers.Layer]) -> bool:

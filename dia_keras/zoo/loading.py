@@ -20,14 +20,14 @@ from .channels import RGB, carry_over, channels_of, statistics_for, with_channel
 from .downloads import read_weights
 from .files.head_and_stem import activation_in, classes_in, places_of_classifier, stem_channels_in
 from .files.reading import SUFFIXES, WeightsFile, read_file
-from .hub.repository import is_repository, open_repository
+from .hub.repository import Repository, is_repository, open_repository
 from .weights_file import load_weights
 
 _logger = logging.getLogger("dia_keras")
 
 
 def load(
-    entry: str | os.PathLike,
+    entry: str | os.PathLike | Repository,
     weights: Literal["pretrained"] | str | os.PathLike | None = "pretrained",
     num_classes: int | None = None,
     include_top: bool = True,
@@ -56,7 +56,8 @@ def load(
 
     Args:
         entry: Name of the entry, one of `list_models()`; or a repository: `"hf://user/repo"` on Hugging Face's hub,
-            with `"@revision"` if need be; the address of a folder on the web; or the path of a folder.
+            with `"@revision"` if need be; the address of a folder on the web; the path of a folder; or a repository
+            that was opened before, so that its card is read once.
         weights: `"pretrained"`; `None` for initial values; or the path of a `.safetensors` or
             `.weights.h5` file that fits the entry, whose classifier has `num_classes` classes or the entry's own
             number. Weights are floats, finite, and all there; they are loaded exactly, or there is an error.
@@ -118,7 +119,7 @@ def load(
     carry_over(rgb, model, channels, entry_card.dataset)
     _logger.warning(
         "%s: takes images of %d channel%s instead of 3: the stem's kernel is %s; mean and standard deviation follow.",
-        entry,
+        name,
         channels,
         "" if channels == 1 else "s",
         "summed over red, green and blue" if channels == 1 else f"repeated, and scaled by 3 / {channels}",
@@ -226,8 +227,10 @@ def image_shape(dataset: Dataset) -> tuple[int, int, int]:
     return to_image_shape(*dataset.image_size, len(dataset.mean))
 
 
-def _found(name: str | os.PathLike) -> tuple[Card, Callable[[], WeightsFile]]:
+def _found(name: str | os.PathLike | Repository) -> tuple[Card, Callable[[], WeightsFile]]:
     """Returns the card of an entry or of the network in a repository, and a function that returns its weights file."""
+    if isinstance(name, Repository):
+        return name
     if name not in list_models() and is_repository(name):
         return open_repository(name)
     if isinstance(name, os.PathLike) or "/" in str(name) or str(name).endswith(".keras"):

@@ -599,7 +599,14 @@ def test_kernels_of_resnext_start_as_the_authors():
         (lambda: preresnet(11, projection="pre"), "`projection` must be 'raw' or 'activated'.*Received: .*'pre'"),
         (lambda: preresnet(11, norm_before_cells=None), "`norm_before_cells` must be a bool. Received: .*None"),
         (lambda: basic(shared="yes"), "`shared` must be None, True or False. Received: shared='yes'"),
+        (lambda: basic(shared=1), "`shared` must be None, True or False. Received: shared=1"),
         (lambda: basic(attention_stages=(0, 4)), r"from 1 to 3.*Received: attention_stages=\(0, 4\)"),
+        (lambda: basic(attention_stages=(True,)), r"from 1 to 3.*Received: attention_stages=\(True,\)"),
+        (lambda: basic(attention_stages=2), "from 1 to 3.*Received: attention_stages=2"),
+        (
+            lambda: basic(attention=lambda n: SE(4), attention_config=["reduction"]),
+            "`attention_config` must be a dictionary. Received: attention_config=",
+        ),
         (lambda: basic(input_shape=(3, 32, 3)), r"at least 4 pixels.*Received: input_shape=\(3, 32, 3\)"),
         (
             lambda: imagenet_resnet(18, input_shape=(31, 64, 3)),
@@ -622,6 +629,17 @@ def test_kernels_of_resnext_start_as_the_authors():
 def test_wrong_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.torch
+def test_an_error_in_a_function_of_the_user_s_is_its_own():
+    def wrong(channels, reduction=4):
+        return SE("4" / reduction)
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        basic(attention=wrong)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        basic(attention=type("Wrong", (SE,), {"__init__": wrong}))
 
 
 @pytest.mark.parametrize("attention", ["dia_lstm", "dia_lstm_light", "lstm", "se"])

@@ -172,6 +172,15 @@ def test_card_and_weights_are_of_one_commit(hub, small_zoo, monkeypatch):
     assert same(zoo.load("hf://user/tiny"), small_zoo.model)
 
 
+def test_a_network_that_was_found_stays_of_one_commit(hub, small_zoo):
+    """Another version is published between the card and the network."""
+    network = find_network("hf://user/tiny")
+    files = hub.repositories["user/tiny"]
+    files["before"], files["main"] = files["main"], files["other"]
+    assert network.load().name == network.card.name == "tiny_cifar10"
+    assert zoo.load("hf://user/tiny").name == "other"
+
+
 def test_what_was_loaded_once_loads_without_a_network(hub, small_zoo, monkeypatch):
     zoo.load("hf://user/tiny")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")

@@ -37,9 +37,10 @@ def entry_network(entry: Card, weights: str | os.PathLike = "pretrained") -> Net
 
 def repository_network(name: str | os.PathLike) -> Network:
     """Returns the network in a repository; see `find_network`."""
-    known = open_repository(name).card
+    repository = open_repository(name)
+    known = repository.card
     is_ours = any(known.dataset == card(entry).dataset for entry in list_models(f"*_{known.dataset.name}")[:1])
-    network = _by_card(known, _in_tfds(known.dataset) if is_ours else None, functools.partial(load, name))
+    network = _by_card(known, _in_tfds(known.dataset) if is_ours else None, functools.partial(load, repository))
     return dataclasses.replace(network, name=os.fspath(name))
 
 
