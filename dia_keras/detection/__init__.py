@@ -8,5 +8,6 @@ from .finding import FoundDetector as FoundDetector
 from .finding import find_detector as find_detector
 from .models import FasterRCNN as FasterRCNN
 from .models import RetinaNet as RetinaNet
+from .pictures import plot_precision_recall as plot_precision_recall
 from .settings import DetectorSettings as DetectorSettings
 from .training import train_detector as train_detector

@@ -1,4 +1,4 @@
-"""Pictures of detections, and curves of how good they are."""
+"""Pictures of detections, and of how good they are."""
 
 import colorsys
 import functools
@@ -133,36 +133,6 @@ def plot_precision_recall(evaluations: Mapping[str, CocoEvaluation]) -> "Figure"
         if axis.lines:
             axis.legend(fontsize="small")
     axes[0].set_ylabel("precision")
-    return figure
-
-
-def plot_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> "Figure":
-    """Returns the curves of trainings, one panel a quantity and one line a training.
-
-    Args:
-        curves: By the names of the trainings, what Keras' `History.history` has: values epoch by epoch, by quantity,
-            such as `{"loss": [...], "AP50": [...]}`. A value that is missing in an epoch is NaN.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    quantities = list(dict.fromkeys(quantity for curve in curves.values() for quantity in curve))
-    if not quantities:
-        raise ValueError(f"`curves` must have a quantity to draw. Received: curves={dict(curves)!r}")
-    figure = Figure(figsize=(5.5 * len(quantities), 3.8), layout="constrained")
-    for axis, quantity in zip(figure.subplots(1, len(quantities), squeeze=False)[0], quantities, strict=True):
-        for name, curve in curves.items():
-            values = np.asarray(curve.get(quantity, ()), np.float64)
-            epochs = np.arange(1, len(values) + 1)
-            is_known = np.isfinite(values)
-            axis.plot(
-                epochs[is_known], values[is_known], label=as_is(name), marker="." if is_known.sum() < 30 else None
-            )
-        axis.set(xlabel="epoch", title=as_is(quantity))
-        axis.set_ylim(bottom=0)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize="small")
     return figure
 
 

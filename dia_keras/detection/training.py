@@ -1,6 +1,5 @@
 """Training of a detector in a folder, which goes on where it was stopped."""
 
-import csv
 import functools
 import os
 import pathlib
@@ -16,6 +15,7 @@ from ..training.fitting import is_xla_worth_it
 from ..training.runs.budget import WallClockBudget
 from ..training.runs.checkpoint import Stopped
 from ..training.runs.checkpoint_files import epochs_done, keep_whole
+from ..training.runs.curves import plot_losses
 from ..training.runs.interruption import Interrupted, how_to_resume, stopped_by_signals
 from ..training.runs.log import Clocks, RunRecord, keep_epochs
 from ..training.runs.resuming import fit_resumed
@@ -23,8 +23,9 @@ from ..training.runs.run_folder import check_same_settings, locked_folder
 from ..training.steps.memory import kept_memory
 from .data import Batches, DetectionSet, batches, load
 from .data.faults import OnBad
-from .evaluation import check_pycocotools, coco_metrics, detect
+from .evaluation import check_pycocotools, detect, evaluate_detections
 from .models.detector import Detector
+from .pictures import plot_precision_recall
 from .settings import DetectorSettings
 
 #: Threads that prepare images, and batches that they may be ahead.
@@ -45,9 +46,9 @@ def train_detector(
 
     The folder gets `recipe.json` (the settings), `card.json` (kind, labels and configuration of the detector),
     `log.csv` (the losses, a row an epoch), `run.json` (command, device, versions, minutes), `curves.png`, the two
-    newest checkpoints, and, when the training is complete, `final.weights.h5` and `metrics.json` (COCO's twelve
-    metrics), if there is a validation. Give the folder to `find_detector`, or to `dia-keras detect`. A run that was
-    stopped anywhere goes on with the same images.
+    newest checkpoints, and, when the training is complete, `final.weights.h5`; with a validation `metrics.json`
+    (COCO's twelve metrics) and `precision_recall.png`, too. Give the folder to `find_detector`, or to
+    `dia-keras detect`. A run that was stopped anywhere goes on with the same images.
 
     Args:
         settings: The settings.
@@ -127,7 +128,7 @@ def train_and_evaluate(
         record = RunRecord(directory / "run.json", started)
         is_complete = _fit(detector, settings, data, directory, budget, [record, *callbacks], run_eagerly)
         record.write()
-        _plot_losses(directory / "log.csv", directory / "curves.png", f"{settings.model}, ResNet{settings.depth}")
+        plot_losses(directory / "log.csv", directory / "curves.png", f"{settings.model}, ResNet{settings.depth}")
         if not is_complete:
             return None
         with staged(weights) as new:
@@ -170,7 +171,10 @@ def _evaluate(
         detections = detect(detector, images(), least, image_size=size, callbacks=callbacks)
     except Stopped:
         return False
-    write_json(directory / "metrics.json", coco_metrics(validation, detections))
+    found = evaluate_detections(validation, detections)
+    with staged(directory / "precision_recall.png") as new:
+        plot_precision_recall({detector.name: found}).savefig(new, dpi=120, format="png")
+    write_json(directory / "metrics.json", found.metrics)
     return True
 
 
@@ -233,25 +237,3 @@ def batches_from(data: Batches, epoch: int, step: int) -> Iterator:
             while coming:
                 yield coming.popleft().result()
             epoch, step = epoch + 1, 0
-
-
-def _plot_losses(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
-    """Plots the loss and its parts over the epochs of a `log.csv` into a PNG."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    rows = list(csv.DictReader(log.read_text().splitlines())) if log.exists() else []
-    if not rows:
-        return  # the training stopped within its first epoch
-    epochs = [int(row["epoch"]) + 1 for row in rows]
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    for name in rows[0]:
-        if name.endswith("loss") and not name.startswith("val_"):
-            axes.plot(epochs, [float(row[name]) for row in rows], label=name.replace("_", " "), marker=".")
-    axes.set(title=title, xlabel="epoch", ylabel="loss")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
-    axes.legend()
-    with staged(picture) as new:
-        figure.savefig(new, dpi=120, format="png")

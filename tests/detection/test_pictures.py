@@ -7,7 +7,7 @@ from small_sets import paint
 
 from dia_keras.detection.data import load
 from dia_keras.detection.evaluation import CocoEvaluation, Detections
-from dia_keras.detection.pictures import _font, _place, color_of, draw, plot_curves, plot_precision_recall, sheet
+from dia_keras.detection.pictures import _font, _place, color_of, draw, plot_precision_recall, sheet
 
 LABELS = ("ant", "bee")
 
@@ -80,7 +80,7 @@ def test_a_thin_picture_does_not_make_a_sheet_endless():
     assert whole.size == (60 + 8 + 60, 180) and whole.getpixel((68, 5)) == (0, 0, 255)
 
 
-def test_curves_have_a_line_for_each_detector(tmp_path):
+def test_precision_has_a_line_for_each_detector(tmp_path):
     recalls = np.linspace(0, 1, 101)
     metrics = {"AP": 0.5, "AP50": 0.5, "AP75": 0.5}
     evaluation = CocoEvaluation(metrics, {}, recalls, {iou: 1 - recalls for iou in ("0.50", "0.75", "0.50:0.95")})
@@ -89,9 +89,3 @@ def test_curves_have_a_line_for_each_detector(tmp_path):
     assert [len(axis.lines) for axis in figure.axes] == [2, 2, 2]
     np.testing.assert_array_equal(figure.axes[1].lines[0].get_ydata(), 1 - recalls)
     assert figure.axes[0].get_legend().get_texts()[1].get_text() == "dia (AP50 0.500)"
-    figure = plot_curves({"plain": {"loss": [3, 2], "AP50": [float("nan"), 0.2]}, "dia": {"loss": [2.0]}})
-    assert [axis.get_title() for axis in figure.axes] == ["loss", "AP50"]
-    assert figure.axes[1].lines[0].get_xdata().tolist() == [2]
-    plot_curves({"costs $x^$": {"$y_$": [3, 2]}}).savefig(tmp_path / "no_formulas.png")
-    with pytest.raises(ValueError, match=r"`curves` must have a quantity to draw"):
-        plot_curves({"plain": {}})

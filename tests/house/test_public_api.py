@@ -47,6 +47,7 @@ API = {
         "detect",
         "evaluate_detections",
         "find_detector",
+        "plot_precision_recall",
         "train_detector",
     },
     "dia_keras.detection.data": {"Batches", "DetectionSet", "Example", "Letterbox", "batches", "letterbox", "load"},

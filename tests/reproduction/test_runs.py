@@ -32,10 +32,11 @@ from dia_keras.reproduction.report.picture import _curves, _points, entitle
 from dia_keras.reproduction.report.summary import Summary, of_begun_groups
 from dia_keras.reproduction.trainings import classifier
 from dia_keras.reproduction.trainings.measures import measure
-from dia_keras.reproduction.trainings.training import Trained, read_log
+from dia_keras.reproduction.trainings.training import Trained
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.divergence import Diverged
 from dia_keras.training.runs.epochs_that_fit import Speed
+from dia_keras.training.runs.log import read_log
 from dia_keras.zoo.finding import find_network
 
 TABLE = read_table("table13")

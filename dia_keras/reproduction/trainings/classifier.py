@@ -20,6 +20,7 @@ from ...training.recipe_file import smoke
 from ...training.runs.divergence import Diverged
 from ...training.runs.epochs_that_fit import measure_speed, moved_milestones
 from ...training.runs.final_weights import save_network
+from ...training.runs.log import read_log
 from ...training.runs.run import check_dropout
 from ...training.runs.run_folder import check_same_data, check_same_recipe, locked_folder, sha256_of
 from ...zoo.architectures import BACKBONES
@@ -28,7 +29,7 @@ from ..data_sets import Sources, is_itself, load, normalization
 from ..scale import Scale
 from ..table import Row
 from .measures import check_scikit_learn, measure, roc_curve
-from .training import STEPS, Options, Seconds, Trained, Training, explosion, parameters_of, read_log
+from .training import STEPS, Options, Seconds, Trained, Training, explosion, parameters_of
 
 #: Images that an estimate of the time evaluates.
 BATCH = 250

@@ -18,6 +18,7 @@ from ...detection.training import train_and_evaluate
 from ...files import staged
 from ...host import describe_run
 from ...training.runs.divergence import Diverged
+from ...training.runs.log import read_log
 from ...zoo import list_models
 from ...zoo.weights_file import load_weights
 from .. import networks
@@ -25,7 +26,7 @@ from ..data_sets import Sources
 from ..scale import Scale
 from ..table import Row
 from .detection_data import DetectionData, load_detection_data, some_images
-from .training import STEPS, Options, Seconds, Trained, Training, explosion, parameters_of, read_log
+from .training import STEPS, Options, Seconds, Trained, Training, explosion, parameters_of
 
 #: Values of `DetectorSettings.model` by the paper's names.
 MODELS: dict[str, Literal["retinanet", "faster-rcnn"]] = {"RetinaNet": "retinanet", "Faster R-CNN": "faster-rcnn"}

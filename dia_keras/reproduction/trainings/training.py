@@ -1,7 +1,6 @@
 """What the trainings of classifiers and of detectors have in common, so that one runner does both."""
 
 import abc
-import csv
 import dataclasses
 import math
 import pathlib
@@ -153,11 +152,3 @@ def parameters_of(model: keras.Model) -> int:
 def explosion(error: Diverged) -> str:
     """Returns what a result says of a training that exploded."""
     return str(error).partition(": the training stops")[0]
-
-
-def read_log(path: pathlib.Path) -> list[dict[str, float]]:
-    """Returns the rows of a `log.csv`, without what is not there."""
-    if not path.exists():
-        return []
-    rows = csv.DictReader(path.read_text().splitlines())
-    return [{key: float(value) for key, value in row.items() if value != "NA"} for row in rows]

@@ -1,10 +1,14 @@
-"""The picture of a run."""
+"""The picture of a run: losses, and accuracies, over its epochs."""
 
-import csv
 import pathlib
+from collections.abc import Mapping, Sequence
 
 from ...figure_text import as_is
 from ...files import staged
+from .log import read_log
+
+#: Of a line, the column of the log by its label.
+Lines = Mapping[str, str]
 
 
 def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
@@ -16,6 +20,33 @@ def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
         picture: Path of the PNG.
         title: Title of the plot.
     """
+    panels: list[tuple[str, float, Lines]] = [
+        (label, scale, {"training, augmented": column, "held out": f"val_{column}"})
+        for label, scale, column in (("loss", 1, "loss"), ("accuracy (%)", 100, "accuracy"))
+    ]
+    _plot(read_log(log), picture, title, panels)
+
+
+def plot_losses(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
+    """Plots the loss and its parts over the epochs of a `log.csv` into a PNG; says so where matplotlib is missing.
+
+    Args:
+        log: CSV with the columns `epoch`, `loss` and others whose names end in `loss`.
+        picture: Path of the PNG.
+        title: Title of the plot.
+    """
+    rows = read_log(log)
+    columns = [name for name in (rows[0] if rows else ()) if name.endswith("loss") and not name.startswith("val_")]
+    _plot(rows, picture, title, [("loss", 1, {column.replace("_", " "): column for column in columns})])
+
+
+def _plot(
+    rows: Sequence[Mapping[str, float]],
+    picture: pathlib.Path,
+    title: str,
+    panels: Sequence[tuple[str, float, Lines]],
+) -> None:
+    """Plots lines, where the log has their columns, in panels, each with its label and a factor."""
     try:
         from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator
@@ -23,19 +54,15 @@ def plot_curves(log: pathlib.Path, picture: pathlib.Path, title: str) -> None:
         print(f"{picture.name} is not drawn: matplotlib is not installed")
         return
 
-    rows = list(csv.DictReader(log.read_text().splitlines())) if log.exists() else []
     if not rows:
         return  # the training stopped within its first epoch
     epochs = [int(row["epoch"]) + 1 for row in rows]
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(9 if len(panels) > 1 else 6, 3.6), layout="constrained")
     figure.suptitle(as_is(title))
-    for axes, key, label, scale in zip(
-        figure.subplots(1, 2), ("loss", "accuracy"), ("loss", "accuracy (%)"), (1, 100), strict=True
-    ):
-        for prefix, name in (("", "training, augmented"), ("val_", "held out")):
-            # The log has NA in the columns of a held-out set that is not there.
-            if rows[0].get(prefix + key, "NA") != "NA":
-                axes.plot(epochs, [scale * float(row[prefix + key]) for row in rows], label=name, marker=".")
+    for axes, (label, scale, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for name, column in lines.items():
+            if column in rows[0]:
+                axes.plot(epochs, [scale * row[column] for row in rows], label=name, marker=".")
         axes.set(xlabel="epoch", ylabel=label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)

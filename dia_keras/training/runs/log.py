@@ -70,6 +70,17 @@ class RunRecord(keras.callbacks.Callback):
         write_json(self.path, {**describe_run(), **minutes})
 
 
+def read_log(path: pathlib.Path) -> list[dict[str, float]]:
+    """Returns the rows of a `log.csv`, each without what is not there; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [
+            {key: float(value) for key, value in row.items() if value not in ("NA", None)}
+            for row in csv.DictReader(file)
+        ]
+
+
 def keep_epochs(log: pathlib.Path, done: int) -> None:
     """Drops the rows of epochs that are not in the checkpoint: the run was cut between log and checkpoint."""
     if not log.exists():

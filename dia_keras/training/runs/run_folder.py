@@ -31,7 +31,7 @@ OF_A_START = (
 )
 
 #: What the end of a run writes.
-OF_AN_END = ("final.weights.h5", "metrics.json", "curves.png")
+OF_AN_END = ("final.weights.h5", "metrics.json", "curves.png", "precision_recall.png")
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """Early stopping that a run can go on from: the losses are in the log, the best weights in a file."""
 
 import contextlib
-import csv
 import math
 import pathlib
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import numpy as np
 
 from ...files import staged, to_disk
 from ..averaging import AveragedWeights
+from ..runs.log import read_log
 
 #: Files of best weights that are kept: where the newest checkpoint is damaged, a run goes on from the one before.
 KEPT = 2
@@ -19,10 +19,7 @@ BEST_FILES = "best_epoch_*.npz"
 
 def held_out_losses(log: pathlib.Path) -> list[float | None]:
     """Returns the loss on the held-out images of every epoch in a `log.csv`, `None` where none are held out."""
-    if not log.exists():
-        return []
-    with log.open(newline="") as file:
-        return [None if row["val_loss"] == "NA" else float(row["val_loss"]) for row in csv.DictReader(file)]
+    return [row.get("val_loss") for row in read_log(log)]
 
 
 def best_of(losses: Sequence[float | None]) -> int:

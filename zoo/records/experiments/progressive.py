@@ -8,7 +8,6 @@ images in the folder `progressive` beside this file. `--time` measures there how
 machine that does nothing else. `make tables` makes the table in `zoo/RECIPES.md` of both. The test set is not read.
 """
 
-import csv
 import json
 import pathlib
 
@@ -21,6 +20,7 @@ from dia_keras.files import write_json
 from dia_keras.host import describe_run
 from dia_keras.training import Phase, evaluate, load_recipe, train
 from dia_keras.training.runs.epochs_that_fit import measure_speed
+from dia_keras.training.runs.log import read_log
 from dia_keras.training.runs.run import prepare
 from dia_keras.zoo.network_data import load_data
 
@@ -95,9 +95,9 @@ def main(
             recipe = load_recipe(BASE, **{**COMMON, **changes, "entry": entry, "epochs": epochs, "seed": seed})
             weights = train(recipe, runs / label, source=source, data_dir=data_dir)
             found = evaluate(zoo.load(entry, weights=weights), held_out, card.labels)
-            log = list(csv.DictReader((runs / label / "log.csv").read_text().splitlines()))
+            log = read_log(runs / label / "log.csv")
             recorded = {file: json.loads((runs / label / f"{file}.json").read_text()) for file in ("recipe", "run")}
-            accuracies = [float(row["val_accuracy"]) for row in log]
+            accuracies = [row["val_accuracy"] for row in log]
             write_json(result, {"variant": name, "seed": seed, "top1": found.top1, "by_epoch": accuracies, **recorded})
 
 

@@ -8,7 +8,6 @@ log, and the accuracy of its final weights on the held-out images, in the folder
 that of the final weights: the average takes their place at the end. The test set is not read.
 """
 
-import csv
 import json
 import pathlib
 
@@ -18,6 +17,7 @@ from dia_keras import zoo
 from dia_keras.cli import data_options, without_traceback
 from dia_keras.files import write_json
 from dia_keras.training import evaluate, load_recipe, train
+from dia_keras.training.runs.log import read_log
 from dia_keras.zoo.network_data import load_data
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -63,10 +63,7 @@ def main(runs: pathlib.Path, trials: tuple[str, ...], source: str | None, data_d
         recipe = load_recipe(BASE, **{**COMMON, **TRIALS[name]})
         weights = train(recipe, directory, source=source, data_dir=data_dir)
         found = evaluate(zoo.load(recipe.entry, weights=weights), held_out, card.labels)
-        log = [
-            {key: float(value) for key, value in row.items()}
-            for row in csv.DictReader((directory / "log.csv").read_text().splitlines())
-        ]
+        log = read_log(directory / "log.csv")
         recorded = {name: json.loads((directory / f"{name}.json").read_text()) for name in ("recipe", "run")}
         write_json(result, {"trial": name, "changes": TRIALS[name], "top1": found.top1, "log": log, **recorded})
 

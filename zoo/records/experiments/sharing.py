@@ -9,7 +9,6 @@ run leaves its log and its figures in the folder `sharing` beside this file. `re
 the test set.
 """
 
-import csv
 import dataclasses
 import functools
 import itertools
@@ -29,6 +28,7 @@ from dia_keras.host import describe_run
 from dia_keras.reproduction.report.statistics import LEVEL, compare, verdict
 from dia_keras.training import Recipe, evaluate, fit
 from dia_keras.training.runs.budget import WallClockBudget
+from dia_keras.training.runs.log import read_log
 from dia_keras.training.runs.run_folder import check_same_recipe
 from dia_keras.zoo.loading import preprocessing
 from dia_keras.zoo.network_data import load_data
@@ -125,10 +125,7 @@ def run(runs: pathlib.Path, minutes: float | None, nets: tuple[str, ...], source
         if not complete:
             return
         found = evaluate(model, data.test, card.labels)
-        log = [
-            {key: float(value) for key, value in row.items()}
-            for row in csv.DictReader((directory / "log.csv").read_text().splitlines())
-        ]
+        log = read_log(directory / "log.csv")
         figures = {
             "net": net,
             "settings": NETS[net],
