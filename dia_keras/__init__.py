@@ -20,21 +20,28 @@ if not startup.IS_COMMAND_LINE:
     from . import zoo as zoo
 
 
+_PACKAGES = (
+    "analysis",
+    "backbones",
+    "benchmark",
+    "data",
+    "detection",
+    "export",
+    "inference",
+    "interop",
+    "reproduction",
+    "samples",
+    "training",
+    "units",
+    "zoo",
+)
+
+
 def __getattr__(name: str):
-    if name in (
-        "analysis",
-        "backbones",
-        "benchmark",
-        "data",
-        "detection",
-        "export",
-        "inference",
-        "interop",
-        "reproduction",
-        "samples",
-        "training",
-        "units",
-        "zoo",
-    ):
+    if name in _PACKAGES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PACKAGES})

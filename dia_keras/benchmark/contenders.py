@@ -96,10 +96,11 @@ def candidates(names: Sequence[str], as_trained: bool = False, least: bool = Fal
     if least and not any(name in entries for name in names):
         raise ValueError(f"`least` must be for entries of the zoo. Received: {', '.join(names)}")
     bases = {name: plain_twin(name) or name for name in names}
-    by_name = {base: Candidate(builder(base), True, base) for base in bases.values()}
-    by_name |= {name: Candidate(builder(name), True, base) for name, base in bases.items()}
+    builders = {name: builder(name) for name in dict.fromkeys([*bases.values(), *names])}
+    by_name = {base: Candidate(builders[base], True, base) for base in bases.values()}
+    by_name |= {name: Candidate(builders[name], True, base) for name, base in bases.items()}
     if as_trained:
-        by_name |= {f"{name}, as trained": Candidate(builder(name), False, base) for name, base in bases.items()}
+        by_name |= {f"{name}, as trained": Candidate(builders[name], False, base) for name, base in bases.items()}
     if least:
         by_name |= {
             f"{base}, least": Candidate(partial(variant, base, LeastAttention), True, base)
@@ -121,7 +122,7 @@ def builder(name: str) -> Callable[[], keras.Model]:
 
 def plain_twin(name: str) -> str | None:
     """Returns the entry of the same backbone and data set without attention, `None` where the zoo has none."""
-    if name not in zoo.list_models() and find_network(name):
+    if name not in zoo.list_models():
         return None  # a run, or a `.keras` file
     card = zoo.card(name)
     for other in zoo.list_models(f"*_{card.dataset.name}"):

@@ -191,10 +191,20 @@ def _parse_metrics(fields: Mapping[str, Any]) -> Metrics:
 @functools.cache
 def dataset(name: str) -> Dataset:
     """Returns a data set that entries are for."""
-    fields: dict[str, Any] = tomllib.loads(DATASETS.read_text())[name]
-    for key, value in fields.items():
-        fields[key] = tuple(value) if isinstance(value, list) else value
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in _datasets()[name].items()
+    }
     return Dataset(name=name, **fields)
+
+
+def is_dataset(name: str) -> bool:
+    """Returns whether a data set is one that entries are for."""
+    return name in _datasets()
+
+
+@functools.cache
+def _datasets() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(DATASETS.read_text(encoding="utf-8"))
 
 
 def update_card(

@@ -1,5 +1,6 @@
 """Decoding outputs to named probabilities."""
 
+import os
 from collections.abc import Sequence
 
 import keras
@@ -10,13 +11,15 @@ from .cards import Card
 from .metadata import card
 
 
-def decode_predictions(predictions, labels: str | Card | Sequence[str], top: int = 5) -> list[list[tuple[str, float]]]:
+def decode_predictions(
+    predictions, labels: str | os.PathLike | Card | Sequence[str], top: int = 5
+) -> list[list[tuple[str, float]]]:
     """Names the likeliest classes of every image.
 
     Args:
         predictions: Probabilities, array or tensor of shape `(batch, classes)`, as the entry's network returns them.
         labels: Names of the classes, a list or tuple in the order of the outputs; or the zoo entry, the repository,
-            such as `"hf://user/repo"`, or the `Card` that has them.
+            such as `"hf://user/repo"` or the path of a folder, or the `Card` that has them.
         top: Number of classes per image.
 
     Returns:
@@ -57,12 +60,12 @@ def _numbers(predictions) -> np.ndarray:
     return numbers
 
 
-def _names(labels: str | Card | Sequence[str]) -> Sequence[str]:
+def _names(labels: str | os.PathLike | Card | Sequence[str]) -> Sequence[str]:
     if isinstance(labels, (list, tuple)):
         return labels
     if isinstance(labels, Card):
         return labels.labels
-    if isinstance(labels, str):
+    if isinstance(labels, (str, os.PathLike)):
         return card(labels).labels
     raise ValueError(
         "`labels` must be a list or tuple of class names in the order of the outputs, or the name or the card of an "

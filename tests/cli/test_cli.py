@@ -721,4 +721,5 @@ def test_folders_of_the_package_are_there_for_the_command_line_too():
     assert "module 'dia_keras.units'" in shown.stdout and "function load" in shown.stdout, shown.stderr
     with pytest.raises(AttributeError, match="module 'dia_keras' has no attribute 'nothing'"):
         _ = dia_keras.nothing
+    assert {"analysis", "reproduction", "units", "PixelRangeWarning"} <= {*dir(dia_keras)}
     assert {"units", "backbones", "zoo", "export"} <= vars(dia_keras).keys()  # so that saved models load

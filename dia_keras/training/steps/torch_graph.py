@@ -99,7 +99,8 @@ def simplify(traced):
 
     aten = torch.ops.aten
     graph = traced.graph
-    if not _is_functional(graph):
+    _write_in_new_places(graph)
+    if any(map(_is_mutable, graph.nodes)):
         return traced  # values change: copies and equal nodes may matter
     for node in list(graph.nodes):
         if node.target is aten.clone.default and _is_kernel(node):
@@ -126,15 +127,15 @@ def simplify(traced):
     return torch.fx.GraphModule(traced, graph)
 
 
-def _is_functional(graph) -> bool:
-    """Returns whether every node of a graph is one value, once what writes in place to its own operand does not."""
+def _write_in_new_places(graph) -> None:
+    """Replaces operations in place, where nobody sees their operand change, so that every node is one value."""
     for node in graph.nodes:
         if _is_mutable(node) and _is_of_one_use(node.args[0]):
             node.target, node.args = _in_a_new_place(node.target, node.args)
-    return not any(map(_is_mutable, graph.nodes))
 
 
 def _is_mutable(node) -> bool:
+    """Returns whether a node changes a value in place."""
     return getattr(getattr(node.target, "_schema", None), "is_mutable", False)
 
 

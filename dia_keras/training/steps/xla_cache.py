@@ -1,10 +1,8 @@
 """XLA's cache on disk."""
 
-import pathlib
-
 import keras
 
-FOLDER = pathlib.Path.home() / ".cache" / "dia_keras" / "xla"
+from ...zoo.downloads import cache
 
 
 def keep_compiled_programs() -> None:
@@ -17,4 +15,4 @@ def keep_compiled_programs() -> None:
     import jax
 
     if jax.default_backend() != "cpu" and not jax.config.values.get("jax_compilation_cache_dir"):
-        jax.config.update("jax_compilation_cache_dir", str(FOLDER))
+        jax.config.update("jax_compilation_cache_dir", str(cache() / "xla"))

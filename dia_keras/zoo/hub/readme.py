@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..cards import DATASETS, Card
+from ..cards import Card, is_dataset
 
 #: Licenses by the names that the hub knows, which are those of SPDX in small letters.
 LICENSES = ("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-nc-4.0", "cc0-1.0")
@@ -33,7 +33,7 @@ def _header(card: Card) -> Iterator[str]:
     if license not in LICENSES:
         yield f"license_name: {json.dumps(card.license or 'unknown')}"
     yield "pipeline_tag: image-classification"
-    if _is_known(card):
+    if is_dataset(card.dataset.name):
         yield from ("datasets:", f"- {card.dataset.name}")
     yield from ("metrics:", "- accuracy", "tags:", "- keras", "- dia_keras", "- image-classification")
     attention = card.architecture.arguments.get("attention")
@@ -117,8 +117,3 @@ def _call(card: Card) -> str:
     arguments: dict[str, Any] = {**card.architecture.arguments, "num_classes": len(card.labels)}
     given = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if value is not None)
     return f"dia_keras.backbones.{card.architecture.backbone}({given})"
-
-
-def _is_known(card: Card) -> bool:
-    """Returns whether the data set is one that entries of the zoo are for."""
-    return f"\n[{card.dataset.name}]\n" in f"\n{DATASETS.read_text(encoding='utf-8')}"
