@@ -14,13 +14,13 @@ from .evaluation import show_evaluation as show_evaluation
 from .explaining import explain as explain
 from .exporting import export as export
 from .fine_tuning import fine_tune as fine_tune
+from .options import data_options as data_options
 from .predictions import predict as predict
 from .pushing import push as push
 from .reproducing import reproduce as reproduce
-from .shared import console as console
-from .shared import data_options as data_options
-from .shared import without_traceback as without_traceback
 from .terminal import quiet
+from .terminal.console import console as console
+from .terminal.errors import without_traceback as without_traceback
 from .training import train as train
 
 if startup.IS_COMMAND_LINE:

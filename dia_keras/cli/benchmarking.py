@@ -4,16 +4,10 @@ import pathlib
 
 import click
 
-from .shared import (
-    check_output,
-    check_picture,
-    complete_entry,
-    console,
-    examples,
-    json_option,
-    print_json,
-    without_traceback,
-)
+from .inputs import check_output, check_picture
+from .options import complete_entry, json_option
+from .terminal.console import console, examples, print_json
+from .terminal.errors import without_traceback
 
 
 @click.command(

@@ -5,7 +5,9 @@ from typing import Any
 
 import click
 
-from .shared import complete_entry, console, examples, json_option, make_table, print_json, without_traceback
+from .options import complete_entry, json_option
+from .terminal.console import console, examples, make_table, print_json
+from .terminal.errors import without_traceback
 
 
 @click.command(

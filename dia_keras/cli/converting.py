@@ -4,16 +4,10 @@ import pathlib
 
 import click
 
-from .shared import (
-    check_output,
-    complete_entry,
-    console,
-    examples,
-    json_option,
-    make_table,
-    print_json,
-    without_traceback,
-)
+from .inputs import check_output
+from .options import complete_entry, json_option
+from .terminal.console import console, examples, make_table, print_json
+from .terminal.errors import without_traceback
 
 
 @click.command(

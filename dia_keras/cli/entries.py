@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .shared import console, examples, json_option, make_table, print_json, without_traceback
+from .options import json_option
+from .terminal.console import console, examples, make_table, print_json
+from .terminal.errors import without_traceback
 
 if TYPE_CHECKING:
     from ..zoo import Card

@@ -4,20 +4,9 @@ import dataclasses
 
 import click
 
-from .shared import (
-    Resize,
-    complete_entry,
-    console,
-    data_options,
-    examples,
-    json_option,
-    labels_option,
-    make_table,
-    print_json,
-    resize_option,
-    weights_option,
-    without_traceback,
-)
+from .options import Resize, complete_entry, data_options, json_option, labels_option, resize_option, weights_option
+from .terminal.console import console, examples, make_table, print_json
+from .terminal.errors import without_traceback
 
 
 @click.command(

@@ -5,17 +5,9 @@ from typing import Any
 
 import click
 
-from .shared import (
-    complete_entry,
-    console,
-    data_options,
-    examples,
-    labels_option,
-    make_table,
-    resize_option,
-    weights_option,
-    without_traceback,
-)
+from .options import complete_entry, data_options, labels_option, resize_option, weights_option
+from .terminal.console import console, examples, make_table
+from .terminal.errors import without_traceback
 
 
 @click.command(

@@ -6,21 +6,10 @@ from typing import Any
 
 import click
 
-from .shared import (
-    Resize,
-    check_picture,
-    complete_entry,
-    console,
-    data_dir_option,
-    examples,
-    make_table,
-    minutes_option,
-    parse_size,
-    resize_option,
-    seed_option,
-    weights_option,
-    without_traceback,
-)
+from .inputs import check_picture, parse_size
+from .options import Resize, complete_entry, data_dir_option, minutes_option, resize_option, seed_option, weights_option
+from .terminal.console import console, examples, make_table
+from .terminal.errors import without_traceback
 from .terminal.stopping import complete, exit_where_interrupted
 
 

@@ -5,21 +5,10 @@ import pathlib
 import click
 
 from ..figure_text import SOFTWARE
-from .shared import (
-    Resize,
-    check_picture,
-    complete_entry,
-    console,
-    examples,
-    json_option,
-    labels_option,
-    make_table,
-    print_json,
-    printable,
-    read_pictures,
-    resize_option,
-    without_traceback,
-)
+from .inputs import check_picture, read_pictures
+from .options import Resize, complete_entry, json_option, labels_option, resize_option
+from .terminal.console import console, examples, make_table, print_json, printable
+from .terminal.errors import without_traceback
 
 
 @click.command(

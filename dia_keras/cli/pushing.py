@@ -4,7 +4,10 @@ import pathlib
 
 import click
 
-from .shared import check_output, complete_entry, console, examples, without_traceback
+from .inputs import check_output
+from .options import complete_entry
+from .terminal.console import console, examples
+from .terminal.errors import without_traceback
 
 
 @click.command(

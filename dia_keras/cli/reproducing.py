@@ -6,7 +6,10 @@ import sys
 import click
 from click.core import ParameterSource
 
-from .shared import console, data_dir_option, examples, make_table, minutes_option, parse_change, without_traceback
+from .inputs import parse_change
+from .options import data_dir_option, minutes_option
+from .terminal.console import console, examples, make_table
+from .terminal.errors import without_traceback
 from .terminal.stopping import BUDGET_SPENT, exit_where_interrupted
 
 RUNS = pathlib.Path("runs", "reproduce")

@@ -7,17 +7,10 @@ import tempfile
 import click
 
 from .fine_tuning import run as fine_tune
-from .shared import (
-    Resize,
-    complete_entry,
-    console,
-    data_options,
-    examples,
-    minutes_option,
-    parse_change,
-    resize_option,
-    without_traceback,
-)
+from .inputs import parse_change
+from .options import Resize, complete_entry, data_options, minutes_option, resize_option
+from .terminal.console import console, examples
+from .terminal.errors import without_traceback
 from .terminal.stopping import complete, exit_where_interrupted
 
 

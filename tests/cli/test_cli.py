@@ -19,9 +19,9 @@ from PIL import Image
 import dia_keras
 from dia_keras import data, zoo
 from dia_keras.backbones import ATTENTIONS
-from dia_keras.cli import console, main, shared
+from dia_keras.cli import console, main, options
 from dia_keras.cli.reproducing import _paths
-from dia_keras.cli.shared import make_table
+from dia_keras.cli.terminal.console import make_table
 from dia_keras.cli.terminal.stopping import BUDGET_SPENT
 from dia_keras.data.picture import Resize, read_picture
 from dia_keras.samples import sample_paths
@@ -373,7 +373,7 @@ def test_data_are_loaded_as_rgb_by_the_rule_given_or_the_cards(resize, card_resi
 
 
 def test_the_rules_of_resizing_are_those_of_the_data():
-    assert Resize == shared.Resize
+    assert Resize == options.Resize
     assert all(zoo.card(name).resize in typing.get_args(Resize) for name in zoo.list_models())
     assert "resize" in run("card", "dia_resnet20_cifar10") and "crop" in run("card", "dia_resnet20_cifar10")
 

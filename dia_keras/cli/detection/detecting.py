@@ -6,17 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ...figure_text import SOFTWARE
-from ..shared import (
-    check_picture,
-    console,
-    examples,
-    json_option,
-    make_table,
-    print_json,
-    printable,
-    read_pictures,
-    without_traceback,
-)
+from ..inputs import check_picture, read_pictures
+from ..options import json_option
+from ..terminal.console import console, examples, make_table, print_json, printable
+from ..terminal.errors import without_traceback
 
 if TYPE_CHECKING:
     from ...detection.evaluation import Detections

@@ -5,16 +5,10 @@ from typing import Any, Literal
 
 import click
 
-from ..shared import (
-    console,
-    examples,
-    make_table,
-    minutes_option,
-    parse_change,
-    parse_size,
-    seed_option,
-    without_traceback,
-)
+from ..inputs import parse_change, parse_size
+from ..options import minutes_option, seed_option
+from ..terminal.console import console, examples, make_table
+from ..terminal.errors import without_traceback
 from ..terminal.stopping import complete, exit_where_interrupted
 
 

@@ -4,7 +4,9 @@ import pathlib
 
 import click
 
-from ..shared import Resize, data_options, examples, labels_option, resize_option, weights_option, without_traceback
+from ..options import Resize, data_options, labels_option, resize_option, weights_option
+from ..terminal.console import examples
+from ..terminal.errors import without_traceback
 from .shared import (
     images_option,
     models_of,

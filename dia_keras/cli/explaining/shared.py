@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ...figure_text import SOFTWARE
-from ..shared import Resize, check_picture, complete_entry, console
+from ..inputs import check_picture
+from ..options import Resize, complete_entry
+from ..terminal.console import console
 
 if TYPE_CHECKING:
     import keras

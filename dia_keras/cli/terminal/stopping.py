@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import TypeVar
 
-from ..shared import console
+from .console import console
 
 #: Exit code of a training whose budget is spent.
 BUDGET_SPENT = 3
