@@ -137,7 +137,7 @@ def test_the_state_is_carried_in_sight_through_a_stage(backbone, shared):
             assert all(isinstance(tensor, keras.KerasTensor) for tensor in given)
 
 
-@pytest.mark.eager
+@pytest.mark.torch
 @pytest.mark.parametrize("shared, layers", [(None, None), (True, 3), (False, 6)])
 @pytest.mark.parametrize("attention", [*sorted(ATTENTIONS.keys() - {"srm"}), "function", "layer"])
 def test_attention_is_shared_by_a_stage_or_per_block(attention, shared, layers):
@@ -198,7 +198,7 @@ def test_shared_srm_trains_styles_and_norms():
     assert all(np.abs(numpy(w) - before[path]).max() > 0 for path, w in added.items())
 
 
-@pytest.mark.eager
+@pytest.mark.torch
 @pytest.mark.parametrize("attention", sorted(ATTENTIONS))
 @pytest.mark.parametrize("shared", [False, True])
 def test_every_attention_is_saved_and_cloned_with_its_sharing(attention, shared, tmp_path):

@@ -46,6 +46,7 @@ def numpy(x):
     return keras.ops.convert_to_numpy(x)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("net", NETS)
 def test_answers_are_the_same_to_rounding(net):
     model = randomize(NETS[net]())
@@ -59,6 +60,7 @@ def test_answers_are_the_same_to_rounding(net):
         np.testing.assert_array_equal(numpy(weight), old)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("attention", "pool_first"), [("dia_lstm", False), ("dia_lstm", True), ("dia_lstm_light", True), ("lstm", True)]
 )

@@ -370,7 +370,7 @@ def test_the_command_fine_tunes_and_shows_every_class(npz, tiny_zoo, tmp_path):
     assert json.loads((tmp_path / "run" / "report.json").read_text())["held_out"]["accuracy"] is None
 
 
-@pytest.mark.eager
+@pytest.mark.torch
 def test_the_command_holds_patients_out_and_says_how_many(tiny_zoo, tmp_path):
     for split, number in (("train", 6), ("test", 2)):
         for label, color in (("dark", 50), ("bright", 200)):
@@ -689,6 +689,7 @@ def test_a_run_that_another_process_completes_meanwhile_stays_as_it_is(run, tmp_
     assert (folder / "log.csv").read_bytes() == (run.folder / "log.csv").read_bytes()
 
 
+@pytest.mark.torch
 def test_a_folder_whose_log_or_best_weights_are_gone_is_an_error(run, tmp_path, monkeypatch):
     settings, arguments = FineTuning("tiny_cifar10", **SETTINGS), {"image_size": (8, 8), "channels": 1}
     monkeypatch.setattr(fine_tuning, "WallClockBudget", lambda *_: CutAt(2, 0))
@@ -815,7 +816,7 @@ def test_losses_of_single_steps_are_recorded_until_they_explode():
     assert recorder.model.stop_training
 
 
-@pytest.mark.eager
+@pytest.mark.torch
 def test_the_command_finds_a_learning_rate_and_draws_how(npz, tiny_zoo, tmp_path, monkeypatch):
     monkeypatch.setattr(rate_finder, "steepest", lambda rates, losses: len(losses) / 1000)
     find = training.find_learning_rate

@@ -39,6 +39,7 @@ def relative_change(small, large):
     return np.linalg.norm(after - before) / np.linalg.norm(before)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("family", "attention"),
     [

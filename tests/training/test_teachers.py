@@ -72,7 +72,7 @@ def test_a_teacher_has_the_classes_in_their_order(tmp_path):
         load_teachers(recipe.replace(teachers=(str(tmp_path / "reversed.weights.h5"),)))
 
 
-@pytest.mark.eager
+@pytest.mark.torch
 def test_run_with_a_teacher_differs_from_one_without_and_goes_on(tmp_path):
     images, labels = RNG.integers(0, 256, (16, 32, 32, 3), np.uint8), np.arange(16) % 10
     names = np.array(zoo.card("dia_resnet20_cifar10").labels)

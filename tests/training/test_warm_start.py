@@ -84,7 +84,7 @@ def test_phases_have_the_depth_of_the_weights():
         Recipe("dia_resnet20_cifar10", 2, phases=phases, initial_weights="dia_resnet20_cifar10")
 
 
-@pytest.mark.eager
+@pytest.mark.torch
 def test_a_run_records_what_it_started_from_and_goes_on(source, tmp_path):
     recipe = Recipe("dia_resnet20_cifar10", 2, warmup=0.0, initial_weights="dia_resnet20_cifar100")
     train(recipe, tmp_path / "run", source=source, is_smoke=True)

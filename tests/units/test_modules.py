@@ -157,7 +157,10 @@ def test_a_saved_model_answers_the_same(name, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
 @pytest.mark.parametrize("mode", ["int8", "float8"])
-@pytest.mark.parametrize("name", ["se", "se without biases", "cbam", "spa", "sem"])
+@pytest.mark.parametrize(
+    "name",
+    ["se", *(pytest.param(name, marks=pytest.mark.torch) for name in ("se without biases", "cbam", "spa", "sem"))],
+)
 def test_a_saved_quantized_model_answers_the_same(name, mode, tmp_path):
     """Modules with inner dense layers, to which quantization gives other weights."""
     model = regression(random(name, (None, 8, 8, 12), data_format="channels_last"))

@@ -86,6 +86,7 @@ def test_a_file_of_keras_with_an_optimizer_loads(tmp_path):
         np.testing.assert_array_equal(saved, loaded)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("value", [70_000.0, -np.inf, np.nan])
 def test_weights_that_float16_cannot_hold_are_not_saved(saved, value):
     before = saved.read_bytes()
@@ -98,6 +99,7 @@ def test_weights_that_float16_cannot_hold_are_not_saved(saved, value):
     assert list(saved.parent.iterdir()) == [saved]
 
 
+@pytest.mark.torch
 def test_quantized_and_subclassed_networks_are_not_saved(tmp_path):
     model = small()
     model.get_layer("classifier").quantize("int8")
@@ -108,11 +110,13 @@ def test_quantized_and_subclassed_networks_are_not_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.torch
 def test_files_are_named_weights_h5(tmp_path):
     with pytest.raises(ValueError, match=r"must end in .weights.h5. Received: path='.*small.h5'"):
         zoo.save_weights(small(), tmp_path / "small.h5")
 
 
+@pytest.mark.torch
 def test_a_missing_array_is_named(saved):
     with h5py.File(saved, "a") as file:
         del file[KERNEL]
@@ -120,6 +124,7 @@ def test_a_missing_array_is_named(saved):
         load_weights(small(), saved)
 
 
+@pytest.mark.torch
 def test_an_extra_array_is_named(saved):
     with h5py.File(saved, "a") as file:
         file["layers/dense_1/vars/0"] = np.zeros(3)
@@ -127,6 +132,7 @@ def test_an_extra_array_is_named(saved):
         load_weights(small(), saved)
 
 
+@pytest.mark.torch
 def test_a_renamed_array_is_named(saved):
     with h5py.File(saved, "a") as file:
         file.move(KERNEL, "layers/dense_1/vars/0")
@@ -134,6 +140,7 @@ def test_a_renamed_array_is_named(saved):
         load_weights(small(), saved)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("shape", [(64, 9), (10, 64), (640,), ()])
 def test_an_array_of_another_shape_is_named(saved, shape):
     with h5py.File(saved, "a") as file:
@@ -146,11 +153,13 @@ def test_an_array_of_another_shape_is_named(saved, shape):
     )
 
 
+@pytest.mark.torch
 def test_many_differences_are_counted(saved):
     with pytest.raises(ValueError, match=r"is missing; .* is missing; .* is missing; and \d+ more. Received"):
         load_weights(small(depth=14), saved)
 
 
+@pytest.mark.torch
 def test_arrays_of_text_are_an_error(saved):
     with h5py.File(saved, "a") as file:
         del file[KERNEL]
@@ -161,6 +170,7 @@ def test_arrays_of_text_are_an_error(saved):
         load_weights(small(), saved)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("size", [0, 100, 20_000])
 def test_a_truncated_file_is_an_error(saved, size):
     saved.write_bytes(saved.read_bytes()[:size])
@@ -227,12 +237,14 @@ def test_safetensors_have_the_same_names_and_numbers(sound):
         np.testing.assert_array_equal(saved, loaded)
 
 
+@pytest.mark.torch
 def test_the_same_weights_give_the_same_safetensors(sound, tmp_path):
     model, folder = sound
     zoo.save_weights(model, tmp_path / "a.safetensors")
     assert (tmp_path / "a.safetensors").read_bytes() == (folder / "ours.safetensors").read_bytes()
 
 
+@pytest.mark.torch
 def test_others_may_read_a_file_as_any_other(sound):
     (sound[1] / "any").write_text("")
     modes = {path.stat().st_mode for path in sound[1].iterdir()}
@@ -256,6 +268,7 @@ VALUES = {
 }
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("kind", VALUES)
 def test_what_is_not_a_finite_float_is_not_loaded(files, refused, kind):
     path = files / "keras.weights.h5"
@@ -279,6 +292,7 @@ DATASETS = {
 }
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("kind", DATASETS)
 def test_tensors_that_are_not_there_as_they_should_be_are_not_loaded(files, refused, kind):
     path = files / "keras.weights.h5"
@@ -289,6 +303,7 @@ def test_tensors_that_are_not_there_as_they_should_be_are_not_loaded(files, refu
     refused(path, rf"must hold exactly the weights of 'small': {KERNEL} \(classifier\) (has shape|{message})")
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("link", [h5py.SoftLink("/layers/dense/vars/2"), h5py.ExternalLink("other.h5", "/kernel")])
 def test_links_are_not_followed(files, refused, link):
     path = files / "keras.weights.h5"
@@ -298,6 +313,7 @@ def test_links_are_not_followed(files, refused, link):
     refused(path, "must be a sound HDF5 file: 0 is a link to another place")
 
 
+@pytest.mark.torch
 def test_two_names_for_one_tensor_are_refused(files, refused):
     path = files / "keras.weights.h5"
     first, second = (f"layers/batch_normalization/vars/{i}" for i in (0, 1))
@@ -321,6 +337,7 @@ def test_numbers_of_every_width_and_order_load(files, sound):
         np.testing.assert_array_equal(saved, loaded)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("name", ["ours.safetensors", "ours.weights.h5"])
 def test_a_changed_number_shows_in_a_file_of_ours(files, refused, name):
     content = bytearray((files / name).read_bytes())
@@ -330,6 +347,7 @@ def test_a_changed_number_shows_in_a_file_of_ours(files, refused, name):
     refused(files / name, "must be undamaged: its tensors are not those that were saved, by their SHA-256")
 
 
+@pytest.mark.torch
 def test_a_file_of_a_later_format_is_refused(files, refused):
     path = files / "ours.weights.h5"
     with h5py.File(path, "a") as file:
@@ -341,6 +359,7 @@ def test_a_file_of_a_later_format_is_refused(files, refused):
     refused(path, "must be undamaged: its record 'a word' is not one of ours")
 
 
+@pytest.mark.torch
 def test_what_keras_writes_of_another_network_is_refused(files, refused):
     path = files / "keras.weights.h5"
     resnet(8, "basic").save_weights(path)
@@ -350,6 +369,7 @@ def test_what_keras_writes_of_another_network_is_refused(files, refused):
     refused(deeper, r"must hold exactly .* has shape .* more")
 
 
+@pytest.mark.torch
 def test_layers_of_another_kind_are_counted(files, refused):
     path = files / "keras.weights.h5"
     with h5py.File(path, "a") as file:
@@ -360,6 +380,7 @@ def test_layers_of_another_kind_are_counted(files, refused):
     refused(path, "must hold exactly the weights of 'small': layers has 1 more member than the network")
 
 
+@pytest.mark.torch
 def test_layers_without_weights_make_no_difference(files, sound):
     other = small(preprocessing=keras.layers.Rescaling(1 / 255), include_top=False)
     load_weights(small(include_top=False), _saved_by_keras(other, files / "other.weights.h5"))
@@ -370,6 +391,7 @@ def _saved_by_keras(model, path):
     return path
 
 
+@pytest.mark.torch
 def test_nested_groups_are_not_walked(files, refused):
     path = files / "keras.weights.h5"
     with h5py.File(path, "a", libver="latest") as file:
@@ -387,6 +409,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("kind", CHANGES)
 def test_safetensors_that_do_not_fit_are_refused(files, refused, kind):
     path = files / "ours.safetensors"
@@ -399,6 +422,7 @@ def test_safetensors_that_do_not_fit_are_refused(files, refused, kind):
     refused(path, rf"must hold exactly the weights of 'small': {KERNEL} \(classifier\) is missing")
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     "content", [b"", b"\xff" * 8 + b"{}", (1 << 40).to_bytes(8, "little"), b"\2" + 7 * b"\0" + b"[]"]
 )
@@ -408,6 +432,7 @@ def test_damaged_safetensors_are_refused(tmp_path, refused, content):
     refused(path, "must be a sound safetensors file: ")
 
 
+@pytest.mark.torch
 def test_safetensors_of_other_programs_need_no_record(files, sound):
     model, other = sound[0], small()
     tensors = safetensors.numpy.load_file(files / "ours.safetensors")
@@ -416,6 +441,7 @@ def test_safetensors_of_other_programs_need_no_record(files, sound):
     np.testing.assert_array_equal(values(other)[-1], values(model)[-1])
 
 
+@pytest.mark.torch
 def test_a_file_that_cannot_be_read_or_is_too_large_is_named(files, refused, monkeypatch):
     refused(files / "none.weights.h5", "must be a file that can be read")
     refused(shutil.copy(files / "keras.weights.h5", files / "a.bin"), "must end in .weights.h5 or .safetensors")
@@ -435,6 +461,7 @@ def test_weights_of_bfloat16_load_as_keras_writes_them(tmp_path):
         assert bool(keras.ops.all(saved == loaded))
 
 
+@pytest.mark.torch
 def test_safetensors_may_have_empty_metadata(files, sound):
     content = (files / "ours.safetensors").read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
@@ -445,24 +472,28 @@ def test_safetensors_may_have_empty_metadata(files, sound):
     load_weights(sound[0], files / "a.safetensors")
 
 
+@pytest.mark.torch
 def test_a_file_that_crashes_the_library_is_refused(files, refused, monkeypatch):
     crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
     monkeypatch.setattr(hdf5_process, "_PROGRAM", crash)
     refused(files / "keras.weights.h5", "must be a sound HDF5 file: it crashes HDF5's library")
 
 
+@pytest.mark.torch
 def test_a_file_that_keeps_the_library_busy_is_refused(files, refused, monkeypatch):
     monkeypatch.setattr(hdf5_process, "_PROGRAM", "import time; time.sleep(60)")
     monkeypatch.setattr(hdf5_process, "SECONDS", 0.5)
     refused(files / "keras.weights.h5", "must be a sound HDF5 file: HDF5's library did not read it in")
 
 
+@pytest.mark.torch
 def test_code_in_the_current_folder_does_not_run(files, sound, tmp_path, monkeypatch):
     (tmp_path / "h5py.py").write_text("raise SystemExit(1)")
     monkeypatch.chdir(tmp_path)
     load_weights(sound[0], files / "ours.weights.h5")
 
 
+@pytest.mark.torch
 def test_a_trusted_file_needs_no_process(files, sound, monkeypatch):
     monkeypatch.setattr(hdf5_process, "_PROGRAM", "raise SystemExit(1)")
     path = files / "ours.weights.h5"
