@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 def did_you_mean(name: object, names: Iterable[str], most: int = 3) -> str:
     """Returns a sentence, after a space, with the names that come close to one that is not known; `""` for none."""
-    near = difflib.get_close_matches(str(name), list(names), most)
+    by_lower = {known.lower(): known for known in names}
+    near = [by_lower[match] for match in difflib.get_close_matches(str(name).lower(), list(by_lower), most)]
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 

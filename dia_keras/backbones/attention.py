@@ -114,6 +114,11 @@ class Attention:
                 "`attention` must be a function that returns a layer or an RNN cell. "
                 f"Received: a function that returns {made!r}"
             )
+        if isinstance(made, keras.layers.RNN):
+            raise ValueError(
+                "`attention` must be an RNN cell, such as `keras.layers.LSTMCell`, and no layer that runs one over a "
+                f"sequence: the blocks of a stage are the sequence. Received: {type(made).__name__}"
+            )
         return stage_unit(made)
 
 

@@ -198,11 +198,18 @@ def large_stem(x):
     return keras.layers.MaxPooling2D(3, 2, name="stem_pool")(x)
 
 
-def blocks_per_stage(depth: int, per_block: int, offset: int) -> int:
-    """Returns n where depth = n * per_block + offset, or raises a `ValueError` that names valid depths."""
+def blocks_per_stage(depth: int, per_block: int, offset: int, hint: str = "") -> int:
+    """Returns n where depth = n * per_block + offset, or raises a `ValueError` that names valid depths.
+
+    Args:
+        depth: Depth of the network.
+        per_block: Layers of a block, in all stages.
+        offset: Layers beside the blocks.
+        hint: What else the error says.
+    """
     if not is_integer(depth, offset + 1) or (depth - offset) % per_block:
         valid = ", ".join(str(n * per_block + offset) for n in (1, 2, 3))
-        raise ValueError(f"`depth` must be {per_block} n + {offset}: {valid}, ... Received: depth={depth!r}")
+        raise ValueError(f"`depth` must be {per_block} n + {offset}: {valid}, ...{hint} Received: depth={depth!r}")
     return int(depth - offset) // per_block
 
 

@@ -112,5 +112,8 @@ def _stages(depth: int, block: str) -> tuple[list[Stage], int]:
     if block not in ("bottleneck", "basic"):
         raise ValueError(f"`block` must be 'bottleneck' or 'basic'. Received: block={block!r}")
     expansion = 4 if block == "bottleneck" else 1
-    n = blocks_per_stage(depth, 9 if block == "bottleneck" else 6, 2)
+    if block == "bottleneck":
+        n = blocks_per_stage(depth, 9, 2, ' (20, 32, 44, 56 and 110 are those of `block="basic"`.)')
+    else:
+        n = blocks_per_stage(depth, 6, 2)
     return [Stage(16 * expansion, 1, n), Stage(32 * expansion, 2, n), Stage(64 * expansion, 2, n)], 16

@@ -4,7 +4,7 @@ import pathlib
 
 import click
 
-from .inputs import check_output, check_picture
+from .inputs import check_json, check_picture
 from .options import complete_entry, json_option
 from .terminal.console import console, examples, print_json
 from .terminal.errors import without_traceback
@@ -35,7 +35,7 @@ from .terminal.errors import without_traceback
 @click.option("--least", is_flag=True, help="Also time the lower bounds of what attention costs.")
 @click.option("--peers", is_flag=True, help="Time pytorchcv's twins of entries in PyTorch, too, eager and compiled.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Draw a PNG.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write a JSON file.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write a .json file.")
 @json_option
 @without_traceback
 def benchmark(
@@ -49,7 +49,7 @@ def benchmark(
     from ..benchmark import measure, show
 
     check_picture("--plot", plot)
-    check_output("--out", out)
+    check_json("--out", out, show.record([]))
     measurements = measure(names, **options)
     if plot:
         show.plot(measurements, plot)

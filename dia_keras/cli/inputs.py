@@ -1,9 +1,10 @@
 """What several commands do with the values of options: checks, parsing, reading pictures."""
 
 import ast
+import json
 import pathlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from ..figure_text import SOFTWARE
@@ -25,6 +26,24 @@ def check_picture(option: str, path: pathlib.Path | None) -> None:
             f"`{option}` is the file to write, and must be new, or one that the same option wrote earlier. "
             f"Received: {path}, which is another"
         )
+
+
+def check_json(option: str, path: pathlib.Path | None, keys: Collection[str]) -> None:
+    """Raises a `ValueError` where JSON cannot be written, or would replace a file without the keys of the new one."""
+    check_output(option, path, ".json")
+    if path and path.exists() and not _has_keys(path, keys):
+        raise ValueError(
+            f"`{option}` is the file to write, and must be new, or one that the same option wrote earlier. "
+            f"Received: {path}, which is another"
+        )
+
+
+def _has_keys(path: pathlib.Path, keys: Collection[str]) -> bool:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.keys() == set(keys)
 
 
 def _is_of_a_command(path: pathlib.Path) -> bool:

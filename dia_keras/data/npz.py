@@ -105,9 +105,12 @@ def _checked(images: np.ndarray, labels: np.ndarray, classes: int, where: str) -
         ValueError: Where they do not.
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.size == 0:
+        is_scaled = np.issubdtype(images.dtype, np.floating) and images.size > 0 and images.max() <= 1
+        convert = "`(255 * images).round().astype('uint8')`" if is_scaled else "`images.round().astype('uint8')`"
+        remedy = "" if images.dtype == np.uint8 or images.size == 0 else f" {convert} converts values like these."
         raise ValueError(
-            "`source` must hold uint8 images of shape (n, height, width, channels). Received: "
-            f"{images.dtype} of shape {images.shape} in {where}"
+            "`source` must hold one or more uint8 images of shape (n, height, width, channels), of values 0 to 255."
+            f"{remedy} Received: {images.dtype} of shape {images.shape} in {where}"
         )
     if images.shape[1] in (1, 3) and images.shape[3] not in (1, 3):
         raise ValueError(
@@ -115,8 +118,13 @@ def _checked(images: np.ndarray, labels: np.ndarray, classes: int, where: str) -
             f"`images.transpose(0, 2, 3, 1)`. Received: {images.shape} in {where}"
         )
     if not np.issubdtype(labels.dtype, np.integer) or labels.size != len(images):
+        remedy = ""
+        if labels.shape == (len(images), classes):
+            remedy = " `labels.argmax(axis=1)` makes integers of one-hot labels."
+        elif labels.size == len(images):
+            remedy = " `labels.astype(int)` converts whole numbers."
         raise ValueError(
-            f"`source` must hold an integer label for each of its {len(images)} images. Received: "
+            f"`source` must hold an integer label for each of its {len(images)} images.{remedy} Received: "
             f"{labels.dtype} of shape {labels.shape} in {where}"
         )
     if labels.min() < 0 or labels.max() >= classes:

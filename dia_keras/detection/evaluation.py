@@ -43,7 +43,7 @@ def detect(
     images: Iterable[np.ndarray],
     threshold: float = 0.05,
     *,
-    image_size: tuple[int, int],
+    image_size: tuple[int, int] | None = None,
     batch_size: int = 8,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[Detections]:
@@ -57,7 +57,7 @@ def detect(
         images: uint8 `(height, width, 3)`; an iterator is read batch by batch.
         threshold: Least score of what is returned, also where it is below the detector's own `score_threshold`.
             COCO's metrics want all, 0.05 or less; pictures about 0.3.
-        image_size: Height and width of the network's input in pixels.
+        image_size: Height and width of the network's input in pixels; by default the detector's own.
         batch_size: Number of images per batch.
         callbacks: Callbacks of `model.predict`.
 
@@ -68,6 +68,10 @@ def detect(
         ValueError: On an argument out of range.
         NotFiniteError: A `ValueError`, where answers are NaN or infinity.
     """
+    if image_size is None:
+        if not isinstance(model, Detector):
+            raise ValueError("`image_size` must be given for a model that is no detector of dia_keras. Received: None")
+        image_size = model.image_size
     size, batch_size = height_and_width("image_size", image_size), positive_integer("batch_size", batch_size)
     if isinstance(model, Detector) and size != model.image_size:
         raise ValueError(

@@ -6,6 +6,7 @@ import os
 import pathlib
 import traceback
 
+from ..messages import did_you_mean
 from .recipe import Recipe
 
 
@@ -39,9 +40,13 @@ def load_recipe(path: str | os.PathLike, /, **changes) -> Recipe:
     recipe = getattr(module, "RECIPE", None)
     if not isinstance(recipe, Recipe):
         raise ValueError(f"`path` must be a Python file that defines RECIPE, a Recipe. Received: path={str(path)!r}")
-    unknown = set(changes) - {field.name for field in dataclasses.fields(Recipe)}
+    fields = [field.name for field in dataclasses.fields(Recipe)]
+    unknown = sorted(changes.keys() - {*fields})
     if unknown:
-        raise ValueError(f"Unknown fields of a recipe: {', '.join(sorted(unknown))}")
+        raise ValueError(
+            f"Unknown fields of a recipe: {', '.join(unknown)}.{did_you_mean(unknown[0], fields, 1)} It has: "
+            f"{', '.join(fields)}"
+        )
     changed = recipe.replace(**changes)
     if changed.schedule == "steps" and changed.milestones[-1] >= changed.epochs:
         raise ValueError(

@@ -7,7 +7,9 @@ import keras
 import numpy as np
 
 from ..arguments import positive_integer
-from .cards import Card
+from ..messages import did_you_mean
+from .cards import Card, list_models
+from .hub.repository import is_repository
 from .metadata import card
 
 
@@ -66,6 +68,11 @@ def _names(labels: str | os.PathLike | Card | Sequence[str]) -> Sequence[str]:
     if isinstance(labels, Card):
         return labels.labels
     if isinstance(labels, (str, os.PathLike)):
+        if labels not in list_models() and not is_repository(labels):
+            raise ValueError(
+                "`labels` must be a list of class names, or what has them: an entry of the zoo, a repository or a card."
+                f"{did_you_mean(labels, list_models())} Received: labels={os.fspath(labels)!r}"
+            )
         return card(labels).labels
     raise ValueError(
         "`labels` must be a list or tuple of class names in the order of the outputs, or the name or the card of an "

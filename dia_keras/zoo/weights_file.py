@@ -103,7 +103,7 @@ def _record_of(model: keras.Model, labels: Sequence[str] | None) -> Record:
         is_list = isinstance(labels, (list, tuple)) and all(isinstance(label, str) for label in labels)
         if not is_list or len(set(labels)) != len(labels) or len(labels) != classes:
             raise ValueError(
-                f"`labels` must be a list or tuple of different names, one for each class of {model.name!r}: "
+                f"`labels` must be a list or tuple of different strings, one for each class of {model.name!r}: "
                 f"{classes or 'it has no classifier'}. Received: labels={labels!r}"
             )
         labels = tuple(labels)

@@ -599,6 +599,8 @@ def test_kernels_of_resnext_start_as_the_authors():
         (lambda: preresnet(11, projection="pre"), "`projection` must be 'raw' or 'activated'.*Received: .*'pre'"),
         (lambda: preresnet(11, norm_before_cells=None), "`norm_before_cells` must be a bool. Received: .*None"),
         (lambda: basic(shared="yes"), "`shared` must be None, True or False. Received: shared='yes'"),
+        (lambda: basic(attention=keras.layers.LSTM), "must be an RNN cell, such as `keras.layers.LSTMCell`.*: LSTM"),
+        (lambda: resnet(32), r"`depth` must be 9 n \+ 2: .*those of `block=\"basic\"`.*Received: depth=32"),
         (lambda: basic(shared=1), "`shared` must be None, True or False. Received: shared=1"),
         (lambda: basic(attention_stages=(0, 4)), r"from 1 to 3.*Received: attention_stages=\(0, 4\)"),
         (lambda: basic(attention_stages=(True,)), r"from 1 to 3.*Received: attention_stages=\(True,\)"),

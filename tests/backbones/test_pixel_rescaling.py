@@ -193,16 +193,22 @@ def test_images_that_a_model_makes_pixel_values_of_are_right():
         PIXELS.astype("float32"),
         PIXELS + 0.5 * SCALED,  # resized ones are not integers
         np.zeros_like(SCALED),
-        (PIXELS // 128).astype("float32"),  # hardly anything to be seen, but integers
         np.concatenate([SCALED[:3], PIXELS[:3]]),  # a dark picture is not alone
         np.full_like(SCALED, np.nan),
         np.where(PIXELS > 200, 255.0, np.where(PIXELS > 60, 0.0, -20.0)),  # cubic filters overshoot at edges
         np.where(PIXELS > 128, 275.0, 20.0),
     ],
-    ids=["uint8", "float", "resized", "black", "nearly black", "dark", "NaN", "below 0", "above 255"],
+    ids=["uint8", "float", "resized", "black", "dark", "NaN", "below 0", "above 255"],
 )
 def test_pixel_values_give_no_warning(images):
     assert warned(lambda: (network()(images), network().predict(images, verbose=0))) == 0
+
+
+@pytest.mark.parametrize("convert", [np.bool_, np.uint8, np.float32])
+def test_images_of_0_and_1_give_a_warning(convert):
+    mask = (PIXELS // 128).astype(convert)
+    with pytest.warns(dia_keras.PixelRangeWarning, match="values that are 0 or 1, .* multiply them by 255"):
+        network().predict(mask, verbose=0)
 
 
 def test_the_warning_may_be_silenced_or_made_an_error():

@@ -416,7 +416,8 @@ def test_files_without_a_folder_are_an_error_before_the_work(tmp_path):
     image = tmp_path / "gray.png"
     Image.new("L", (32, 32)).save(image)
     for command in (("predict", image, "--picture"), ("benchmark", "dia_resnet20_cifar10", "--out")):
-        output = run(*command, tmp_path / "none" / "file.png", fails=True)
+        file = "file.json" if "--out" in command else "file.png"
+        output = run(*command, tmp_path / "none" / file, fails=True)
         assert "folder of a file to write must exist" in output.replace("\n", " ")
 
 
@@ -665,6 +666,21 @@ def test_benchmark_as_json_has_what_the_file_has(tmp_path, monkeypatch):
     output = run("benchmark", "dia_resnet20_cifar10", "--json", "--out", tmp_path / "found.json")
     assert json.loads(output) == json.loads((tmp_path / "found.json").read_text())
     assert json.loads(output)["measurements"][0]["ratio"] == 1.25
+    run("benchmark", "dia_resnet20_cifar10", "--out", tmp_path / "found.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("data.npz", b"images", "`--out` must end in .json"),
+        ("recipe.json", b'{"entry": "dia_resnet20_cifar10"}', "must be new, or one that the same option wrote earlier"),
+        ("notes.json", b"notes", "must be new, or one that the same option wrote earlier"),
+    ],
+)
+def test_benchmark_does_not_replace_what_it_did_not_write(name, content, message, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    assert message in " ".join(run("benchmark", "resnet20_cifar10", "--out", tmp_path / name, fails=True).split())
+    assert (tmp_path / name).read_bytes() == content
 
 
 LIGHT = """

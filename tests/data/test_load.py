@@ -150,8 +150,22 @@ def test_damaged_npz_is_an_error(npz):
 def test_npz_with_float_images_is_an_error(npz):
     with np.load(npz) as arrays:
         np.savez(npz, **{**arrays, "x_test": arrays["x_test"] / 255})
-    with pytest.raises(ValueError, match=r"must hold uint8 images.*Received: float64"):
+    with pytest.raises(ValueError, match=r"one or more uint8 images.*`\(255 \* images\).round\(\).*Received: float64"):
         load(npz)
+    with np.load(npz) as arrays:
+        np.savez(npz, **{**arrays, "x_test": arrays["x_test"] * 255})
+    with pytest.raises(ValueError, match=r"of values 0 to 255\. `images\.round\(\)\.astype\('uint8'\)` converts"):
+        load(npz)
+
+
+def test_npz_with_other_labels_than_integers_is_an_error_that_says_how_to_convert_them(npz):
+    with np.load(npz) as arrays:
+        kept = dict(arrays)
+    labels, classes = kept["y_train"], len(kept["class_names"])
+    for other, remedy in ((np.eye(classes)[labels], r"argmax\(axis=1\)"), (labels.astype(float), r"astype\(int\)")):
+        np.savez(npz, **{**kept, "y_train": other})
+        with pytest.raises(ValueError, match=rf"an integer label for each.*`labels\.{remedy}`.*Received: float64"):
+            load(npz)
 
 
 @pytest.mark.parametrize(("change", "shape"), [(np.s_[..., :1], "1"), (np.s_[:, 1:], "3")])
@@ -181,7 +195,7 @@ def test_npz_with_names_in_an_array_of_objects_is_an_error_that_says_how_to_writ
 def test_npz_with_images_without_pixels_is_an_error(npz):
     with np.load(npz) as arrays:
         np.savez(npz, **{**arrays, "x_test": arrays["x_test"][:, :0]})
-    with pytest.raises(ValueError, match="must hold uint8 images of shape"):
+    with pytest.raises(ValueError, match="must hold one or more uint8 images of shape"):
         load(npz)
 
 
@@ -275,7 +289,7 @@ def test_data_directory_comes_from_the_environment(tmp_path, monkeypatch):
             {"y_train": np.arange(60) % 3 + 1},
             "labels from 0 to 2, .* Received: labels from 1 to 3",
         ),
-        ({"y_train": np.arange(60) % 3 + 0.5}, "an integer label for each of its 60 images. Received: float64"),
+        ({"y_train": np.arange(60) % 3 + 0.5}, "an integer label for each of its 60 images.*Received: float64"),
         (
             {"y_test": np.eye(9, dtype=int)},
             r"label for each of its 9 images. Received: int64 of shape \(9, 9\)",

@@ -26,6 +26,7 @@ from dia_keras.detection.finding import is_detector
 from dia_keras.detection.settings import WarmUpAndDrops
 from dia_keras.training.runs.budget import WallClockBudget
 from dia_keras.training.runs.interruption import Interrupted
+from dia_keras.zoo.finding import find_network
 
 SMALL = {"depth": 18, "image_size": (32, 32), "epochs": 2, "batch_size": 1, "max_boxes": 4}
 
@@ -99,7 +100,13 @@ def test_a_run_that_was_stopped_within_an_epoch_ends_in_the_same_weights(coco, t
     found = find_detector(whole)
     assert found.image_size == (32, 32)
     assert found.labels == tuple(json.loads((whole / "card.json").read_text())["labels"])
-    (answer,) = detection.detect(found.load(), [paint({RED: (4, 6, 14, 14)})], 0.0, image_size=(32, 32))
+    (answer,) = detection.detect(found.load(), [paint({RED: (4, 6, 14, 14)})], 0.0)
+    with pytest.raises(ValueError, match=r"\(batch, 32, 32, 3\).*`dia_keras\.detection\.detect` takes other sizes"):
+        found.load().predict(np.zeros((1, 64, 64, 3), "uint8"), verbose=0)
+    with pytest.raises(ValueError, match="`image_size` must be given for a model that is no detector"):
+        detection.detect(keras.Sequential(), [])
+    with pytest.raises(ValueError, match=r"must be a network that classifies.*`dia-keras detect`.*the run of"):
+        find_network(whole)
     assert len(answer.boxes) == len(answer.scores) <= 100
     with pytest.raises(ValueError, match=r"same settings.*differ in epochs"):
         train_detector(DetectorSettings(**{**SMALL, "epochs": 3}), data, whole)

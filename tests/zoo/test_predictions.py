@@ -42,6 +42,10 @@ def test_labels_of_ones_own_are_taken():
         zoo.decode_predictions(np.eye(2), ("a", "b", "c"))
     with pytest.raises(ValueError, match=r"a list or tuple of class names in the order of .*\. Received: labels={"):
         zoo.decode_predictions(np.eye(2), {"a", "b"})
+    with pytest.raises(ValueError, match=r"`labels` must be a list of class names, or .*Received: labels='abc'"):
+        zoo.decode_predictions(np.eye(2), "abc")
+    with pytest.raises(ValueError, match="Did you mean 'dia_resnet20_cifar10'"):
+        zoo.decode_predictions(np.eye(10), "DIA_ResNet20_CIFAR10")
 
 
 def test_integers_of_quantized_files_are_sorted_as_they_are():

@@ -58,7 +58,7 @@ def test_a_repository_of_a_weights_file_has_its_labels(small_zoo, tmp_path):
 
 @pytest.mark.parametrize("labels", [LABELS[:9], [*LABELS[:9], LABELS[0]], "0123456789", [*LABELS[:9], 9]])
 def test_labels_that_do_not_name_the_classes_are_an_error(small_zoo, tmp_path, labels):
-    with pytest.raises(ValueError, match=r"`labels` must be a list or tuple of different names, one for each class"):
+    with pytest.raises(ValueError, match=r"`labels` must be a list or tuple of different strings, one for each class"):
         zoo.save_weights(small_zoo.model, tmp_path / "mine.safetensors", labels=labels)
     assert not list(tmp_path.glob("mine*"))
 

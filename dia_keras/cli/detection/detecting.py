@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=pathlib.Path))
-@click.option("--model", "name", required=True, help="Folder of a detector's run, or its .keras file.")
+@click.option("--model", "name", required=True, help="Folder of a detector's run, or .keras file of a saved detector.")
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="Least score of what is shown."
 )

@@ -161,7 +161,16 @@ class Detector(keras.Model):
             A dictionary of NumPy arrays: "boxes", `(x1, y1, x2, y2)` in pixels of the input, `(batch, max_detections,
             4)`; "classes", int32, and "scores", `(batch, max_detections)`, sorted by descending score;
             "num_detections", int32 `(batch,)`. Rows from that number on are -1.
+
+        Raises:
+            ValueError: On images of another shape.
         """
+        own, given = (*self.image_size, 3), getattr(x, "shape", None)
+        if given is not None and tuple(given)[1:] != own:
+            raise ValueError(
+                f"The detector must be given images of shape (batch, {', '.join(map(str, own))}); "
+                f"`dia_keras.detection.detect` takes other sizes. Received: {tuple(given)}"
+            )
         return self.predictor().predict(x, batch_size, verbose, steps, callbacks)
 
     def predict_on_batch(self, x):

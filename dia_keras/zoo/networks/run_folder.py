@@ -39,6 +39,11 @@ def fine_tuned_network(folder: pathlib.Path) -> Network:
     """Returns the network of a fine-tuning, whose file must have the SHA-256 of its card."""
     path, model = folder / RUN_CARD, folder / RUN_MODEL
     fields = _read(path)
+    if fields.get("kind") == "detector":
+        raise ValueError(
+            "`name` must be a network that classifies images. A detector is for `dia-keras detect`, `dia-keras export` "
+            f"and `dia_keras.detection.find_detector`. Received: {folder}, the run of a detector"
+        )
     try:
         labels = tuple(map(str, fields["labels"]))
         height, width = map(int, fields["image_size"])
