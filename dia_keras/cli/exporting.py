@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from .inputs import check_json
 from .options import complete_entry, data_options, labels_option, resize_option, weights_option
 from .terminal.console import console, examples, make_table
 from .terminal.errors import without_traceback
@@ -104,6 +105,8 @@ def export(
     report_path = pathlib.Path(f"{path}.report.json")
     if report_path.is_dir():
         raise ValueError(f"`PATH`.report.json must not be a folder. Received: PATH={str(path)!r}")
+    if report_path.exists():
+        check_json("PATH.report.json", report_path, ("path", "format", "max_difference"))
     model = network.load()
     if not (of_detector or needs_data):
         options["images"] = pixel_samples(model)  # networks take pixel values, whatever they begin with

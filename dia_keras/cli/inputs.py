@@ -43,7 +43,7 @@ def _has_keys(path: pathlib.Path, keys: Collection[str]) -> bool:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(found, dict) and found.keys() == set(keys)
+    return isinstance(found, dict) and found.keys() >= set(keys)
 
 
 def _is_of_a_command(path: pathlib.Path) -> bool:

@@ -617,6 +617,11 @@ def test_a_folder_where_the_report_is_to_be_is_an_error_before_the_export(weight
     (tmp_path / "model.onnx.report.json").mkdir()
     output = run("export", "dia_resnet20_cifar10", tmp_path / "model.onnx", "--weights", weights, fails=True)
     assert "report.json must not be a folder" in output and not (tmp_path / "model.onnx").exists()
+    notes = tmp_path / "model.tflite.report.json"
+    notes.write_text("notes")
+    output = run("export", "dia_resnet20_cifar10", tmp_path / "model.tflite", "--weights", weights, fails=True)
+    assert "must be new, or one that the same option wrote earlier" in " ".join(output.split())
+    assert notes.read_text() == "notes" and not (tmp_path / "model.tflite").exists()
 
 
 def test_export_to_an_unknown_format_is_an_error(weights, tmp_path):
