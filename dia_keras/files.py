@@ -37,9 +37,8 @@ def staged(path: Path) -> Iterator[Path]:
     try:
         folder = tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
-        raise ValueError(
-            f"`path` must be in an existing folder that may be written to ({error.strerror}). Received: path='{path}'"
-        ) from error
+        folder_rule = "a folder that may be written to" if path.parent.is_dir() else "an existing folder"
+        raise ValueError(f"`path` must be in {folder_rule} ({error.strerror}). Received: path='{path}'") from error
     with folder as name, _marked_as_in_use(_lock_of(Path(name), path)):
         new, old = Path(name, path.name), _replaced_in(Path(name), path)
         yield new

@@ -138,6 +138,7 @@ def test_a_class_or_layer_that_is_not_there_is_an_error(small, tmp_path):
     assert f"must be a class of {ENTRY}. Received: 'zebra'" in explain(
         "grad-cam", ENTRY, "--class", "zebra", *out, fails=True
     )
+    assert "Did you mean 'automobile'" in explain("grad-cam", ENTRY, "--class", "Automobil", *out, fails=True)
     assert "Received: --layer='stage9'" in explain("grad-cam", ENTRY, "--layer", "stage9", *out, fails=True)
 
 

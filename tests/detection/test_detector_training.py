@@ -225,7 +225,7 @@ def test_the_rate_rises_and_falls_twice():
         ({"image_size": (100, 100)}, "`image_size` must be multiples of 32"),
         ({"warmup_steps": -1}, "`warmup_steps` must be"),
         ({"depth": 20}, "`depth` must be one of 18, 34, 50, 101"),
-        ({"attention": "dialstm"}, "`attention` must be None or one of"),
+        ({"attention": "dialstm"}, "`attention` must be None or one of .* Did you mean 'dia_lstm'"),
         ({"precision": "foo"}, "`precision` must be the name of a dtype policy"),
         ({"precision": "int8_from_float32"}, "`precision` must be .* without quantization. Received: .*'int8_from"),
         ({"precision": keras.DTypePolicy("mixed_bfloat16")}, "`precision` must be the name of a dtype policy"),

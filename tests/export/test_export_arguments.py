@@ -81,8 +81,8 @@ def test_images_that_the_model_does_not_take(images, tmp_path):
         (export.to_tflite, "folder.tflite", r"named \*.tflite"),
         (export.to_saved_model, "full", "must be new, an empty folder or a SavedModel"),
         (export.to_saved_model, "full/file", "must be new, an empty folder or a SavedModel"),
-        (export.to_onnx, "nowhere/model.onnx", "existing folder that may be written to .No such file or directory"),
-        (export.to_onnx, "full/file/model.onnx", "existing folder that may be written to .Not a directory"),
+        (export.to_onnx, "nowhere/model.onnx", "in an existing folder .No such file or directory"),
+        (export.to_onnx, "full/file/model.onnx", "in an existing folder .Not a directory"),
     ],
 )
 def test_path_that_cannot_be_written(exporter, name, message, tmp_path):

@@ -4,6 +4,7 @@ import pathlib
 
 import click
 
+from ...messages import did_you_mean
 from ..options import Resize, labels_option, resize_option, weights_option
 from ..terminal.console import examples
 from ..terminal.errors import without_traceback
@@ -67,4 +68,4 @@ def draw(
 
 def _check_label(label: str | None, classes: tuple[str, ...] | None, name: str) -> None:
     if label is not None and classes is not None and label not in classes:
-        raise ValueError(f"`--class` must be a class of {name}. Received: {label!r}")
+        raise ValueError(f"`--class` must be a class of {name}.{did_you_mean(label, classes)} Received: {label!r}")

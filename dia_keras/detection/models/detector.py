@@ -9,6 +9,7 @@ import keras
 
 from ...arguments import boolean, height_and_width, is_number, positive_integer
 from ...backbones import ATTENTIONS
+from ...messages import did_you_mean
 from ...training.precision import built_in
 from .pyramid import backbone, feature_pyramid
 
@@ -218,7 +219,8 @@ def check_arguments(
         ValueError: If one is out of range, or of a wrong type.
     """
     if attention is not None and not (isinstance(attention, str) and attention in ATTENTIONS):
-        raise ValueError(f"`attention` must be None or one of {', '.join(ATTENTIONS)}. Received: {attention!r}")
+        hint = did_you_mean(attention, ATTENTIONS, 1)
+        raise ValueError(f"`attention` must be None or one of {', '.join(ATTENTIONS)}.{hint} Received: {attention!r}")
     size = height_and_width("image_size", image_size)
     if size[0] % 32 or size[1] % 32:
         raise ValueError(f"`image_size` must be multiples of 32 pixels. Received: image_size={image_size!r}")
