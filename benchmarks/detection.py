@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dia_keras.cli import without_traceback
-from dia_keras.cli.inputs import parse_size
+from dia_keras.cli.parameters.inputs import parse_size
 from dia_keras.detection import FasterRCNN, RetinaNet
 from dia_keras.files import write_json
 from dia_keras.host import describe_run

@@ -14,7 +14,7 @@ from .evaluation import show_evaluation as show_evaluation
 from .explaining import explain as explain
 from .exporting import export as export
 from .fine_tuning import fine_tune as fine_tune
-from .options import data_options as data_options
+from .parameters.options import data_options as data_options
 from .predictions import predict as predict
 from .pushing import push as push
 from .reproducing import reproduce as reproduce

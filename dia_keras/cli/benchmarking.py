@@ -4,8 +4,8 @@ import pathlib
 
 import click
 
-from .inputs import check_json, check_picture
-from .options import complete_entry, json_option
+from .parameters.inputs import check_json, check_picture
+from .parameters.options import complete_entry, json_option
 from .terminal.console import console, examples, print_json
 from .terminal.errors import without_traceback
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .options import complete_entry, json_option
+from .parameters.options import complete_entry, json_option
 from .terminal.console import console, examples, make_table, print_json
 from .terminal.errors import without_traceback
 

@@ -4,8 +4,8 @@ import pathlib
 
 import click
 
-from .inputs import check_output
-from .options import complete_entry, json_option
+from .parameters.inputs import check_output
+from .parameters.options import complete_entry, json_option
 from .terminal.console import console, examples, make_table, print_json
 from .terminal.errors import without_traceback
 

@@ -4,7 +4,15 @@ import dataclasses
 
 import click
 
-from .options import Resize, complete_entry, data_options, json_option, labels_option, resize_option, weights_option
+from .parameters.options import (
+    Resize,
+    complete_entry,
+    data_options,
+    json_option,
+    labels_option,
+    resize_option,
+    weights_option,
+)
 from .terminal.console import console, examples, make_table, print_json
 from .terminal.errors import without_traceback
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from .inputs import check_json
-from .options import complete_entry, data_options, labels_option, resize_option, weights_option
+from .parameters.inputs import check_json
+from .parameters.options import complete_entry, data_options, labels_option, resize_option, weights_option
 from .terminal.console import console, examples, make_table
 from .terminal.errors import without_traceback
 

@@ -6,8 +6,16 @@ from typing import Any
 
 import click
 
-from .inputs import check_picture, parse_size
-from .options import Resize, complete_entry, data_dir_option, minutes_option, resize_option, seed_option, weights_option
+from .parameters.inputs import check_picture, parse_size
+from .parameters.options import (
+    Resize,
+    complete_entry,
+    data_dir_option,
+    minutes_option,
+    resize_option,
+    seed_option,
+    weights_option,
+)
 from .terminal.console import console, examples, make_table
 from .terminal.errors import without_traceback
 from .terminal.stopping import complete, exit_where_interrupted

@@ -5,8 +5,8 @@ import pathlib
 import click
 
 from ..figure_text import SOFTWARE
-from .inputs import check_picture, read_pictures
-from .options import Resize, complete_entry, json_option, labels_option, resize_option
+from .parameters.inputs import check_picture, read_pictures
+from .parameters.options import Resize, complete_entry, json_option, labels_option, resize_option
 from .terminal.console import console, examples, make_table, print_json, printable
 from .terminal.errors import without_traceback
 

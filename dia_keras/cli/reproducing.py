@@ -6,8 +6,8 @@ import sys
 import click
 from click.core import ParameterSource
 
-from .inputs import parse_change
-from .options import data_dir_option, minutes_option
+from .parameters.inputs import parse_change
+from .parameters.options import data_dir_option, minutes_option
 from .terminal.console import console, examples, make_table
 from .terminal.errors import without_traceback
 from .terminal.stopping import BUDGET_SPENT, exit_where_interrupted

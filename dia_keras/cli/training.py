@@ -7,8 +7,8 @@ import tempfile
 import click
 
 from .fine_tuning import run as fine_tune
-from .inputs import parse_change
-from .options import Resize, complete_entry, data_options, minutes_option, resize_option
+from .parameters.inputs import parse_change
+from .parameters.options import Resize, complete_entry, data_options, minutes_option, resize_option
 from .terminal.console import console, examples
 from .terminal.errors import without_traceback
 from .terminal.stopping import complete, exit_where_interrupted

@@ -19,7 +19,8 @@ from PIL import Image
 import dia_keras
 from dia_keras import data, zoo
 from dia_keras.backbones import ATTENTIONS
-from dia_keras.cli import console, main, options
+from dia_keras.cli import console, main
+from dia_keras.cli.parameters import options
 from dia_keras.cli.reproducing import _paths
 from dia_keras.cli.terminal.console import make_table
 from dia_keras.cli.terminal.stopping import BUDGET_SPENT

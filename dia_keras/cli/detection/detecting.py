@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ...figure_text import SOFTWARE
-from ..inputs import check_picture, read_pictures
-from ..options import json_option
+from ..parameters.inputs import check_picture, read_pictures
+from ..parameters.options import json_option
 from ..terminal.console import console, examples, make_table, print_json, printable
 from ..terminal.errors import without_traceback
 

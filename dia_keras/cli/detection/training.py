@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import click
 
-from ..inputs import parse_change, parse_size
-from ..options import minutes_option, seed_option
+from ..parameters.inputs import parse_change, parse_size
+from ..parameters.options import minutes_option, seed_option
 from ..terminal.console import console, examples, make_table
 from ..terminal.errors import without_traceback
 from ..terminal.stopping import complete, exit_where_interrupted

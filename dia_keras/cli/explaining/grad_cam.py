@@ -5,7 +5,7 @@ import pathlib
 import click
 
 from ...messages import did_you_mean
-from ..options import Resize, labels_option, resize_option, weights_option
+from ..parameters.options import Resize, labels_option, resize_option, weights_option
 from ..terminal.console import examples
 from ..terminal.errors import without_traceback
 from .shared import (

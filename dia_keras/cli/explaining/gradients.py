@@ -4,7 +4,7 @@ import pathlib
 
 import click
 
-from ..options import Resize, data_options, resize_option, seed_option
+from ..parameters.options import Resize, data_options, resize_option, seed_option
 from ..terminal.console import examples
 from ..terminal.errors import without_traceback
 from .shared import cards_of, entries_argument, images_option, out_option, some_test_images, write

@@ -4,7 +4,7 @@ import pathlib
 
 import click
 
-from ..options import Resize, data_options, resize_option, weights_option
+from ..parameters.options import Resize, data_options, resize_option, weights_option
 from ..terminal.console import examples
 from ..terminal.errors import without_traceback
 from .shared import (

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ...figure_text import SOFTWARE
-from ..inputs import check_picture
-from ..options import Resize, complete_entry
+from ..parameters.inputs import check_picture
+from ..parameters.options import Resize, complete_entry
 from ..terminal.console import console
 
 if TYPE_CHECKING:

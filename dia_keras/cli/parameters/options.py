@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import click
 
-from ..arguments import LARGEST_SEED
+from ...arguments import LARGEST_SEED
 
 # The rules of `dia_keras.data.picture`, which imports NumPy: help comes without.
 Resize = Literal["crop", "stretch", "pad", "center"]
@@ -77,6 +77,6 @@ def json_option(command):
 
 def complete_entry(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Returns the names of entries that the shell offers for what is typed so far."""
-    from .. import zoo
+    from ... import zoo
 
     return zoo.list_models(f"{incomplete}*")

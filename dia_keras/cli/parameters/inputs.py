@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from ..figure_text import SOFTWARE
+from ...figure_text import SOFTWARE
 
 
 def check_output(option: str, path: pathlib.Path | None, suffix: str | None = None) -> None:

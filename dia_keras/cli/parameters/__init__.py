@@ -1,0 +1,1 @@
+"""Parameters of commands: options that several have, and what is done with their values."""
